@@ -1,0 +1,1 @@
+//! Verifies a webhook, records it once and enqueues it.

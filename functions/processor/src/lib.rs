@@ -1,0 +1,1 @@
+//! Consumes the queue, claims each event and routes it to its handler.

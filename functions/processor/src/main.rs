@@ -1,0 +1,2 @@
+//! Lambda glue.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The gateway's ports on DynamoDB, SQS, SSM and Secrets Manager.

@@ -1,0 +1,1 @@
+//! Sources, events, message envelope, configuration and the ports of the gateway.

@@ -1,0 +1,1 @@
+//! The event ledger's state machine as pure decisions.

@@ -1,0 +1,1 @@
+//! End-to-end tests, conformance suites and checks of the template.
