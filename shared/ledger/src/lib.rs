@@ -1,1 +1,28 @@
 //! The event ledger's state machine as pure decisions.
+//!
+//! One [`Item`] is kept per event. Nothing here reads a clock or a database: the caller passes the
+//! item that is stored and the time, and gets back what may be done. The store's condition
+//! expressions say the same in the database's language, and tests hold the two against each other.
+//!
+//! ```text
+//!              record            claim               complete
+//!   (nothing) ───────▶ Received ───────▶ Processing ──────────▶ Done
+//!                         │  ▲              │  ▲  │                │ claim by a newer epoch (replay)
+//!                  mark   ▼  │ expired      │  │  └── bury ──▶ Dead ── claim (redrive, replay)
+//!                      Enqueued ── claim ───┘  └── claim, when the lease has run out
+//! ```
+//!
+//! Two facts decide the rules. A queue may deliver a message more than once, so the claim, and not
+//! the record, is what makes an effect happen once. And an event may be answered with success only
+//! when a durable carrier of it is proven: that its item exists proves nothing, because the process
+//! that wrote it may have died before it sent the message.
+
+mod decide;
+mod retry;
+mod state;
+
+pub use decide::{
+    Claim, Record, may_bury, may_complete, may_mark_enqueued, may_release, on_claim, on_record,
+};
+pub use retry::{MAX_ATTEMPTS, MAX_BACKOFF, Next, backoff_ceiling, next_after_failure};
+pub use state::{Item, State};

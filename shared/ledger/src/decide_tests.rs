@@ -1,0 +1,131 @@
+//! Every cell of state × epoch × lease × event, spelled out.
+
+use super::*;
+
+const NOW: u64 = 1_760_000_000_000;
+const ME: u8 = 1;
+const OTHER: u8 = 2;
+
+/// What stands in the table: nothing, or a state at an epoch with or without a live lease.
+fn stored(state: State, epoch: u32, owner: u8, lease_until_ms: u64) -> Item<u8> {
+    Item {
+        state,
+        epoch,
+        owner: (owner != 0).then_some(owner),
+        lease_until_ms,
+        expires_s: NOW / 1000 + 3600,
+    }
+}
+
+const LIVE: u64 = NOW + 1;
+const LAST_MS: u64 = NOW;
+const OVER: u64 = NOW - 1;
+
+#[rustfmt::skip]
+#[test]
+fn what_a_request_means_in_every_state() {
+    use Record::*;
+    use State::*;
+    let cells = [
+        // state,    epoch, lease,   same body, means
+        (Received,   0,     0,       true,  SendAgain { epoch: 0 }),
+        (Received,   3,     0,       true,  SendAgain { epoch: 3 }),
+        (Enqueued,   0,     0,       true,  Duplicate),
+        (Enqueued,   3,     0,       true,  Duplicate),
+        (Processing, 0,     LIVE,    true,  Duplicate),
+        (Processing, 0,     LAST_MS, true,  Duplicate),
+        (Processing, 0,     OVER,    true,  SendAgain { epoch: 0 }),
+        (Processing, 2,     OVER,    true,  SendAgain { epoch: 2 }),
+        (Processing, 2,     0,       true,  SendAgain { epoch: 2 }),
+        (Done,       0,     0,       true,  Duplicate),
+        (Done,       1,     0,       true,  Duplicate),
+        (Dead,       0,     0,       true,  Duplicate),
+        (Dead,       1,     0,       true,  Duplicate),
+        (Received,   0,     0,       false, PayloadMismatch),
+        (Enqueued,   0,     0,       false, PayloadMismatch),
+        (Processing, 0,     LIVE,    false, PayloadMismatch),
+        (Processing, 0,     OVER,    false, PayloadMismatch),
+        (Done,       0,     0,       false, PayloadMismatch),
+        (Dead,       0,     0,       false, PayloadMismatch),
+    ];
+    for (state, epoch, lease, same_body, means) in cells {
+        let item = stored(state, epoch, OTHER, lease);
+        assert_eq!(on_record(Some(&item), same_body, NOW), means, "{item:?} same_body={same_body}");
+        let expired = Item { expires_s: NOW / 1000 - 1, ..item };
+        assert_eq!(on_record(Some(&expired), same_body, NOW), New, "forgotten {item:?}");
+    }
+    assert_eq!(on_record::<u8>(None, true, NOW), New);
+}
+
+#[rustfmt::skip]
+#[test]
+fn who_may_claim_in_every_state() {
+    use Claim::*;
+    use State::*;
+    let busy = Busy { until_ms: LIVE };
+    let cells = [
+        // state,    owner, lease,   older message, same epoch, newer message
+        (Received,   0,     0,       Settled,       Granted,    Granted),
+        (Enqueued,   0,     0,       Settled,       Granted,    Granted),
+        (Processing, OTHER, LIVE,    Settled,       busy,       busy),
+        (Processing, OTHER, LAST_MS, Settled,       Busy { until_ms: NOW }, Busy { until_ms: NOW }),
+        (Processing, OTHER, OVER,    Settled,       Granted,    Granted),
+        (Processing, OTHER, 0,       Settled,       Granted,    Granted),
+        (Processing, ME,    LIVE,    Settled,       Granted,    Granted),
+        (Processing, ME,    OVER,    Settled,       Granted,    Granted),
+        (Done,       OTHER, 0,       Settled,       Settled,    Granted),
+        (Done,       ME,    LIVE,    Settled,       Settled,    Granted),
+        (Dead,       OTHER, LIVE,    Settled,       Granted,    Granted),
+        (Dead,       ME,    0,       Settled,       Granted,    Granted),
+    ];
+    for (state, owner, lease, older, same, newer) in cells {
+        let item = stored(state, 5, owner, lease);
+        assert_eq!(on_claim(Some(&item), 4, &ME, NOW), older, "older message, {item:?}");
+        assert_eq!(on_claim(Some(&item), 5, &ME, NOW), same, "same epoch, {item:?}");
+        assert_eq!(on_claim(Some(&item), 6, &ME, NOW), newer, "newer message, {item:?}");
+    }
+    assert_eq!(on_claim(None, 0, &ME, NOW), Granted);
+}
+
+#[rustfmt::skip]
+#[test]
+fn what_may_be_written_in_every_state() {
+    use State::*;
+    let cells = [
+        // state,    owner, mark at epoch 5, complete at 4/5/6,      give back or bury
+        (Received,   0,     true,            [false, true,  true],   false),
+        (Received,   ME,    true,            [false, true,  true],   false),
+        (Enqueued,   0,     false,           [false, true,  true],   false),
+        (Processing, ME,    false,           [false, true,  true],   true),
+        (Processing, OTHER, false,           [false, true,  true],   false),
+        (Done,       ME,    false,           [false, false, false],  false),
+        (Done,       OTHER, false,           [false, false, false],  false),
+        (Dead,       ME,    false,           [false, true,  true],   false),
+        (Dead,       OTHER, false,           [false, true,  true],   false),
+    ];
+    for (state, owner, mark, complete, mine) in cells {
+        for lease in [0, OVER, LIVE] {
+            let item = stored(state, 5, owner, lease);
+            assert_eq!(may_mark_enqueued(Some(&item), 5), mark, "{item:?}");
+            assert!(!may_mark_enqueued(Some(&item), 4), "{item:?}");
+            assert!(!may_mark_enqueued(Some(&item), 6), "{item:?}");
+            assert_eq!([4, 5, 6].map(|epoch| may_complete(Some(&item), epoch)), complete, "{item:?}");
+            assert_eq!(may_release(Some(&item), &ME), mine, "{item:?}");
+            assert_eq!(may_bury(Some(&item), &ME), mine, "{item:?}");
+        }
+    }
+    assert!(!may_mark_enqueued::<u8>(None, 0));
+    assert!(may_complete::<u8>(None, 0));
+    assert!(!may_release(None, &ME));
+    assert!(!may_bury(None, &ME));
+}
+
+#[test]
+fn every_state_has_its_own_code_and_name() {
+    for state in State::ALL {
+        assert_eq!(State::from_code(state.code()), Some(state));
+        assert_eq!(State::from_name(state.name()), Some(state));
+    }
+    assert_eq!(State::from_code("?"), None);
+    assert_eq!(State::from_name("lost"), None);
+}

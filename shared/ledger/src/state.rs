@@ -1,0 +1,92 @@
+use std::fmt;
+
+/// Where an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Recorded; whether its message was sent is not known.
+    Received,
+    /// Recorded, and a message is known to have been sent. Written only when a redelivery proved it.
+    Enqueued,
+    /// Claimed by a handler until its lease runs out.
+    Processing,
+    /// The handler's effect happened.
+    Done,
+    /// Given up: the message is in the dead-letter queue.
+    Dead,
+}
+
+impl State {
+    /// All states, in the order of an event's life.
+    pub const ALL: [State; 5] = [
+        State::Received,
+        State::Enqueued,
+        State::Processing,
+        State::Done,
+        State::Dead,
+    ];
+
+    /// The one-letter code that is stored.
+    pub fn code(self) -> &'static str {
+        match self {
+            State::Received => "R",
+            State::Enqueued => "E",
+            State::Processing => "P",
+            State::Done => "D",
+            State::Dead => "X",
+        }
+    }
+
+    /// The state with this stored code.
+    pub fn from_code(code: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// The word that operators see: `received`, `enqueued`, `processing`, `done` or `dead`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Received => "received",
+            State::Enqueued => "enqueued",
+            State::Processing => "processing",
+            State::Done => "done",
+            State::Dead => "dead",
+        }
+    }
+
+    /// The state with this name.
+    pub fn from_name(name: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the decisions need to know of a stored event. `O` names the owner of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Item<O> {
+    /// Where the event stands.
+    pub state: State,
+    /// How often a replay was asked for: 0 for the provider's own delivery.
+    pub epoch: u32,
+    /// Who claimed it last; `None` before the first claim.
+    pub owner: Option<O>,
+    /// Until when the claim holds, in milliseconds since 1970; 0 when it was given back.
+    pub lease_until_ms: u64,
+    /// When the item may be forgotten, in seconds since 1970.
+    pub expires_s: u64,
+}
+
+impl<O> Item<O> {
+    /// Whether somebody holds the event at `now_ms`.
+    pub fn is_leased(&self, now_ms: u64) -> bool {
+        self.state == State::Processing && self.lease_until_ms >= now_ms
+    }
+
+    /// Whether the item only waits for its deletion at `now_ms`.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.expires_s < now_ms / 1000
+    }
+}
