@@ -1,0 +1,150 @@
+//! What a receiver does with a message it holds: delete it, or change how long it stays invisible.
+
+use rusqlite::{OptionalExtension, named_params, params};
+use serde::{Deserialize, Serialize};
+
+use super::SqsError;
+use super::batch::{self, BatchResult, Entry};
+use super::receipt::Receipt;
+use super::store::{Queue, Session};
+
+/// How long a message may be invisible in all after it was received: 12 hours.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+const MAX_VISIBILITY_SECONDS: i64 = 43_200;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OnMessage<T> {
+    pub(super) queue_url: String,
+    #[serde(flatten)]
+    pub(super) ask: T,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OnMessages<T> {
+    queue_url: String,
+    entries: Vec<Entry<T>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Delete {
+    pub(super) receipt_handle: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ChangeVisibility {
+    pub(super) receipt_handle: String,
+    pub(super) visibility_timeout: Option<i64>,
+}
+
+/// An answer that says nothing but "done".
+#[derive(Debug, Serialize)]
+pub(super) struct Done {}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
+pub(super) fn delete_message(
+    session: &Session<'_>,
+    ask: OnMessage<Delete>,
+) -> Result<Done, SqsError> {
+    let queue = session.queue(&ask.queue_url)?;
+    delete(session, &queue, &ask.ask)
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
+pub(super) fn delete_message_batch(
+    session: &Session<'_>,
+    ask: OnMessages<Delete>,
+) -> Result<BatchResult<Done>, SqsError> {
+    let queue = session.queue(&ask.queue_url)?;
+    batch::check(&ask.entries, "DeleteMessageBatchRequestEntry")?;
+    batch::each(ask.entries, |entry| delete(session, &queue, &entry))
+}
+
+/// Deletes the message if the handle is of its latest receive, even after its visibility timeout.
+///
+/// With an older handle the request succeeds and the message stays, as AWS documents it; so it does
+/// when the message is gone.
+fn delete(session: &Session<'_>, queue: &Queue, ask: &Delete) -> Result<Done, SqsError> {
+    let receipt = Receipt::parse(&ask.receipt_handle, queue.id)?;
+    let sql = "DELETE FROM messages WHERE seq = ?1 AND queue = ?2 AND receipt = ?3";
+    let parameters = params![receipt.message, receipt.queue, receipt.token];
+    session.tx.prepare_cached(sql)?.execute(parameters)?;
+    Ok(Done {})
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+pub(super) fn change_message_visibility(
+    session: &Session<'_>,
+    ask: OnMessage<ChangeVisibility>,
+) -> Result<Done, SqsError> {
+    let queue = session.queue(&ask.queue_url)?;
+    change_visibility(session, &queue, &ask.ask)
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+pub(super) fn change_message_visibility_batch(
+    session: &Session<'_>,
+    ask: OnMessages<ChangeVisibility>,
+) -> Result<BatchResult<Done>, SqsError> {
+    let queue = session.queue(&ask.queue_url)?;
+    batch::check(&ask.entries, "ChangeMessageVisibilityBatchRequestEntry")?;
+    batch::each(ask.entries, |entry| {
+        change_visibility(session, &queue, &entry)
+    })
+}
+
+fn change_visibility(
+    session: &Session<'_>,
+    queue: &Queue,
+    ask: &ChangeVisibility,
+) -> Result<Done, SqsError> {
+    let receipt = Receipt::parse(&ask.receipt_handle, queue.id)?;
+    let seconds = ask.visibility_timeout.ok_or(SqsError::MissingParameter {
+        parameter: "VisibilityTimeout".to_owned(),
+    })?;
+    let refuse = |why: &str| Err(SqsError::parameter(seconds, "VisibilityTimeout", why));
+    if !(0..=MAX_VISIBILITY_SECONDS).contains(&seconds) {
+        return refuse("Must be between 0 and 43200.");
+    }
+    let held_ms = session.now_ms - received_ms(session, &receipt, ask)?;
+    if held_ms + seconds * 1000 > MAX_VISIBILITY_SECONDS * 1000 {
+        return refuse(
+            "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
+        );
+    }
+    let sql = "UPDATE messages SET visible_ms = :visible_ms WHERE seq = :seq";
+    session.tx.prepare_cached(sql)?.execute(named_params! {
+        ":visible_ms": session.now_ms + seconds * 1000,
+        ":seq": receipt.message,
+    })?;
+    session.wake(&queue.name);
+    Ok(Done {})
+}
+
+/// When the message in flight was received, by the handle of that receive.
+fn received_ms(
+    session: &Session<'_>,
+    receipt: &Receipt,
+    ask: &ChangeVisibility,
+) -> Result<i64, SqsError> {
+    let sql = "SELECT received_ms, visible_ms FROM messages
+               WHERE seq = ?1 AND queue = ?2 AND receipt = ?3";
+    let mut statement = session.tx.prepare_cached(sql)?;
+    let parameters = params![receipt.message, receipt.queue, receipt.token];
+    let found: Option<(i64, i64)> = statement
+        .query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        Some((_, visible_ms)) if visible_ms <= session.now_ms => Err(SqsError::MessageNotInflight),
+        Some((received_ms, _)) => Ok(received_ms),
+        None => Err(SqsError::parameter(
+            &ask.receipt_handle,
+            "ReceiptHandle",
+            "Message does not exist or is not available for visibility timeout change.",
+        )),
+    }
+}

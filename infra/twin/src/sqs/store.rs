@@ -1,0 +1,189 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
+
+use super::attributes::Attributes;
+use super::names::{ACCOUNT, arn, queue_of_url};
+use super::{Depth, SqsError};
+
+/// Row ids are never used twice (`AUTOINCREMENT`), so an old receipt handle never names a new message.
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS queues (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  name        TEXT NOT NULL UNIQUE,
+  attributes  TEXT NOT NULL,
+  tags        TEXT NOT NULL DEFAULT '{}',
+  created_ms  INTEGER NOT NULL,
+  modified_ms INTEGER NOT NULL,
+  purged_ms   INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS messages (
+  seq                INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue              INTEGER NOT NULL REFERENCES queues (id) ON DELETE CASCADE,
+  id                 TEXT NOT NULL,
+  body               TEXT NOT NULL,
+  attributes         TEXT NOT NULL,
+  group_id           TEXT,
+  trace_header       TEXT,
+  sent_ms            INTEGER NOT NULL,
+  visible_ms         INTEGER NOT NULL,
+  receipt            TEXT,
+  received_ms        INTEGER,
+  first_receive_ms   INTEGER,
+  receives           INTEGER NOT NULL DEFAULT 0,
+  receives_here      INTEGER NOT NULL DEFAULT 0,
+  dead_letter_source TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue, visible_ms, seq);
+CREATE INDEX IF NOT EXISTS messages_by_age ON messages (queue, sent_ms);
+CREATE TABLE IF NOT EXISTS move_tasks (
+  id          TEXT PRIMARY KEY,
+  source      TEXT NOT NULL,
+  destination TEXT,
+  per_second  INTEGER,
+  status      TEXT NOT NULL,
+  failure     TEXT,
+  moved       INTEGER NOT NULL DEFAULT 0,
+  to_move     INTEGER NOT NULL,
+  started_ms  INTEGER NOT NULL
+) STRICT;
+";
+
+/// Opens the queues' file, or queues that live in memory when there is no path.
+///
+/// With a write-ahead log and `synchronous = NORMAL` a commit survives the death of the process, but
+/// not a power failure; in return, a commit needs no fsync. Source: <https://sqlite.org/wal.html>
+pub(super) fn open(path: Option<&Path>) -> Result<Connection, SqsError> {
+    let connection = match path {
+        Some(path) => Connection::open(path)?,
+        None => Connection::open_in_memory()?,
+    };
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.execute_batch(SCHEMA)?;
+    Ok(connection)
+}
+
+/// One action on the queues: a transaction, at one moment.
+pub(super) struct Session<'a> {
+    pub(super) tx: Transaction<'a>,
+    /// Milliseconds since 1970.
+    pub(super) now_ms: i64,
+    /// What queue URLs begin with: scheme, host and port.
+    pub(super) base_url: String,
+    changed: RefCell<BTreeSet<String>>,
+}
+
+/// A queue as it is stored.
+pub(super) struct Queue {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) attributes: Attributes,
+    pub(super) created_ms: i64,
+    pub(super) modified_ms: i64,
+    pub(super) purged_ms: Option<i64>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(tx: Transaction<'a>, now_ms: i64, base_url: String) -> Session<'a> {
+        Session {
+            tx,
+            now_ms,
+            base_url,
+            changed: RefCell::default(),
+        }
+    }
+
+    /// Remembers that a receiver waiting on `queue` should look again after the commit.
+    pub(super) fn wake(&self, queue: &str) {
+        self.changed.borrow_mut().insert(queue.to_owned());
+    }
+
+    /// Commits, and says which queues changed.
+    pub(super) fn commit(self) -> Result<BTreeSet<String>, SqsError> {
+        self.tx.commit()?;
+        Ok(self.changed.into_inner())
+    }
+
+    /// The queue's URL, as this client reaches it.
+    pub(super) fn url(&self, queue: &str) -> String {
+        format!("{}/{ACCOUNT}/{queue}", self.base_url)
+    }
+
+    /// The queue that a URL names.
+    pub(super) fn queue(&self, url: &str) -> Result<Queue, SqsError> {
+        self.find_queue(queue_of_url(url))?
+            .ok_or(SqsError::QueueDoesNotExist)
+    }
+
+    /// The queue of that name, if there is one.
+    pub(super) fn find_queue(&self, name: &str) -> Result<Option<Queue>, SqsError> {
+        let sql = "SELECT * FROM queues WHERE name = ?1";
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let found = statement.query_row([name], Queue::read).optional()?;
+        found.transpose()
+    }
+
+    /// All queues in the order of their names.
+    pub(super) fn queues(&self) -> Result<Vec<Queue>, SqsError> {
+        let sql = "SELECT * FROM queues ORDER BY name";
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let rows = statement.query_map([], Queue::read)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Removes the messages that outlived the queue's retention period.
+    pub(super) fn expire(&self, queue: &Queue) -> Result<(), SqsError> {
+        let sql = "DELETE FROM messages WHERE queue = ?1 AND sent_ms <= ?2";
+        let oldest = self.now_ms - queue.attributes.retention_ms();
+        self.tx
+            .prepare_cached(sql)?
+            .execute(params![queue.id, oldest])?;
+        Ok(())
+    }
+
+    /// How many messages the queue holds, by what they are waiting for.
+    pub(super) fn depth(&self, queue: &Queue) -> Result<Depth, SqsError> {
+        self.expire(queue)?;
+        let sql = "SELECT count(*) FILTER (WHERE visible_ms <= :now),
+                          count(*) FILTER (WHERE visible_ms > :now AND receipt IS NOT NULL),
+                          count(*) FILTER (WHERE visible_ms > :now AND receipt IS NULL)
+                   FROM messages WHERE queue = :queue";
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let parameters = named_params! {":now": self.now_ms, ":queue": queue.id};
+        Ok(statement.query_row(parameters, |row| {
+            Ok(Depth {
+                visible: row.get(0)?,
+                in_flight: row.get(1)?,
+                delayed: row.get(2)?,
+            })
+        })?)
+    }
+}
+
+impl Queue {
+    pub(super) fn arn(&self) -> String {
+        arn(&self.name)
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Result<Queue, SqsError>> {
+        let attributes: String = row.get("attributes")?;
+        let queue = Queue {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            attributes: match serde_json::from_str(&attributes) {
+                Ok(attributes) => attributes,
+                Err(error) => return Ok(Err(error.into())),
+            },
+            created_ms: row.get("created_ms")?,
+            modified_ms: row.get("modified_ms")?,
+            purged_ms: row.get("purged_ms")?,
+        };
+        Ok(Ok(queue))
+    }
+}

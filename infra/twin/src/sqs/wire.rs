@@ -1,0 +1,109 @@
+//! ReceiveMessage as it travels: what the client asks to see of each message.
+//!
+//! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::content::{MessageAttributes, md5_of_attributes, md5_of_body};
+use super::receive::Receive;
+use super::{Message, SqsError};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ReceiveMessage {
+    queue_url: String,
+    max_number_of_messages: Option<i64>,
+    wait_time_seconds: Option<i64>,
+    visibility_timeout: Option<i64>,
+    /// The older spelling of `message_system_attribute_names`.
+    #[serde(default)]
+    attribute_names: Vec<String>,
+    #[serde(default)]
+    message_system_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Received {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    message_id: String,
+    receipt_handle: String,
+    #[serde(rename = "MD5OfBody")]
+    md5_of_body: String,
+    body: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    md5_of_attributes: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    message_attributes: MessageAttributes,
+}
+
+impl ReceiveMessage {
+    /// What it asks of the queue.
+    pub(super) fn receive(&self) -> Result<Receive, SqsError> {
+        Ok(Receive {
+            queue: self.queue_url.clone(),
+            max: self.max_number_of_messages.unwrap_or(1),
+            wait: self.wait_time_seconds.map(wait).transpose()?,
+            visibility_seconds: self.visibility_timeout,
+        })
+    }
+
+    /// The messages with what the client asked to see of each.
+    pub(super) fn show(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
+        let shown = messages.into_iter().map(|message| self.show_one(message));
+        let messages = shown.collect::<Result<_, _>>()?;
+        Ok(serde_json::to_value(Received { messages })?)
+    }
+
+    fn show_one(&self, mut message: Message) -> Result<Shown, SqsError> {
+        let (old, new) = (&self.attribute_names, &self.message_system_attribute_names);
+        message
+            .system_attributes
+            .retain(|name, _| old.iter().chain(new).any(|w| w == "All" || w == name));
+        message.attributes.retain(|name, _| self.asks_for(name));
+        Ok(Shown {
+            md5_of_body: md5_of_body(&message.body),
+            md5_of_attributes: md5_of_attributes(&message.attributes)?,
+            message_id: message.id,
+            receipt_handle: message.receipt_handle,
+            body: message.body,
+            attributes: message.system_attributes,
+            message_attributes: message.attributes,
+        })
+    }
+
+    /// A name, `All`, `.*`, or a prefix followed by `.*`.
+    fn asks_for(&self, name: &str) -> bool {
+        self.message_attribute_names.iter().any(|wanted| {
+            let prefix = wanted.strip_suffix(".*");
+            wanted == "All"
+                || wanted == name
+                || prefix.is_some_and(|prefix| name.starts_with(prefix))
+        })
+    }
+}
+
+fn wait(seconds: i64) -> Result<Duration, SqsError> {
+    if (0..=20).contains(&seconds) {
+        return Ok(Duration::from_secs(seconds.unsigned_abs()));
+    }
+    let why = "Must be >= 0 and <= 20, if provided.";
+    Err(SqsError::parameter(seconds, "WaitTimeSeconds", why))
+}
