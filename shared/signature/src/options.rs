@@ -1,0 +1,145 @@
+//! What a user configures for one source: secrets or issuers, and how strict to be.
+
+use crate::error::ConfigError;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// The most leeway that a token's dates may have.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+/// A signing secret as the provider hands it out. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub(crate) value: String,
+    pub(crate) not_after: Option<SystemTime>,
+}
+
+impl Secret {
+    /// A secret without an end.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            not_after: None,
+        }
+    }
+
+    /// The same secret, which verifies nothing after that time: for the previous one of a rotation.
+    #[must_use]
+    pub fn not_after(mut self, end: SystemTime) -> Self {
+        self.not_after = Some(end);
+        self
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret")
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a user configures for one source.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Current and previous secrets; any one may match. The first one signs. Required unless the row is a JWT's.
+    pub secrets: Vec<Secret>,
+    /// Trusted issuers of JWTs and the audiences each may name, compared exactly. Required for a JWT row.
+    pub issuers: BTreeMap<String, Audiences>,
+    /// Which variant of the scheme to use, by name. Absent: the scheme's own content.
+    pub variant: Option<String>,
+    /// Whether a date without a zone is taken as UTC.
+    pub assume_utc: bool,
+    /// How far a timestamp may be from now, either way, in place of the row's `tolerance_s`.
+    pub tolerance: Option<Duration>,
+    /// How much clocks may differ for a JWT's dates: at most [`MAX_LEEWAY`].
+    pub leeway: Duration,
+    /// The URL that the provider calls, for schemes that sign it. A gateway never rebuilds it from `Host` headers.
+    pub public_url: Option<String>,
+    /// Whether issuers and their keys may be plain http on loopback: for local development only.
+    pub loopback_http_issuers: bool,
+}
+
+/// Audiences that an issuer's tokens may name. In TOML: `"any"`, or a list that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audiences {
+    /// Any audience: the issuer's every token is trusted.
+    Any,
+    /// One of these, compared exactly.
+    OneOf(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Audiences {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Word(String),
+            List(Vec<String>),
+        }
+        match Written::deserialize(deserializer) {
+            Ok(Written::Word(word)) if word == "any" => Ok(Self::Any),
+            Ok(Written::List(list)) if !list.is_empty() => Ok(Self::OneOf(list)),
+            _ => Err(D::Error::custom(
+                "write `\"any\"`, or a list of at least one audience",
+            )),
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn validate(&self, uses_jwt: bool) -> Result<(), ConfigError> {
+        if self.leeway > MAX_LEEWAY {
+            return Err(ConfigError::new(
+                "leeway",
+                "at most 60 s: correct the clocks instead",
+            ));
+        }
+        if !uses_jwt {
+            return self.no_issuers();
+        }
+        if !self.secrets.is_empty() {
+            return Err(ConfigError::new(
+                "secrets",
+                "a JWT is checked with its issuer's keys: configure issuers, not secrets",
+            ));
+        }
+        if self.issuers.is_empty() {
+            return Err(ConfigError::new(
+                "issuers",
+                "name at least one trusted issuer and its audiences",
+            ));
+        }
+        self.issuers
+            .iter()
+            .try_for_each(|(issuer, audiences)| self.check_issuer(issuer, audiences))
+    }
+
+    fn no_issuers(&self) -> Result<(), ConfigError> {
+        match self.issuers.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError::new(
+                "issuers",
+                "only a row whose algorithm is `jwt` has issuers: remove them",
+            )),
+        }
+    }
+
+    fn check_issuer(&self, issuer: &str, audiences: &Audiences) -> Result<(), ConfigError> {
+        if !crate::keys::is_fetchable(issuer, self.loopback_http_issuers) || issuer.contains('?') {
+            return Err(ConfigError::new(
+                "issuers",
+                format!("`{issuer}`: an issuer is an https URL without query or fragment"),
+            ));
+        }
+        match audiences {
+            Audiences::OneOf(list) if list.iter().all(String::is_empty) => Err(ConfigError::new(
+                "issuers",
+                format!("`{issuer}`: name its audiences, or write `\"any\"`"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! A row with its options: what checks one source's requests.
+
+use crate::content::{Part, Texts};
+use crate::error::{ConfigError, Reason};
+use crate::event::{EventMeta, Extractor, HandshakeAnswer, MissingField};
+use crate::jwt::NotVerified;
+use crate::keys::KeyCache;
+use crate::options::{Options, Secret};
+use crate::request::{HeaderError, Request};
+use crate::row::Row;
+use crate::scheme::{Algorithm, Carrier, Scheme, TimeFormat};
+use crate::{content, grammar, jwt, mac, timestamp};
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The request is authentic.
+    Verified(Verified),
+    /// It is not: answer with the row's [`reject_status`](Row::reject_status).
+    Refused(Reason),
+    /// Fetch this URL, give the result to [`KeyCache::supply`], and check again.
+    NeedsDocument(String),
+    /// It could not be decided: answer 503, so that the sender tries again.
+    Undecided(Reason),
+}
+
+/// What is known of an authentic request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Which of the secrets matched, from 0.
+    pub secret: Option<usize>,
+    /// When the sender says it was signed; for a JWT, issued.
+    pub signed_at: Option<SystemTime>,
+    /// Which trusted issuer vouched for it.
+    pub issuer: Option<String>,
+}
+
+/// A row with its options: what checks one source's requests.
+#[derive(Debug)]
+pub struct Verifier {
+    row: Row,
+    pub(crate) options: Options,
+    pub(crate) keys: Vec<Key>,
+    extractor: Extractor,
+}
+
+pub(crate) struct Key {
+    pub(crate) bytes: Vec<u8>,
+    not_after: Option<SystemTime>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    pub(crate) fn is_valid(&self, now: SystemTime) -> bool {
+        self.not_after.is_none_or(|end| now <= end)
+    }
+}
+
+impl Verifier {
+    /// Puts a row and its options together.
+    ///
+    /// # Errors
+    /// When the row does not fit together or an option is missing, unusable or not the row's: a verifier
+    /// without a usable secret or issuer never exists.
+    pub fn new(mut row: Row, options: Options) -> Result<Self, ConfigError> {
+        row.validate()?;
+        options.validate(row.uses_jwt())?;
+        if let Some(name) = &options.variant {
+            let variant = row.verify.variants.get(name);
+            let known: Vec<_> = row.verify.variants.keys().map(String::as_str).collect();
+            let variant = variant.ok_or_else(|| {
+                ConfigError::new(
+                    "variant",
+                    format!("there is no `{name}`: the row has [{}]", known.join(", ")),
+                )
+            })?;
+            row.verify.content = variant.content.clone();
+        }
+        let extractor = Extractor::new(&row)?;
+        let keys = decode_secrets(&row, &options.secrets)?;
+        Ok(Self {
+            row,
+            options,
+            keys,
+            extractor,
+        })
+    }
+
+    /// The row, with the chosen variant's content.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// Replaces the secrets, as after a rotation.
+    ///
+    /// # Errors
+    /// When one cannot be used; the old ones then stay.
+    pub fn set_secrets(&mut self, secrets: Vec<Secret>) -> Result<(), ConfigError> {
+        self.keys = decode_secrets(&self.row, &secrets)?;
+        self.options.secrets = secrets;
+        Ok(())
+    }
+
+    /// What an operator should know at start-up about a configuration that is weaker than it looks.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let scheme = &self.row.verify;
+        let mut warnings = Vec::new();
+        if scheme.timestamp.is_some() && !covers_timestamp(scheme) {
+            warnings.push("timestamp is unauthenticated: no replay protection");
+        }
+        if scheme.signs(&Part::Url) && self.options.public_url.is_none() {
+            warnings.push(
+                "the signature covers the URL: set public_url to the one that the provider calls",
+            );
+        }
+        warnings
+    }
+
+    /// Decides whether a request is authentic.
+    ///
+    /// `keys` is used by JWT rows only. On [`Verdict::NeedsDocument`] the caller fetches, supplies and checks
+    /// again; a request needs two documents at most.
+    pub fn check(&self, request: &Request<'_>, keys: &mut KeyCache, now: SystemTime) -> Verdict {
+        if self.row.uses_jwt() {
+            return self.check_jwt(request, keys, now);
+        }
+        match self.check_secret(request, now) {
+            Ok(verified) => Verdict::Verified(verified),
+            Err(reason) => Verdict::Refused(reason),
+        }
+    }
+
+    /// The facts of the event in a request that was verified.
+    ///
+    /// # Errors
+    /// When a required fact is absent, or one that is there is not short printable text.
+    pub fn event(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
+        self.extractor.event(request)
+    }
+
+    /// The answer to a provider's test request, or `None` for an event. Call it only for a request that was verified.
+    pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
+        self.extractor.handshake(request)
+    }
+
+    fn check_jwt(&self, request: &Request<'_>, keys: &mut KeyCache, now: SystemTime) -> Verdict {
+        let Some(carrier) = self.carriers().first() else {
+            return Verdict::Refused(Reason::MissingToken);
+        };
+        match jwt::check(carrier, &self.options, request, keys, now) {
+            Ok(token) => Verdict::Verified(Verified {
+                secret: None,
+                signed_at: token.issued_at,
+                issuer: Some(token.issuer),
+            }),
+            Err(NotVerified::Refused(reason)) => Verdict::Refused(reason),
+            Err(NotVerified::NeedsDocument(url)) => Verdict::NeedsDocument(url),
+            Err(NotVerified::Undecided(reason)) => Verdict::Undecided(reason),
+        }
+    }
+
+    fn check_secret(&self, request: &Request<'_>, now: SystemTime) -> Result<Verified, Reason> {
+        let presented = grammar::read(self.carriers(), request)?;
+        let time = self.read_timestamp(request, presented.timestamp)?;
+        let texts = Texts {
+            id: self.read_id(request)?,
+            timestamp: time.text.into(),
+        };
+        self.refuse_splice(request, &texts)?;
+        let parts = content::parts(&self.row.verify, &self.options, request, &texts)?;
+        let secret = self.matching_secret(&parts, &presented.candidates, now)?;
+        if let Some(signed_at) = time.signed_at {
+            timestamp::check_fresh(signed_at, now, self.tolerance())?;
+        }
+        Ok(Verified {
+            secret: Some(secret),
+            signed_at: time.signed_at,
+            issuer: None,
+        })
+    }
+
+    fn read_timestamp(
+        &self,
+        request: &Request<'_>,
+        paired: Option<Vec<u8>>,
+    ) -> Result<SignedTime, Reason> {
+        let Some(scheme) = &self.row.verify.timestamp else {
+            return Ok(SignedTime::default());
+        };
+        let text = match (&scheme.header, &scheme.body) {
+            (Some(name), _) => Some(
+                request
+                    .header(name)
+                    .map_err(missing_or_repeated(Reason::MissingTimestamp))?
+                    .to_vec(),
+            ),
+            (_, Some(path)) => content::body_text(request, path).map(String::into_bytes),
+            _ => paired,
+        };
+        let text = text
+            .filter(|text| !text.is_empty())
+            .ok_or(Reason::MissingTimestamp)?;
+        let signed_at = timestamp::parse(&text, scheme.format.as_slice(), self.options.assume_utc)?;
+        Ok(SignedTime {
+            text,
+            signed_at: Some(signed_at),
+        })
+    }
+
+    fn read_id<'a>(&self, request: &Request<'a>) -> Result<Cow<'a, [u8]>, Reason> {
+        let Some(id) = &self.row.verify.id else {
+            return Ok(Cow::default());
+        };
+        let id = request
+            .header(&id.header)
+            .map_err(missing_or_repeated(Reason::MissingId))?;
+        if id.is_empty() {
+            Err(Reason::MissingId)
+        } else {
+            Ok(Cow::Borrowed(id))
+        }
+    }
+
+    /// A time without a zone directly before the body could give up, or take, characters of the body while what
+    /// is signed stays the same: there the body must start as a JSON object or array does.
+    fn refuse_splice(&self, request: &Request<'_>, texts: &Texts<'_>) -> Result<(), Reason> {
+        let adjacent = self
+            .row
+            .verify
+            .content
+            .windows(2)
+            .any(|pair| pair == [Part::Timestamp, Part::Body]);
+        let structured = matches!(request.body.first(), Some(b'{' | b'['));
+        if adjacent && !structured && timestamp::is_open_ended(&texts.timestamp) {
+            return Err(Reason::MalformedBody);
+        }
+        Ok(())
+    }
+
+    fn matching_secret(
+        &self,
+        parts: &[Cow<'_, [u8]>],
+        candidates: &[Vec<u8>],
+        now: SystemTime,
+    ) -> Result<usize, Reason> {
+        let algorithm = self.row.verify.algorithm;
+        let matches = |key: &Key| {
+            let code = mac::code(algorithm, &key.bytes, parts);
+            code.is_some_and(|code| {
+                candidates
+                    .iter()
+                    .any(|candidate| mac::equal(candidate, &code))
+            })
+        };
+        let valid = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter(|(_, key)| key.is_valid(now));
+        let matching = valid
+            .filter(|(_, key)| matches(key))
+            .map(|(index, _)| index)
+            .next();
+        matching.ok_or(Reason::SignatureMismatch)
+    }
+
+    pub(crate) fn carriers(&self) -> &[Carrier] {
+        self.row.verify.signature.as_slice()
+    }
+
+    pub(crate) fn formats(&self) -> &[TimeFormat] {
+        self.row
+            .verify
+            .timestamp
+            .as_ref()
+            .map_or(&[], |time| time.format.as_slice())
+    }
+
+    fn tolerance(&self) -> Duration {
+        let row = self
+            .row
+            .verify
+            .timestamp
+            .as_ref()
+            .map_or(0, |time| time.tolerance_s);
+        self.options.tolerance.unwrap_or(Duration::from_secs(row))
+    }
+}
+
+#[derive(Default)]
+struct SignedTime {
+    text: Vec<u8>,
+    signed_at: Option<SystemTime>,
+}
+
+fn missing_or_repeated(missing: Reason) -> impl Fn(HeaderError) -> Reason {
+    move |error| match error {
+        HeaderError::Missing => missing,
+        HeaderError::Duplicate => Reason::DuplicateHeader,
+    }
+}
+
+fn covers_timestamp(scheme: &Scheme) -> bool {
+    let in_body = scheme
+        .timestamp
+        .as_ref()
+        .is_some_and(|time| time.body.is_some());
+    scheme.signs(&Part::Timestamp) || (in_body && scheme.signs(&Part::Body))
+}
+
+fn decode_secrets(row: &Row, secrets: &[Secret]) -> Result<Vec<Key>, ConfigError> {
+    if row.verify.algorithm == Algorithm::Jwt {
+        let none = secrets.is_empty().then(Vec::new);
+        return none.ok_or_else(|| {
+            ConfigError::new(
+                "secrets",
+                "a JWT is checked with its issuer's keys: remove the secrets",
+            )
+        });
+    }
+    if secrets.is_empty() {
+        return Err(ConfigError::new(
+            "secrets",
+            "configure at least one: without a secret nothing can be verified",
+        ));
+    }
+    let key = |secret: &Secret| {
+        let bytes = mac::key_bytes(&secret.value, row.verify.key)?;
+        Ok(Key {
+            bytes,
+            not_after: secret.not_after,
+        })
+    };
+    secrets.iter().map(key).collect()
+}
