@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::error::Fault;
 use super::store::Session;
-use super::{Sqs, SqsError, inflight, listing, queues, send, wire};
+use super::{Sqs, SqsError, inflight, listing, mover, moves, queues, send, wire};
 
 /// Room for a full batch whose every character is escaped in JSON.
 const MAX_REQUEST_BYTES: usize = 16 * 1_048_576;
@@ -40,6 +40,9 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (close, closing) = watch::channel(false);
+    mover::resume(sqs.clone(), closing.clone())
+        .await
+        .map_err(std::io::Error::other)?;
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
@@ -103,6 +106,9 @@ impl Server {
             "TagQueue" => call.run(listing::tag_queue).await,
             "UntagQueue" => call.run(listing::untag_queue).await,
             "ListQueueTags" => call.run(listing::list_queue_tags).await,
+            "StartMessageMoveTask" => call.start_move().await,
+            "ListMessageMoveTasks" => call.run(moves::list_message_move_tasks).await,
+            "CancelMessageMoveTask" => call.run(moves::cancel_message_move_task).await,
             "ListDeadLetterSourceQueues" => call.run(listing::list_dead_letter_source_queues).await,
             "SendMessage" => call.run(send::send_message).await,
             "SendMessageBatch" => call.run(send::send_message_batch).await,
@@ -139,6 +145,16 @@ impl Call<'_> {
         let sqs = &self.server.sqs;
         let answer = sqs.run_at(self.base_url, move |session| action(session, ask));
         Ok(serde_json::to_value(answer.await?)?)
+    }
+
+    async fn start_move(self) -> Result<Value, SqsError> {
+        let Server { sqs, closing } = self.server.clone();
+        let ask = parse(self.body)?;
+        let start = move |session: &Session<'_>| moves::start_message_move_task(session, ask);
+        let started = sqs.run(start).await?;
+        let answer = serde_json::to_value(&started)?;
+        tokio::spawn(mover::carry_out(sqs, started.id, closing));
+        Ok(answer)
     }
 
     async fn receive(self) -> Result<Value, SqsError> {

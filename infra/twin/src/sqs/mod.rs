@@ -11,10 +11,13 @@ mod attributes;
 mod batch;
 mod bell;
 mod content;
+mod engine;
 mod error;
 mod http;
 mod inflight;
 mod listing;
+mod mover;
+mod moves;
 mod names;
 mod queues;
 mod receipt;
@@ -28,15 +31,15 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use bell::Bell;
 pub use content::{MessageAttribute, MessageAttributes};
+use engine::Engine;
 pub use error::SqsError;
 use receive::{Found, Receive};
 use store::Session;
@@ -48,13 +51,6 @@ pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 #[derive(Clone)]
 pub struct Sqs {
     engine: Arc<Engine>,
-}
-
-struct Engine {
-    store: Mutex<Connection>,
-    clock: Clock,
-    bell: Bell,
-    base_url: OnceLock<String>,
 }
 
 /// A message as it was received.
@@ -305,35 +301,5 @@ impl Sqs {
     ) -> Result<T, SqsError> {
         let engine = Arc::clone(&self.engine);
         tokio::task::spawn_blocking(move || engine.run(base_url, action)).await?
-    }
-}
-
-impl Engine {
-    /// Does one action in a transaction of its own, then wakes who waits for what it changed.
-    fn run<T>(
-        &self,
-        base_url: String,
-        action: impl FnOnce(&Session<'_>) -> Result<T, SqsError>,
-    ) -> Result<T, SqsError> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let tx = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let session = Session::new(tx, self.now_ms(), base_url);
-        let result = action(&session)?;
-        let changed = session.commit()?;
-        drop(store);
-        changed.iter().for_each(|queue| self.bell.ring(queue));
-        Ok(result)
-    }
-
-    fn now_ms(&self) -> i64 {
-        let since_1970 = (self.clock)()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    fn base_url(&self) -> String {
-        let served = self.base_url.get().cloned();
-        served.unwrap_or_else(|| "http://127.0.0.1".to_owned())
     }
 }
