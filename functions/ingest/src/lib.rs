@@ -1,1 +1,241 @@
-//! Verifies a webhook, records it once and enqueues it.
+//! Takes a provider's request in: verifies it, records the event once, enqueues it.
+//!
+//! A 2xx means that the event is durable. [`Ingest::handle`] reads from top to bottom; every line of
+//! it that can refuse a request says with which [`Rejection`].
+
+mod path;
+mod rejection;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hookgate_gateway::ports::{Clock, Documents, EventQueue, EventStore, chain};
+use hookgate_gateway::{Event, Message, MismatchPolicy, Sources};
+use hookgate_ledger::Record;
+use hookgate_signature::{HandshakeAnswer, Request as Signed};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+pub use path::WebhookPath;
+pub use rejection::Rejection;
+
+/// The largest body that is taken, in bytes: base64 of it and the headers fit a queue message (1 MiB).
+pub const MAX_BODY_BYTES: usize = 700 * 1024;
+
+/// How long a request may take before it is answered with 503. Shopify gives up after 5 s, and the
+/// function's own time-out is 4 s.
+pub const BUDGET: Duration = Duration::from_millis(2500);
+
+/// What ingest needs: the sources, a store, a queue, the issuers' documents, the time.
+#[derive(Debug)]
+pub struct Ingest<S, Q, D, C> {
+    sources: Sources,
+    store: S,
+    queue: Q,
+    documents: D,
+    clock: C,
+}
+
+/// How a request that was not refused is answered.
+enum Answer {
+    Accepted(Event),
+    Duplicate(Event),
+    Handshake(HandshakeAnswer),
+}
+
+impl<S, Q, D, C> Ingest<S, Q, D, C>
+where
+    S: EventStore,
+    Q: EventQueue,
+    D: Documents,
+    C: Clock,
+{
+    /// Ingest for these sources.
+    pub fn new(sources: Sources, store: S, queue: Q, documents: D, clock: C) -> Self {
+        Ingest {
+            sources,
+            store,
+            queue,
+            documents,
+            clock,
+        }
+    }
+
+    /// The configured sources.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer too.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (source, trace) = (log_source(&request), trace(&request));
+        let answer = tokio::time::timeout(BUDGET, self.accept(&request, trace))
+            .await
+            .unwrap_or(Err(Rejection::TimedOut));
+        match answer {
+            Ok(answer) => answer.respond(),
+            Err(rejection) => {
+                rejection.log(&source);
+                rejection.respond()
+            }
+        }
+    }
+
+    async fn accept(
+        &self,
+        request: &Request<Bytes>,
+        trace: Option<String>,
+    ) -> Result<Answer, Rejection> {
+        let path = WebhookPath::parse(request.uri().path()).ok_or(Rejection::UnknownPath)?;
+        let source = self
+            .sources
+            .get(path.source)
+            .ok_or(Rejection::UnknownSource)?;
+        if request.method() != http::Method::POST {
+            return Err(Rejection::Method);
+        }
+        if request.body().len() > MAX_BODY_BYTES {
+            return Err(Rejection::TooLarge);
+        }
+        let now = self.clock.now();
+        let headers = headers(request);
+        let signed = signed(request, &headers);
+        source
+            .verify(&signed, &self.sources.keys, &self.documents, now)
+            .await
+            .map_err(|why| Rejection::unverified(why, source))?;
+        if let Some(answer) = source.handshake(&signed) {
+            return Ok(Answer::Handshake(answer));
+        }
+        let event = source.event(&signed, path.tenant, request.body().clone(), now)?;
+        self.keep(event, trace, source.on_mismatch(), now).await
+    }
+
+    /// Records an event and enqueues it, unless a carrier of it is proven already.
+    async fn keep(
+        &self,
+        event: Event,
+        trace: Option<String>,
+        on_mismatch: MismatchPolicy,
+        now: SystemTime,
+    ) -> Result<Answer, Rejection> {
+        match self
+            .store
+            .record(&event, now)
+            .await
+            .map_err(Rejection::Store)?
+        {
+            Record::New => {
+                let event = self.send(event, 0, trace).await?;
+                Ok(Answer::Accepted(event))
+            }
+            Record::SendAgain { epoch } => {
+                let event = self.send(event, epoch, trace).await?;
+                // The marker only spares the next redelivery its message: losing it loses nothing.
+                if let Err(error) = self.store.mark_enqueued(&event.key, epoch).await {
+                    tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
+                }
+                Ok(Answer::Accepted(event))
+            }
+            Record::Duplicate => Ok(Answer::Duplicate(event)),
+            Record::PayloadMismatch => {
+                tracing::warn!(outcome = "payload-mismatch", source = event.source, key = %event.key, "event");
+                match on_mismatch {
+                    MismatchPolicy::SameIdWins => Ok(Answer::Duplicate(event)),
+                    MismatchPolicy::Reject => Err(Rejection::PayloadMismatch),
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        event: Event,
+        epoch: u32,
+        trace: Option<String>,
+    ) -> Result<Event, Rejection> {
+        let message = Message {
+            event,
+            epoch,
+            trace,
+        };
+        self.queue.send(&message).await.map_err(Rejection::Queue)?;
+        Ok(message.event)
+    }
+}
+
+impl Answer {
+    fn respond(self) -> Response<Bytes> {
+        match self {
+            Answer::Accepted(event) => acknowledge("accepted", &event),
+            Answer::Duplicate(event) => acknowledge("duplicate", &event),
+            Answer::Handshake(answer) => {
+                tracing::info!(outcome = "handshake", "event");
+                let mut response = Response::new(Bytes::from(answer.body));
+                *response.status_mut() =
+                    StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+                if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
+                    response.headers_mut().insert(CONTENT_TYPE, value);
+                }
+                response
+            }
+        }
+    }
+}
+
+fn acknowledge(status: &'static str, event: &Event) -> Response<Bytes> {
+    tracing::info!(
+        outcome = status,
+        source = event.source,
+        event_type = event.type_or_dash(),
+        tenant = event.tenant,
+        event_id = event.id,
+        key = %event.key,
+        body_bytes = event.body.len(),
+        "event"
+    );
+    json(
+        StatusCode::OK,
+        &serde_json::json!({ "status": status, "event": event.key.as_str() }),
+    )
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn headers(request: &Request<Bytes>) -> Vec<(&str, &[u8])> {
+    let headers = request.headers().iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
+}
+
+fn signed<'a>(request: &'a Request<Bytes>, headers: &'a [(&'a str, &'a [u8])]) -> Signed<'a> {
+    let url = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    Signed {
+        method: request.method().as_str(),
+        url,
+        headers,
+        body: request.body(),
+    }
+}
+
+/// The trace that Lambda, or a caller, put into the request.
+fn trace(request: &Request<Bytes>) -> Option<String> {
+    let trace = request.headers().get("x-amzn-trace-id")?.to_str().ok()?;
+    (trace.len() <= 256).then(|| trace.to_owned())
+}
+
+/// The source's name for a log line: what a stranger wrote into the path is not repeated.
+fn log_source(request: &Request<Bytes>) -> String {
+    WebhookPath::parse(request.uri().path())
+        .map_or_else(|| "-".to_owned(), |path| path.source.to_owned())
+}

@@ -1,2 +1,32 @@
-//! Lambda glue.
-fn main() {}
+//! Lambda glue of the processor: adapters from the environment, SQS batches in and partial batch
+//! responses out.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use hookgate_aws::{Adapters, Environment, log_json};
+use hookgate_gateway::ports::SystemClock;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use processor::{Invocation, Processor};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::new(std::env::vars());
+    log_json(environment.log_filter());
+    let Adapters {
+        config,
+        table,
+        queue,
+        ..
+    } = environment.adapters().await?;
+    let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
+    tokio::join!(table.warm_up(), queue.warm_up());
+    let processor = Processor::new(table, queue, SystemClock, config.routes)?;
+    let processor = &processor;
+    run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let invocation = Invocation {
+            deadline: event.context.deadline(),
+            request_id: event.context.request_id,
+        };
+        Ok::<SqsBatchResponse, Error>(processor.handle(event.payload, &invocation).await)
+    }))
+    .await
+}

@@ -1,1 +1,25 @@
-//! The gateway's ports on DynamoDB, SQS, SSM and Secrets Manager.
+//! The gateway's ports on AWS: the ledger and the archive in DynamoDB, the queues in SQS, secrets in
+//! Systems Manager and Secrets Manager, token issuers' documents over HTTPS, logs to CloudWatch.
+//!
+//! The local twin uses these same adapters against its own engines.
+
+mod archive;
+mod attributes;
+mod connect;
+mod documents;
+mod environment;
+mod events;
+mod ledger;
+mod queue;
+mod secrets;
+pub mod table;
+mod telemetry;
+
+pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect};
+pub use documents::HttpDocuments;
+pub use environment::{Adapters, BadEnvironment, Environment};
+pub use events::{EventDetail, EventQuery, EventSummary, Payload};
+pub use queue::SqsQueue;
+pub use secrets::Secrets;
+pub use table::DynamoTable;
+pub use telemetry::log_json;

@@ -1,1 +1,17 @@
-//! Sources, events, message envelope, configuration and the ports of the gateway.
+//! The gateway's nouns and ports: what ingest and the processor speak about, with no AWS in it.
+//!
+//! A [`Source`] is one inbound URL with its provider's row and secrets. A verified request becomes
+//! an [`Event`], which travels the queue inside a [`Message`]. What the functions need of the world
+//! (a store, queues, secrets, documents, a clock) are the traits in [`ports`].
+
+pub mod config;
+mod event;
+mod message;
+pub mod ports;
+mod route;
+mod source;
+
+pub use event::{Event, EventKey, unix_ms};
+pub use message::{MESSAGE_VERSION, Message, MessageError};
+pub use route::{Route, Target};
+pub use source::{MismatchPolicy, Place, Source, Sources, UnusableSource, Unverified};

@@ -1,0 +1,137 @@
+use bytes::Bytes;
+use hookgate_gateway::ports::{PortError, chain};
+use hookgate_gateway::{Source, Unverified};
+use hookgate_signature::{MissingField, Reason};
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use thiserror::Error;
+
+/// After how many seconds a provider is asked to come again.
+const RETRY_AFTER_S: &str = "5";
+
+/// Why a request is refused. Only here reasons become status codes.
+///
+/// The texts are all that a caller reads: in its own terms, and no help to a forger. The reason of a
+/// failed check goes to the log alone.
+#[derive(Debug, Error)]
+pub enum Rejection {
+    /// Not the path of a webhook.
+    #[error("not found: webhooks are taken at /webhooks/{{source}}")]
+    UnknownPath,
+    /// No such source.
+    #[error("not found: no such source")]
+    UnknownSource,
+    /// Not a POST.
+    #[error("method not allowed: webhooks are taken by POST")]
+    Method,
+    /// The body is larger than can be kept.
+    #[error("the body is larger than {} bytes", crate::MAX_BODY_BYTES)]
+    TooLarge,
+    /// The request is not authentic.
+    #[error("the request could not be authenticated")]
+    NotAuthentic {
+        /// What the source's row answers.
+        status: u16,
+        /// Why, for the log.
+        reason: Reason,
+    },
+    /// Whether the request is authentic could not be decided.
+    #[error("the request cannot be checked at the moment")]
+    Undecided(Reason),
+    /// The signed request lacks a field.
+    #[error("the request lacks its {}: {}", .0.field, .0.source)]
+    MissingField(#[from] MissingField),
+    /// The id is known with another body.
+    #[error("an event with this id and another body was received before")]
+    PayloadMismatch,
+    /// The store did not record the event.
+    #[error("the event could not be stored; send it again")]
+    Store(#[source] PortError),
+    /// The queue did not take the message.
+    #[error("the event could not be queued; send it again")]
+    Queue(#[source] PortError),
+    /// Not finished in time.
+    #[error("the event could not be stored in time; send it again")]
+    TimedOut,
+}
+
+impl Rejection {
+    pub(crate) fn unverified(why: Unverified, source: &Source) -> Rejection {
+        match why {
+            Unverified::Refused(reason) => Rejection::NotAuthentic {
+                status: source.reject_status(),
+                reason,
+            },
+            Unverified::Undecided(reason) => Rejection::Undecided(reason),
+        }
+    }
+
+    /// The answer's status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Rejection::UnknownPath | Rejection::UnknownSource => StatusCode::NOT_FOUND,
+            Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Rejection::NotAuthentic { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
+            }
+            Rejection::MissingField(_) => StatusCode::BAD_REQUEST,
+            Rejection::PayloadMismatch => StatusCode::CONFLICT,
+            Rejection::Undecided(_)
+            | Rejection::Store(_)
+            | Rejection::Queue(_)
+            | Rejection::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The word for it in logs and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Rejection::UnknownPath => "unknown_path",
+            Rejection::UnknownSource => "unknown_source",
+            Rejection::Method => "method",
+            Rejection::TooLarge => "too_large",
+            Rejection::NotAuthentic { reason, .. } | Rejection::Undecided(reason) => {
+                reason.as_str()
+            }
+            Rejection::MissingField(_) => "missing_field",
+            Rejection::PayloadMismatch => "payload_mismatch",
+            Rejection::Store(_) => "store_unavailable",
+            Rejection::Queue(_) => "queue_unavailable",
+            Rejection::TimedOut => "timed_out",
+        }
+    }
+
+    pub(crate) fn log(&self, source: &str) {
+        let (status, reason) = (self.status().as_u16(), self.reason());
+        match self {
+            Rejection::Store(error) | Rejection::Queue(error) => {
+                tracing::error!(
+                    outcome = "rejected",
+                    source,
+                    status,
+                    reason,
+                    error = chain(error),
+                    "event"
+                );
+            }
+            _ => tracing::warn!(outcome = "rejected", source, status, reason, "event"),
+        }
+    }
+
+    pub(crate) fn respond(&self) -> Response<Bytes> {
+        let status = self.status();
+        let mut response = crate::json(status, &serde_json::json!({ "error": self.to_string() }));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}

@@ -1,0 +1,118 @@
+//! What happens with events. To add a handler: a file here with `pub(crate) async fn handle`, and its
+//! line in the list below. Routes in `hookgate.toml` call it by its name.
+
+use std::any::Any;
+use std::time::Duration;
+
+use hookgate_gateway::Event;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Declares the modules, and the one function that finds a handler by its name.
+macro_rules! handlers {
+    ($default:ident, $($name:ident),* $(,)?) => {
+        mod $default;
+        $(mod $name;)*
+
+        /// All handlers, by name.
+        #[derive(Debug)]
+        pub struct Handlers;
+
+        impl Handlers {
+            /// The handler of events that no route takes.
+            pub const DEFAULT: &'static str = stringify!($default);
+
+            /// What routes may name.
+            pub const NAMES: &'static [&'static str] = &[stringify!($default), $(stringify!($name)),*];
+
+            pub(crate) async fn run(name: &str, event: &Event) -> Result<(), HandlerError> {
+                match name {
+                    $(stringify!($name) => $name::handle(event).await,)*
+                    _ => $default::handle(event).await,
+                }
+            }
+        }
+    };
+}
+
+handlers! {
+    log,
+    order_created,
+    order_shipment_shipped,
+    order_line_backordered,
+    project_created,
+    run_failed,
+    orders_placed,
+    stock_changed,
+    order_status_changed,
+}
+
+/// Why a handler did not do its work. The one place that says whether trying again helps.
+#[derive(Debug, Error)]
+pub enum HandlerError {
+    /// Trying again cannot help: to the dead-letter queue.
+    #[error("{0}")]
+    Permanent(String),
+    /// May pass: try again with growing waits.
+    #[error("{0}")]
+    Transient(String),
+    /// Whoever was asked wants to be left alone for this long.
+    #[error("{0}")]
+    Throttled(String, Duration),
+}
+
+impl HandlerError {
+    /// An error that trying again cannot help.
+    pub fn permanent(why: impl Into<String>) -> HandlerError {
+        HandlerError::Permanent(why.into())
+    }
+
+    /// An error that may pass.
+    pub fn transient(why: impl Into<String>) -> HandlerError {
+        HandlerError::Transient(why.into())
+    }
+
+    /// A panic, which another attempt may not meet.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> HandlerError {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        HandlerError::Transient(format!(
+            "the handler panicked: {}",
+            text.unwrap_or("no message")
+        ))
+    }
+
+    /// The text for logs and operators.
+    pub fn message(&self) -> &str {
+        match self {
+            HandlerError::Permanent(text)
+            | HandlerError::Transient(text)
+            | HandlerError::Throttled(text, _) => text,
+        }
+    }
+
+    /// The word for its kind: `permanent`, `transient` or `throttled`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            HandlerError::Permanent(_) => "permanent",
+            HandlerError::Transient(_) => "transient",
+            HandlerError::Throttled(..) => "throttled",
+        }
+    }
+}
+
+/// An event's JSON body as a handler wants it.
+///
+/// # Errors
+/// A body that is not of this form will never be: permanent. The text says where, not what: a body
+/// must not end up in a log.
+pub(crate) fn payload<T: DeserializeOwned>(event: &Event) -> Result<T, HandlerError> {
+    serde_json::from_slice(&event.body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "lacks a field or has one of another kind",
+            _ => "is not JSON",
+        };
+        HandlerError::permanent(format!("the body {what} (line {line}, column {column})"))
+    })
+}

@@ -1,0 +1,19 @@
+//! WSS: an order's id and status, the example that its guide gives.
+
+use hookgate_gateway::Event;
+use serde::Deserialize;
+
+use super::{HandlerError, payload};
+
+#[derive(Deserialize)]
+struct Order {
+    #[serde(rename = "order_id")]
+    _id: serde::de::IgnoredAny,
+    status: String,
+}
+
+pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
+    let order: Order = payload(event)?;
+    tracing::info!(key = %event.key, shipped = order.status == "shipped", "order status changed");
+    Ok(())
+}

@@ -1,0 +1,126 @@
+use std::collections::HashMap;
+
+use hookgate_gateway::config::{Config, ConfigError};
+use thiserror::Error;
+
+use crate::{DynamoTable, Secrets, SqsQueue, connect};
+
+/// The environment variables of a function, and the configuration that they point at.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    variables: HashMap<String, String>,
+}
+
+/// What a function's environment leads to.
+#[derive(Debug)]
+pub struct Adapters {
+    /// The configuration.
+    pub config: Config,
+    /// The ledger and archive.
+    pub table: DynamoTable,
+    /// The queue of events.
+    pub queue: SqsQueue,
+    /// The secrets that the configuration refers to.
+    pub secrets: Secrets,
+}
+
+/// What is wrong with a function's environment.
+#[derive(Debug, Error)]
+pub enum BadEnvironment {
+    /// A variable is missing or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// The configuration file cannot be read.
+    #[error("{path} (named by HOOKGATE_CONFIG) cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Environment {
+    /// An environment of these variables; a function passes `std::env::vars()`.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Environment {
+        Environment {
+            variables: variables.into_iter().collect(),
+        }
+    }
+
+    /// The table's name, `HOOKGATE_TABLE`.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn table(&self) -> Result<&str, BadEnvironment> {
+        self.required("HOOKGATE_TABLE")
+    }
+
+    /// The queue's URL, `HOOKGATE_QUEUE_URL`.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn queue_url(&self) -> Result<&str, BadEnvironment> {
+        self.required("HOOKGATE_QUEUE_URL")
+    }
+
+    /// The dead-letter queue's URL, `HOOKGATE_DLQ_URL`.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn dead_letter_queue_url(&self) -> Result<&str, BadEnvironment> {
+        self.required("HOOKGATE_DLQ_URL")
+    }
+
+    /// Which log lines are written, `HOOKGATE_LOG`, as `info` or `ingest=debug,info`.
+    pub fn log_filter(&self) -> &str {
+        self.variables
+            .get("HOOKGATE_LOG")
+            .map_or("info", String::as_str)
+    }
+
+    /// The configuration in the file that `HOOKGATE_CONFIG` names (`hookgate.toml` by default).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what it says is wrong.
+    pub fn config(&self) -> Result<Config, BadEnvironment> {
+        let path = self
+            .variables
+            .get("HOOKGATE_CONFIG")
+            .map_or("hookgate.toml", String::as_str);
+        let text = std::fs::read_to_string(path).map_err(|source| BadEnvironment::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Config::parse(&text)?)
+    }
+
+    /// The configuration, and the adapters that both functions need.
+    ///
+    /// # Errors
+    /// When a variable is not set, or the configuration is wrong.
+    pub async fn adapters(&self) -> Result<Adapters, BadEnvironment> {
+        let config = self.config()?;
+        let aws = connect().await;
+        let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+        let sqs = aws_sdk_sqs::Client::new(&aws);
+        Ok(Adapters {
+            table: DynamoTable::new(dynamodb, self.table()?, config.retention),
+            queue: SqsQueue::new(sqs, self.queue_url()?),
+            secrets: Secrets::new(self.variables.clone(), Some(aws)),
+            config,
+        })
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, BadEnvironment> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+            .ok_or(BadEnvironment::Missing(name))
+    }
+}

@@ -1,0 +1,393 @@
+//! `hookgate.toml`: which sources there are, and where their events go.
+//!
+//! Parsed once, at start. What is unknown, missing or contradictory is an error that names its key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use hookgate_signature::{Audiences, Row};
+use serde::{Deserialize, Deserializer};
+use thiserror::Error;
+
+use crate::{MismatchPolicy, Route, Target};
+
+/// How long raw payloads are kept unless configuration says otherwise.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A parsed configuration. Secrets are still references.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The sources by name, which is the last part of their URL.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// The routes in the order they are tried.
+    pub routes: Vec<Route>,
+    /// How long raw payloads are kept; `None` keeps none, and nothing can be listed or replayed.
+    pub retention: Option<Duration>,
+}
+
+/// One source, not yet with its secrets.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// The built-in provider that the row is of.
+    pub provider: Option<String>,
+    /// The provider's row, with the user's changes.
+    pub row: Row,
+    /// Where its secrets are; the first signs, all verify.
+    pub secrets: Vec<SecretConfig>,
+    /// Trusted token issuers and their audiences.
+    pub issuers: BTreeMap<String, Audiences>,
+    /// A named reading of the row.
+    pub variant: Option<String>,
+    /// Whether a timestamp without a zone is UTC.
+    pub assume_utc: bool,
+    /// Another tolerance than the row's.
+    pub tolerance: Option<Duration>,
+    /// How far a token's times may be off.
+    pub leeway: Duration,
+    /// The URL that the provider was given, for schemes that sign it.
+    pub public_url: Option<String>,
+    /// What to do when an id comes again with another body.
+    pub on_mismatch: MismatchPolicy,
+}
+
+/// A secret's reference, and until when it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretConfig {
+    /// Where it is.
+    pub reference: SecretRef,
+    /// After this time it verifies nothing.
+    pub not_after: Option<SystemTime>,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SecretRef {
+    /// `env:NAME`, an environment variable.
+    Env(String),
+    /// `ssm:/path`, a parameter of Systems Manager, decrypted.
+    Ssm(String),
+    /// `secretsmanager:id`, a secret's current text by name or ARN.
+    SecretsManager(String),
+}
+
+impl SecretRef {
+    fn parse(text: &str) -> Option<SecretRef> {
+        let (kind, name) = text.split_once(':')?;
+        if name.is_empty() {
+            return None;
+        }
+        match kind {
+            "env" => Some(SecretRef::Env(name.to_owned())),
+            "ssm" => Some(SecretRef::Ssm(name.to_owned())),
+            "secretsmanager" => Some(SecretRef::SecretsManager(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretRef::Env(name) => write!(f, "env:{name}"),
+            SecretRef::Ssm(name) => write!(f, "ssm:{name}"),
+            SecretRef::SecretsManager(name) => write!(f, "secretsmanager:{name}"),
+        }
+    }
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigError {
+    /// The key, as `sources.stripe.secrets[1]`; the file's name for syntax errors.
+    pub key: String,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+impl ConfigError {
+    /// An error at `key`.
+    pub fn at(key: impl Into<String>, problem: impl fmt::Display) -> ConfigError {
+        ConfigError {
+            key: key.into(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    #[serde(default)]
+    sources: BTreeMap<String, toml::Table>,
+    #[serde(default)]
+    routes: Vec<RawRoute>,
+    #[serde(default)]
+    archive: RawArchive,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoute {
+    #[serde(default = "anything")]
+    source: String,
+    #[serde(default = "anything", rename = "type")]
+    event_type: String,
+    to: String,
+}
+
+fn anything() -> String {
+    "*".to_owned()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`\"none\"`, or a table such as { retention_days = 30 }"
+)]
+enum RawArchive {
+    #[default]
+    Default,
+    Word(NoArchive),
+    Table(ArchiveTable),
+}
+
+#[derive(Deserialize)]
+enum NoArchive {
+    #[serde(rename = "none")]
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArchiveTable {
+    retention_days: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    provider: Option<String>,
+    #[serde(default)]
+    secrets: Vec<RawSecret>,
+    #[serde(default)]
+    issuers: BTreeMap<String, Audiences>,
+    variant: Option<String>,
+    #[serde(default)]
+    assume_utc: bool,
+    tolerance_s: Option<u32>,
+    #[serde(default)]
+    leeway_s: u32,
+    public_url: Option<String>,
+    #[serde(default)]
+    on_mismatch: MismatchPolicy,
+    // The row's own tables; read together with the provider's.
+    verify: Option<toml::Table>,
+    event: Option<toml::Table>,
+    handshake: Option<toml::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a reference such as \"env:NAME\", or { from = \"env:NAME\", not_after = \"2026-12-31T00:00:00Z\" }"
+)]
+enum RawSecret {
+    Reference(String),
+    Expiring(ExpiringSecret),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpiringSecret {
+    from: String,
+    #[serde(default, deserialize_with = "rfc3339")]
+    not_after: Option<SystemTime>,
+}
+
+fn rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
+    let text = String::deserialize(from)?;
+    let time: jiff::Timestamp = text.parse().map_err(|_| {
+        serde::de::Error::custom("not_after is not a time such as 2026-12-31T00:00:00Z")
+    })?;
+    Ok(Some(time.into()))
+}
+
+impl Config {
+    /// Reads a configuration's text.
+    ///
+    /// # Errors
+    /// Names the first key that is unknown, missing or wrong, and says what to do.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        let raw: RawConfig = toml::from_str(text)
+            .map_err(|error| ConfigError::at("configuration", error.to_string().trim_end()))?;
+        if raw.sources.is_empty() {
+            return Err(ConfigError::at(
+                "sources",
+                "name at least one, as [sources.stripe]",
+            ));
+        }
+        Ok(Config {
+            sources: raw
+                .sources
+                .into_iter()
+                .map(|(name, table)| Ok((name.clone(), source(&name, table)?)))
+                .collect::<Result<_, ConfigError>>()?,
+            routes: raw
+                .routes
+                .iter()
+                .enumerate()
+                .map(|(index, raw)| route(index, raw))
+                .collect::<Result<_, _>>()?,
+            retention: retention(&raw.archive)?,
+        })
+    }
+}
+
+fn retention(raw: &RawArchive) -> Result<Option<Duration>, ConfigError> {
+    match raw {
+        RawArchive::Default => Ok(Some(DEFAULT_RETENTION)),
+        RawArchive::Word(NoArchive::None) => Ok(None),
+        RawArchive::Table(ArchiveTable { retention_days: 0 }) => Err(ConfigError::at(
+            "archive.retention_days",
+            "must be at least 1; write archive = \"none\" to keep no payloads",
+        )),
+        RawArchive::Table(table) => Ok(Some(Duration::from_secs(
+            u64::from(table.retention_days) * 24 * 3600,
+        ))),
+    }
+}
+
+fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {
+    match raw.to.split_once(':') {
+        Some(("handler", name)) if !name.is_empty() => Ok(Route::new(
+            &raw.source,
+            &raw.event_type,
+            Target::Handler(name.to_owned()),
+        )),
+        _ => Err(ConfigError::at(
+            format!("routes[{index}].to"),
+            format!("`{}` is no target; write \"handler:NAME\"", raw.to),
+        )),
+    }
+}
+
+fn source(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
+    let at = |key: &str| format!("sources.{name}{key}");
+    let well_named = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    if !well_named {
+        return Err(ConfigError::at(
+            at(""),
+            "a source's name is 1 to 64 of a-z, 0-9, - and _, because it is part of its URL",
+        ));
+    }
+    let raw: RawSource = table
+        .try_into()
+        .map_err(|error: toml::de::Error| ConfigError::at(at(""), error.message()))?;
+    let row = row(name, &raw)?;
+    if !row.uses_jwt() && raw.secrets.is_empty() {
+        return Err(ConfigError::at(
+            at(".secrets"),
+            "is missing; list at least one, as [\"env:NAME\"]",
+        ));
+    }
+    Ok(SourceConfig {
+        row,
+        provider: raw.provider,
+        secrets: raw
+            .secrets
+            .into_iter()
+            .enumerate()
+            .map(|(index, raw)| secret(&at(&format!(".secrets[{index}]")), raw))
+            .collect::<Result<_, _>>()?,
+        issuers: raw.issuers,
+        variant: raw.variant,
+        assume_utc: raw.assume_utc,
+        tolerance: raw.tolerance_s.map(|s| Duration::from_secs(s.into())),
+        leeway: Duration::from_secs(raw.leeway_s.into()),
+        public_url: raw.public_url,
+        on_mismatch: raw.on_mismatch,
+    })
+}
+
+/// The provider's row with the source's own `verify`, `event` and `handshake` laid over it, key by key.
+fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
+    let mut table = match &raw.provider {
+        Some(provider) => builtin(name, provider)?,
+        None if raw.verify.is_some() => toml::Table::new(),
+        None => {
+            return Err(ConfigError::at(
+                format!("sources.{name}"),
+                "needs `provider`, or `verify` for a provider of your own",
+            ));
+        }
+    };
+    for (key, own) in [("verify", &raw.verify), ("event", &raw.event)] {
+        if let Some(own) = own {
+            lay_over(&mut table, key, toml::Value::Table(own.clone()));
+        }
+    }
+    if let Some(handshake) = &raw.handshake {
+        table.insert("handshake".into(), handshake.clone());
+    }
+    let row: Row = table.try_into().map_err(|error: toml::de::Error| {
+        ConfigError::at(format!("sources.{name}"), error.message())
+    })?;
+    row.validate()
+        .map_err(|error| ConfigError::at(format!("sources.{name}"), error))?;
+    Ok(row)
+}
+
+fn builtin(name: &str, provider: &str) -> Result<toml::Table, ConfigError> {
+    let key = format!("sources.{name}.provider");
+    let Some(text) = Row::builtin_toml(provider) else {
+        let known: Vec<&str> = Row::builtin_names().collect();
+        return Err(ConfigError::at(
+            key,
+            format!(
+                "`{provider}` is not built in; known are {}; or write `verify` yourself",
+                known.join(", ")
+            ),
+        ));
+    };
+    toml::from_str(text).map_err(|error| ConfigError::at(key, error))
+}
+
+fn lay_over(table: &mut toml::Table, key: &str, own: toml::Value) {
+    match (table.get_mut(key), own) {
+        (Some(toml::Value::Table(below)), toml::Value::Table(own)) => {
+            for (key, value) in own {
+                lay_over(below, &key, value);
+            }
+        }
+        (_, own) => {
+            table.insert(key.to_owned(), own);
+        }
+    }
+}
+
+fn secret(key: &str, raw: RawSecret) -> Result<SecretConfig, ConfigError> {
+    let (text, not_after) = match raw {
+        RawSecret::Reference(text) => (text, None),
+        RawSecret::Expiring(secret) => (secret.from, secret.not_after),
+    };
+    let reference = SecretRef::parse(&text).ok_or_else(|| {
+        // The text is not repeated: somebody may have put the secret itself here.
+        ConfigError::at(
+            key,
+            "is no reference; write \"env:NAME\", \"ssm:/path\" or \"secretsmanager:id\"",
+        )
+    })?;
+    Ok(SecretConfig {
+        reference,
+        not_after,
+    })
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+use super::*;
+use std::time::UNIX_EPOCH;
+
+/// The error of a configuration that begins with one good source.
+fn error(text: &str) -> String {
+    Config::parse(text).unwrap_err().to_string()
+}
+
+const GOOD: &str = "[sources.pakk]\nprovider = \"pakk\"\nsecrets = [\"env:PAKK\"]\n";
+
+#[test]
+fn the_shape_that_users_write_is_read() {
+    let config = Config::parse(
+        r#"
+        archive = { retention_days = 7 }
+
+        [sources.partssource]
+        provider = "partssource"
+        secrets  = ["env:PARTSSOURCE_SECRET", { from = "ssm:/hookgate/old", not_after = "2026-12-31T00:00:00Z" }]
+
+        [sources.pps]
+        provider = "pps"
+        issuers  = { "https://securetoken.google.com/pps-local-dev-376022" = ["pps-local-dev-376022"], "https://issuer2.example.com" = "any" }
+
+        [sources.acme]
+        secrets  = ["secretsmanager:hookgate/acme"]
+        verify   = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+        event    = { id = "body:id", type = "body:type", tenant = "header:x-acme-tenant" }
+
+        [[routes]]
+        source = "partssource"
+        type   = "order.*"
+        to     = "handler:order_created"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.retention, Some(Duration::from_secs(7 * 24 * 3600)));
+    let secrets = &config.sources["partssource"].secrets;
+    assert_eq!(
+        secrets[0].reference,
+        SecretRef::Env("PARTSSOURCE_SECRET".into())
+    );
+    assert_eq!(secrets[1].reference, SecretRef::Ssm("/hookgate/old".into()));
+    assert_eq!(
+        secrets[1].not_after,
+        Some(UNIX_EPOCH + Duration::from_secs(1_798_675_200))
+    );
+    let reference = &config.sources["acme"].secrets[0].reference;
+    assert_eq!(
+        reference,
+        &SecretRef::SecretsManager("hookgate/acme".into())
+    );
+    assert_eq!(config.sources["pps"].issuers.len(), 2);
+    assert_eq!(config.sources["acme"].row.reject_status(), 401);
+    assert_eq!(config.routes.len(), 1);
+}
+
+#[test]
+fn a_source_changes_single_keys_of_its_providers_row() {
+    let text = r#"
+        [sources.product]
+        provider = "product"
+        secrets = ["env:A"]
+        verify = { signature = { header = "X-Apollo-Signature" } }
+        event = { type = "body:event" }
+    "#;
+    let row = format!("{:?}", Config::parse(text).unwrap().sources["product"].row);
+    assert!(
+        row.contains("X-Apollo-Signature") && !row.contains("X-Product-Signature"),
+        "{row}"
+    );
+    assert!(
+        row.contains(r#"Body("event")"#) && row.contains(r#"Body("id")"#),
+        "{row}"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_by_its_key() {
+    let cases = [
+        ("", "sources: name at least one"),
+        (
+            "[sources.a]\nsecrets = [\"env:A\"]",
+            "sources.a: needs `provider`, or `verify`",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"",
+            "sources.a.secrets: is missing",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = []",
+            "sources.a.secrets: is missing",
+        ),
+        (
+            "[sources.a]\nprovider = \"pack\"\nsecrets = [\"env:A\"]",
+            "sources.a.provider: `pack` is not built in",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecret = [\"env:A\"]",
+            "sources.a: unknown field `secret`",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"hunter2\"]",
+            "sources.a.secrets[0]: is no reference",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:\"]",
+            "sources.a.secrets[0]: is no reference",
+        ),
+        (
+            "[sources.\"a/b\"]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]",
+            "sources.a/b: a source's name is",
+        ),
+        ("[source.a]\nprovider = \"pakk\"", "unknown field `source`"),
+        (
+            "[sources.a]\nprovider = \"pps\"\nissuers = { \"https://i\" = [] }",
+            "sources.a",
+        ),
+        ("[sources.a", "configuration: TOML parse error"),
+    ];
+    for (text, expected) in cases {
+        assert!(error(text).contains(expected), "{text}\n{}", error(text));
+    }
+    let cases = [
+        (
+            "[[routes]]\nto = \"lambda\"",
+            "routes[0].to: `lambda` is no target",
+        ),
+        ("[[routes]]\nto = \"handler:\"", "routes[0].to"),
+        (
+            "[[routes]]\nto = \"handler:log\"\nkind = \"a\"",
+            "unknown field `kind`",
+        ),
+        (
+            "[archive]\nretention_days = 0",
+            "archive.retention_days: must be at least 1",
+        ),
+        ("[archive]\ndays = 1", "archive"),
+    ];
+    for (text, expected) in cases {
+        let text = format!("{GOOD}{text}");
+        assert!(error(&text).contains(expected), "{text}\n{}", error(&text));
+    }
+}
+
+#[test]
+fn a_secret_written_into_the_configuration_is_not_repeated_in_the_error() {
+    let text = "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"hunter2-is-the-secret\"]";
+    assert!(!error(text).contains("hunter2"), "{}", error(text));
+}
+
+#[test]
+fn archiving_can_be_turned_off() {
+    assert_eq!(
+        Config::parse(GOOD).unwrap().retention,
+        Some(DEFAULT_RETENTION)
+    );
+    let none = format!("archive = \"none\"\n{GOOD}");
+    assert_eq!(Config::parse(&none).unwrap().retention, None);
+}
+
+#[test]
+fn the_first_route_that_matches_is_taken() {
+    let text =
+        format!("{GOOD}[[routes]]\nsource = \"p*\"\ntype = \"order.*\"\nto = \"handler:log\"");
+    let config = Config::parse(&text).unwrap();
+    let event = |source: &str, event_type: Option<&str>| crate::Event {
+        key: crate::EventKey::new(None, source, "id:1"),
+        source: source.into(),
+        tenant: None,
+        id: None,
+        event_type: event_type.map(str::to_owned),
+        received: UNIX_EPOCH,
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+    };
+    let taken = |source, event_type| config.routes[0].matches(&event(source, event_type));
+    assert!(taken("pakk", Some("order.line.backordered")));
+    assert!(!taken("pakk", Some("orders.created")));
+    assert!(!taken("wss", Some("order.created")));
+    assert!(!taken("pakk", None));
+}

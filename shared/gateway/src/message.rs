@@ -1,0 +1,168 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{Event, EventKey, unix_ms};
+
+/// The version of the envelope that this build writes, and the only one that it reads.
+pub const MESSAGE_VERSION: u32 = 1;
+
+/// What travels the queue: an event and the epoch it is to be processed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The event.
+    pub event: Event,
+    /// 0 for the provider's own delivery; each replay adds one.
+    pub epoch: u32,
+    /// The trace that the request belongs to, as Lambda or the caller named it.
+    pub trace: Option<String>,
+}
+
+/// Why a queue message cannot be read.
+#[derive(Debug, Error)]
+pub enum MessageError {
+    /// Not the envelope's JSON.
+    #[error("not a message of this gateway")]
+    Malformed(#[source] serde_json::Error),
+    /// An envelope of another version.
+    #[error("message version {0}, this build reads {MESSAGE_VERSION}")]
+    Version(u32),
+    /// The body is not base64.
+    #[error("the body is not base64")]
+    Body(#[source] base64::DecodeError),
+    /// The key is none.
+    #[error("the event key is malformed")]
+    Key,
+}
+
+/// The envelope. The body is base64, because a queue refuses many control characters and all bytes
+/// that are not UTF-8.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    v: u32,
+    key: String,
+    source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<String>,
+    epoch: u32,
+    received_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl Message {
+    /// The envelope's JSON.
+    ///
+    /// # Errors
+    /// None in practice: every field is text or a number.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Envelope {
+            v: MESSAGE_VERSION,
+            key: self.event.key.as_str().to_owned(),
+            source: self.event.source.clone(),
+            tenant: self.event.tenant.clone(),
+            event_id: self.event.id.clone(),
+            event_type: self.event.event_type.clone(),
+            epoch: self.epoch,
+            received_ms: unix_ms(self.event.received),
+            trace: self.trace.clone(),
+            headers: self.event.headers.clone(),
+            body: STANDARD.encode(&self.event.body),
+        })
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// Says whether the text is no envelope, one of another version, or one with a broken part.
+    pub fn from_json(text: &str) -> Result<Message, MessageError> {
+        let version: Version = serde_json::from_str(text).map_err(MessageError::Malformed)?;
+        if version.v != MESSAGE_VERSION {
+            return Err(MessageError::Version(version.v));
+        }
+        let envelope: Envelope = serde_json::from_str(text).map_err(MessageError::Malformed)?;
+        Ok(Message {
+            epoch: envelope.epoch,
+            trace: envelope.trace,
+            event: Event {
+                key: EventKey::parse(&envelope.key).ok_or(MessageError::Key)?,
+                source: envelope.source,
+                tenant: envelope.tenant,
+                id: envelope.event_id,
+                event_type: envelope.event_type,
+                received: UNIX_EPOCH + Duration::from_millis(envelope.received_ms),
+                headers: envelope.headers,
+                body: STANDARD
+                    .decode(envelope.body)
+                    .map_err(MessageError::Body)?
+                    .into(),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            epoch: 2,
+            trace: Some("Root=1-67891233-abcdef012345678912345678".into()),
+            event: Event {
+                key: EventKey::new(None, "pakk", "body:00"),
+                source: "pakk".into(),
+                tenant: None,
+                id: None,
+                event_type: Some("stock \u{1f4e6}".into()),
+                received: UNIX_EPOCH + Duration::from_millis(1_760_000_000_123),
+                headers: vec![("content-type".into(), "application/octet-stream".into())],
+                body: bytes::Bytes::from_static(b"\x00\xff\xfe\r\n\x0b"),
+            },
+        }
+    }
+
+    #[test]
+    fn any_bytes_survive_the_envelope() {
+        let json = message().to_json().unwrap();
+        assert!(json.chars().all(|c| c >= ' '), "{json}");
+        assert_eq!(Message::from_json(&json).unwrap(), message());
+    }
+
+    #[test]
+    fn what_is_no_envelope_says_why() {
+        let json = message().to_json().unwrap();
+        let why = |text: &str| Message::from_json(text).unwrap_err().to_string();
+        assert_eq!(why("hello"), "not a message of this gateway");
+        assert_eq!(
+            why(r#"{"v":2,"new":true}"#),
+            "message version 2, this build reads 1"
+        );
+        assert_eq!(
+            why(&json.replace("\"body\":\"", "\"body\":\"*")),
+            "the body is not base64"
+        );
+        assert_eq!(
+            why(&json.replace("\"key\":\"", "\"key\":\"x")),
+            "the event key is malformed"
+        );
+        assert_eq!(
+            why(&json.replace("\"epoch\":2", "\"epoch\":-1")),
+            "not a message of this gateway"
+        );
+    }
+}

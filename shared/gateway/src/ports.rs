@@ -1,0 +1,226 @@
+//! What the functions need of the world. Each trait is one role; adapters live in `hookgate-aws`.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use hookgate_ledger::Record;
+use hookgate_signature::FetchFailure;
+use thiserror::Error;
+
+use crate::config::SecretRef;
+use crate::{Event, EventKey, Message};
+
+/// Any error, on its way into a [`PortError`].
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A store or queue did not do what was asked, after the client's own retries.
+#[derive(Debug, Error)]
+#[error("{operation} failed")]
+pub struct PortError {
+    /// What was asked of it: `record the event`, `send the message`.
+    pub operation: &'static str,
+    /// Why it failed.
+    #[source]
+    pub source: BoxError,
+}
+
+impl PortError {
+    /// An error of `operation`.
+    pub fn new(operation: &'static str, source: impl Into<BoxError>) -> PortError {
+        PortError {
+            operation,
+            source: source.into(),
+        }
+    }
+}
+
+/// An error with its causes, in one line, for a log.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> SystemTime;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// Remembers which events came in.
+pub trait EventStore: Send + Sync {
+    /// Records an event, unless it is known: the answer says which, by the ledger's rules.
+    fn record(
+        &self,
+        event: &Event,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Record, PortError>> + Send;
+
+    /// Notes that a message of an event that was recorded earlier was sent. Doing it twice is harmless.
+    fn mark_enqueued(
+        &self,
+        key: &EventKey,
+        epoch: u32,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Carries events to the processor.
+pub trait EventQueue: Send + Sync {
+    /// Sends a message; when this returns, the queue holds it durably.
+    fn send(&self, message: &Message) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A wish to handle an event.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest<'a> {
+    /// The message that was received.
+    pub message: &'a Message,
+    /// Who asks; another text for every receipt of a message.
+    pub owner: &'a str,
+    /// Until when the claim is to hold.
+    pub lease_until: SystemTime,
+    /// Now.
+    pub now: SystemTime,
+}
+
+/// The answer to a [`ClaimRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// Yours.
+    Granted(Grant),
+    /// Finished, or overtaken by a newer replay.
+    Settled,
+    /// Somebody else holds it until then.
+    Busy(SystemTime),
+}
+
+/// How often an event was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// In this round, which a success, a dead letter or a replay ends: 1 is the first.
+    pub attempt: u32,
+    /// In all.
+    pub claims: u32,
+}
+
+/// A claim that was granted, for what follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The epoch it was claimed at.
+    pub epoch: u32,
+    /// Who holds it.
+    pub owner: &'a str,
+    /// What the claim said.
+    pub grant: Grant,
+}
+
+/// Decides who handles an event, and remembers how it ended.
+pub trait Claims: Send + Sync {
+    /// Asks for the event of a message.
+    fn claim(
+        &self,
+        request: ClaimRequest<'_>,
+    ) -> impl Future<Output = Result<Claimed, PortError>> + Send;
+
+    /// Notes that the effect happened.
+    fn complete(
+        &self,
+        held: Held<'_>,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Gives the event back after a failure that may pass. Without effect when the claim is lost.
+    fn release(
+        &self,
+        held: Held<'_>,
+        error: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Notes that the event was given up; its message is already in the dead-letter queue. Without
+    /// effect when the claim is lost.
+    fn bury(
+        &self,
+        held: Held<'_>,
+        error: &str,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Keeps raw payloads for replay and audit.
+pub trait Archive: Send + Sync {
+    /// Stores an event's payload. Written once: a second call changes nothing.
+    fn archive(&self, event: &Event) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A message on its way to the dead-letter queue.
+#[derive(Clone, Debug)]
+pub struct DeadLetter<'a> {
+    /// The message's text, untouched.
+    pub body: &'a str,
+    /// What is told of it: name and value, each value not empty.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// What the processor does with a received message, apart from acknowledging it.
+pub trait WorkQueue: Send + Sync {
+    /// Makes a received message visible again after `delay` (at most 12 hours), and not earlier.
+    fn delay(
+        &self,
+        receipt_handle: &str,
+        delay: Duration,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Puts a message into the dead-letter queue.
+    fn dead_letter(
+        &self,
+        letter: DeadLetter<'_>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Why a secret could not be had.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// It does not exist, or must not be read: configuration is wrong.
+    #[error("{0}")]
+    Missing(String),
+    /// The store did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] PortError),
+}
+
+/// Gives out secrets.
+pub trait SecretStore: Send + Sync {
+    /// The secret's text.
+    fn fetch(
+        &self,
+        reference: &SecretRef,
+    ) -> impl Future<Output = Result<String, SecretError>> + Send;
+}
+
+/// Fetches the public documents of token issuers (OpenID discovery, JWKS).
+pub trait Documents: Send + Sync {
+    /// The document's bytes: one GET, no redirects, bounded in size and time.
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, FetchFailure>> + Send;
+}
