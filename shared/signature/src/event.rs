@@ -165,7 +165,7 @@ impl Extractor {
             Ok(found) => Ok(found),
             Err(unusable) => Err(MissingField {
                 field: name,
-                source: format!("{} is {}", field.source, unusable.as_str()),
+                source: format!("{} {}", field.source, unusable.as_str()),
             }),
         }
     }
@@ -201,7 +201,7 @@ impl Extractor {
                 .read_any(request, body)
                 .map_err(|unusable| MissingField {
                     field: "dedupe",
-                    source: format!("{} is {}", field.source, unusable.as_str()),
+                    source: format!("{} {}", field.source, unusable.as_str()),
                 })?;
             present += usize::from(found.is_some());
             vague |= found.as_ref().is_some_and(|found| !found.exact);

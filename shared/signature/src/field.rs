@@ -66,10 +66,10 @@ pub(crate) enum Unusable {
 impl Unusable {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Repeated => "repeated",
-            Self::NotText => "not UTF-8 text",
+            Self::Repeated => "is repeated",
+            Self::NotText => "is not UTF-8 text",
             Self::Control => "holds control characters",
-            Self::TooLong => "longer than 256 bytes",
+            Self::TooLong => "is longer than 256 bytes",
         }
     }
 }

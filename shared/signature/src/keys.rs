@@ -237,6 +237,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_document_outlives_its_ttl_by_a_day_while_it_cannot_be_fetched_again() {
+        let start = SystemTime::UNIX_EPOCH;
+        let mut cached = Cached::default();
+        assert!(cached.wants_fetch(JWKS_TTL, start));
+        cached.supply(Some(()), start);
+        let later = start + JWKS_TTL;
+        assert!(!cached.wants_fetch(JWKS_TTL, later - Duration::from_secs(1)));
+        assert!(cached.wants_fetch(JWKS_TTL, later));
+        cached.supply(None, later);
+        assert!(!cached.wants_fetch(JWKS_TTL, later + REFRESH_COOLDOWN - Duration::from_secs(1)));
+        assert!(cached.wants_fetch(JWKS_TTL, later + REFRESH_COOLDOWN));
+        let end = later + STALE_IF_ERROR;
+        assert!(
+            cached
+                .usable(JWKS_TTL, end - Duration::from_secs(1))
+                .is_some()
+        );
+        assert!(cached.usable(JWKS_TTL, end).is_none());
+    }
+
+    #[test]
     fn only_plain_https_urls_are_fetched() {
         for url in ["https://a.example", "https://a.example:8443/x?y=1"] {
             assert!(is_fetchable(url, false), "{url}");

@@ -16,7 +16,9 @@ const DUPLICATE: &str = "a member is repeated";
 ///
 /// Other members are skipped without recursion, so that no nesting can exhaust the stack.
 pub(crate) fn members(json: &[u8], wanted: &'static [&'static str]) -> Result<Members, Reason> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    // Skipped members are not decoded, so that only this looks at all the text.
+    let json = std::str::from_utf8(json).map_err(|_| Reason::JwtMalformed)?;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let members = Strict(wanted)
         .deserialize(&mut deserializer)
         .map_err(|error| {

@@ -82,9 +82,9 @@ fn carrier(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> {
 fn encoding(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> {
     let plain = matches!(algorithm, Algorithm::Token | Algorithm::Jwt);
     match carrier.encoding {
-        Some(_) if plain => error(
+        Some(_) if algorithm == Algorithm::Jwt => error(
             "verify.signature.encoding",
-            "a token is compared as it is: remove it",
+            "a JWT says itself how it is encoded: remove it",
         ),
         None if !plain => error(
             "verify.signature.encoding",

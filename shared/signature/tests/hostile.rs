@@ -1,0 +1,145 @@
+//! Nothing that a sender puts into a request makes a check panic or accept.
+
+mod support;
+
+use hookgate_signature::{KeyCache, Row, Verdict};
+use std::time::{Duration, UNIX_EPOCH};
+use support::{ISSUER, Owned, verifier};
+
+/// A small generator: the same bytes in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % below as u64) as usize
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let pieces: [&[u8]; 16] = [
+            b"t=",
+            b"v1=",
+            b",",
+            b" ",
+            b"v1,",
+            b"sha256=",
+            b"Bearer ",
+            b".",
+            b"1760000000",
+            b"eyJhbGciOiJSUzI1NiJ9",
+            b"{\"id\":",
+            b"[[[",
+            b"\"",
+            b"\xff\xfe",
+            b"2025-10-09T08:53:20Z",
+            b"0000000000000000000000000000000000000000000000000000000000000000",
+        ];
+        let mut bytes = Vec::new();
+        for _ in 0..self.next(8) {
+            if self.next(3) == 0 {
+                bytes.push(self.next(256) as u8);
+            } else {
+                bytes.extend_from_slice(pieces[self.next(pieces.len())]);
+            }
+        }
+        bytes
+    }
+}
+
+const HEADERS: [&str; 18] = [
+    "X-PS-Signature",
+    "X-PS-Signature-Previous",
+    "X-PS-Timestamp",
+    "X-Product-Signature",
+    "Authorization",
+    "X-Pakk-Webhook-Signature",
+    "X-WSS-Signature",
+    "X-WSS-Timestamp",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "Stripe-Signature",
+    "X-Hub-Signature-256",
+    "X-Slack-Signature",
+    "X-Slack-Request-Timestamp",
+    "X-Shopify-Hmac-Sha256",
+    "X-GitHub-Delivery",
+    "X-Pps-Webhook-Id",
+];
+
+#[test]
+fn random_requests_are_refused_and_never_panic() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for name in Row::builtin_names() {
+        let config = match name {
+            "pps" => serde_json::json!({ "trusted_issuers": { ISSUER: null } }),
+            _ => {
+                serde_json::json!({ "secrets": ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "assume_utc": true })
+            }
+        };
+        let verifier = verifier(name, &config);
+        for _ in 0..1500 {
+            let headers = HEADERS
+                .iter()
+                .map(|name| ((*name).to_owned(), random.bytes()))
+                .collect();
+            let request = Owned {
+                method: "POST".into(),
+                url: "/in/x?%".into(),
+                headers,
+                body: random.bytes(),
+            };
+            let now = UNIX_EPOCH + Duration::from_secs(1_760_000_000);
+            let verdict =
+                request.with(|request| verifier.check(request, &mut KeyCache::default(), now));
+            assert!(
+                matches!(verdict, Verdict::Refused(_)),
+                "{name}: {verdict:?}"
+            );
+            let _ = request.with(|request| verifier.event(request));
+            let _ = request.with(|request| verifier.handshake(request));
+        }
+    }
+}
+
+#[test]
+fn key_documents_may_hold_anything() {
+    let mut random = Random(7);
+    let verifier = verifier(
+        "pps",
+        &serde_json::json!({ "trusted_issuers": { ISSUER: null } }),
+    );
+    let data = support::vectors();
+    let request = Owned::parse(
+        &data["vectors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|vector| vector["provider"] == "pps")
+            .unwrap()["request"],
+    );
+    let now = UNIX_EPOCH + Duration::from_secs(1_760_000_005);
+    let documents = [
+        "{}",
+        "[]",
+        "null",
+        "",
+        r#"{"issuer":1}"#,
+        r#"{"keys":1}"#,
+        r#"{"keys":[1,null,{}]}"#,
+        r#"{"issuer":"x","jwks_uri":"file:///etc/passwd"}"#,
+    ];
+    for index in 0..200 {
+        let mut cache = KeyCache::default();
+        let (verdict, fetched) = support::drive(&verifier, &request, &mut cache, now, |_| {
+            Ok(documents
+                .get(index)
+                .map_or_else(|| vec![0xff; 3], |text| text.as_bytes().to_vec()))
+        });
+        assert!(matches!(verdict, Verdict::Undecided(_)), "{verdict:?}");
+        assert_eq!(fetched.len(), 1);
+        cache.supply(&fetched[0], Ok(random.bytes()), now);
+    }
+}

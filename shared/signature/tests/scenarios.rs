@@ -1,0 +1,205 @@
+//! How issuers' keys are cached: what is fetched, and when.
+
+mod support;
+
+use hookgate_signature::{FetchFailure, KeyCache, Verdict, Verifier};
+use serde_json::Value;
+use std::time::{Duration, SystemTime};
+use support::{Owned, at_ms, drive, issuers, serve, vectors, verifier};
+
+fn document(
+    scenario: &Value,
+    step: &Value,
+    documents: &Value,
+    url: &str,
+) -> Result<Vec<u8>, FetchFailure> {
+    if step["redirects"].get(url).is_some() {
+        return Err(FetchFailure::Redirect);
+    }
+    let Some(given) = step["documents"].get(url) else {
+        return serve(documents, url);
+    };
+    let Some(pad) = given.get("pad") else {
+        return serve(&step["documents"], url);
+    };
+    assert_eq!(scenario["id"], "pps.scn.huge_jwks");
+    Ok(format!(
+        "{{\"keys\":[],\"pad\":\"{}\"}}",
+        "A".repeat(pad["times"].as_u64().unwrap() as usize)
+    )
+    .into_bytes())
+}
+
+fn request(step: &Value) -> Owned {
+    Owned {
+        method: "POST".into(),
+        url: "/in/pps".into(),
+        headers: vec![(
+            "Authorization".into(),
+            step["authorization"].as_str().unwrap().into(),
+        )],
+        body: b"{}".to_vec(),
+    }
+}
+
+fn outcome(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Verified(_) => "accept",
+        Verdict::Refused(_) => "reject",
+        Verdict::Undecided(_) => "error",
+        Verdict::NeedsDocument(_) => "unfinished",
+    }
+}
+
+fn pps(data: &Value) -> Verifier {
+    verifier(
+        "pps",
+        &serde_json::json!({ "trusted_issuers": data["jwt_issuers"]["trusted"] }),
+    )
+}
+
+#[test]
+fn every_scenario_gives_its_verdicts_with_its_fetches() {
+    let data = vectors();
+    let verifier = pps(&data);
+    assert_eq!(data["scenarios"].as_array().unwrap().len(), 12);
+    for scenario in data["scenarios"].as_array().unwrap() {
+        let mut cache = KeyCache::default();
+        for step in scenario["steps"].as_array().unwrap() {
+            run(
+                scenario,
+                step,
+                &verifier,
+                &mut cache,
+                &data["jwt_issuers"]["documents"],
+            );
+        }
+    }
+}
+
+fn run(
+    scenario: &Value,
+    step: &Value,
+    verifier: &Verifier,
+    cache: &mut KeyCache,
+    documents: &Value,
+) {
+    let interval = Duration::from_millis(step["repeat_interval_ms"].as_u64().unwrap_or_default());
+    let mut now = at_ms(&step["now_ms"]);
+    let mut fetched = Vec::new();
+    for _ in 0..step["repeat"].as_u64().unwrap_or(1) {
+        let (verdict, urls) = drive(verifier, &request(step), cache, now, |url| {
+            document(scenario, step, documents, url)
+        });
+        assert_eq!(
+            outcome(&verdict),
+            step["expect"]["verdict"],
+            "{}: {verdict:?}",
+            scenario["id"]
+        );
+        fetched.extend(urls);
+        now += interval;
+    }
+    assert_eq!(
+        serde_json::json!(fetched),
+        step["expect"]["fetches"],
+        "{}",
+        scenario["id"]
+    );
+}
+
+fn first_token(data: &Value) -> Owned {
+    request(&data["scenarios"][0]["steps"][0])
+}
+
+fn start(data: &Value) -> SystemTime {
+    at_ms(&data["scenarios"][0]["steps"][0]["now_ms"])
+}
+
+#[test]
+fn an_unknown_key_is_undecided_while_the_issuer_cannot_be_asked() {
+    let data = vectors();
+    let verifier = pps(&data);
+    let mut cache = KeyCache::default();
+    let documents = &data["jwt_issuers"]["documents"];
+    drive(
+        &verifier,
+        &first_token(&data),
+        &mut cache,
+        start(&data),
+        |url| serve(documents, url),
+    );
+    let rotated = request(&data["scenarios"][2]["steps"][1]);
+    let later = at_ms(&data["scenarios"][2]["steps"][1]["now_ms"]);
+    let (verdict, urls) = drive(&verifier, &rotated, &mut cache, later, |_| {
+        Err(FetchFailure::Status(500))
+    });
+    assert_eq!((outcome(&verdict), urls.len()), ("error", 1));
+    let (verdict, _) = drive(&verifier, &first_token(&data), &mut cache, later, |_| {
+        panic!("fresh keys are at hand")
+    });
+    assert_eq!(outcome(&verdict), "accept");
+}
+
+#[test]
+fn a_failed_first_fetch_is_tried_again_after_a_few_seconds() {
+    let data = vectors();
+    let verifier = pps(&data);
+    let mut cache = KeyCache::default();
+    let (request, start) = (first_token(&data), start(&data));
+    let down = |_: &str| Err(FetchFailure::Unreachable);
+    assert_eq!(
+        drive(&verifier, &request, &mut cache, start, down).1.len(),
+        1
+    );
+    assert_eq!(
+        drive(
+            &verifier,
+            &request,
+            &mut cache,
+            start + Duration::from_secs(4),
+            down
+        )
+        .1
+        .len(),
+        0
+    );
+    let up = |url: &str| serve(&data["jwt_issuers"]["documents"], url);
+    assert_eq!(
+        outcome(
+            &drive(
+                &verifier,
+                &request,
+                &mut cache,
+                start + Duration::from_secs(5),
+                up
+            )
+            .0
+        ),
+        "accept"
+    );
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_changes_nothing() {
+    let data = vectors();
+    let mut cache = KeyCache::default();
+    cache.supply(
+        "https://evil.example.net/jwks.json",
+        serve(
+            &data["jwt_issuers"]["documents"],
+            "https://evil.example.net/jwks.json",
+        ),
+        start(&data),
+    );
+    let verifier = pps(&data);
+    let (_, urls) = drive(
+        &verifier,
+        &first_token(&data),
+        &mut cache,
+        start(&data),
+        |url| serve(&data["jwt_issuers"]["documents"], url),
+    );
+    assert_eq!(urls.len(), 2);
+    assert_eq!(issuers(&data["jwt_issuers"]["trusted"]).len(), 2);
+}
