@@ -3,4 +3,5 @@
 //! Nothing here is deployed. The functions and adapters run against it unchanged, because it speaks
 //! AWS's own protocols.
 
+pub mod dynamo;
 pub mod sqs;
