@@ -4,4 +4,5 @@
 //! AWS's own protocols.
 
 pub mod dynamo;
+pub mod mapping;
 pub mod sqs;

@@ -32,7 +32,11 @@ pub type MessageAttributes = BTreeMap<String, MessageAttribute>;
 const MAX_ATTRIBUTES: usize = 10;
 
 impl MessageAttribute {
-    fn value(&self) -> Result<Vec<u8>, SqsError> {
+    /// The value's bytes.
+    ///
+    /// # Errors
+    /// When a binary value is not base64, which SQS never lets in.
+    pub fn value(&self) -> Result<Vec<u8>, SqsError> {
         match (&self.string_value, &self.binary_value) {
             (Some(text), None) => Ok(text.clone().into_bytes()),
             (None, Some(encoded)) => {

@@ -16,6 +16,7 @@ mod error;
 mod http;
 mod inflight;
 mod listing;
+mod message;
 mod mover;
 mod moves;
 mod names;
@@ -41,6 +42,8 @@ use bell::Bell;
 pub use content::{MessageAttribute, MessageAttributes};
 use engine::Engine;
 pub use error::SqsError;
+pub use message::Message;
+pub use names::REGION;
 use receive::{Found, Receive};
 use store::Session;
 
@@ -51,21 +54,6 @@ pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 #[derive(Clone)]
 pub struct Sqs {
     engine: Arc<Engine>,
-}
-
-/// A message as it was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The id it got when it was sent.
-    pub id: String,
-    /// What deletes it, or changes its visibility: of this receive alone.
-    pub receipt_handle: String,
-    /// The body as it was sent.
-    pub body: String,
-    /// What SQS says about it: `ApproximateReceiveCount`, `SentTimestamp` and the like.
-    pub system_attributes: BTreeMap<String, String>,
-    /// The attributes as they were sent.
-    pub attributes: MessageAttributes,
 }
 
 /// How many messages a queue holds.

@@ -6,7 +6,7 @@ use super::attributes::fifo_unsupported;
 /// The account that owns every queue here.
 pub(super) const ACCOUNT: &str = "000000000000";
 /// The region that every queue here is in.
-pub(super) const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 
 /// The queue's Amazon resource name.
 pub(super) fn arn(queue: &str) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::{MessageAttributes, md5_of_attributes, md5_of_body};
+use super::content::MessageAttributes;
 use super::receive::Receive;
 use super::{Message, SqsError};
 
@@ -79,8 +79,8 @@ impl ReceiveMessage {
             .retain(|name, _| old.iter().chain(new).any(|w| w == "All" || w == name));
         message.attributes.retain(|name, _| self.asks_for(name));
         Ok(Shown {
-            md5_of_body: md5_of_body(&message.body),
-            md5_of_attributes: md5_of_attributes(&message.attributes)?,
+            md5_of_body: message.md5_of_body(),
+            md5_of_attributes: message.md5_of_attributes()?,
             message_id: message.id,
             receipt_handle: message.receipt_handle,
             body: message.body,

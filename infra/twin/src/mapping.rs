@@ -1,0 +1,258 @@
+//! What Lambda does between a queue and a function: it polls, batches, invokes, and deletes.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::encodings::Base64Data;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::sqs::{Message, MessageAttribute, REGION, Sqs, SqsError};
+
+/// What a function answers when it fails as a whole.
+pub type InvokeError = Box<dyn Error + Send + Sync>;
+
+/// How long one poll waits for a message: SQS's longest.
+const POLL: Duration = Duration::from_secs(20);
+
+/// How many messages one poll may take.
+const POLL_MESSAGES: usize = 10;
+
+/// How long to leave a queue alone after it could not be polled.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How large one event may be: Lambda's limit for a synchronous invocation.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_EVENT_BYTES: usize = 6 * 1_048_576;
+
+/// An event source mapping from a queue to a function that reports batch item failures.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The queue's name.
+    pub queue: String,
+    /// How many messages an event may hold: 1 to 10 000, and over 10 only with a batch window.
+    pub batch_size: usize,
+    /// How long to gather messages for a fuller batch.
+    pub batch_window: Duration,
+    /// How many invocations may run at a time.
+    pub concurrency: usize,
+}
+
+impl Mapping {
+    /// A mapping as Lambda makes it when nothing is said: ten messages, no window; two at a time,
+    /// the least that Lambda's maximum concurrency can be.
+    pub fn new(queue: impl Into<String>) -> Mapping {
+        Mapping {
+            queue: queue.into(),
+            batch_size: 10,
+            batch_window: Duration::ZERO,
+            concurrency: 2,
+        }
+    }
+
+    /// Feeds the function until `shutdown`, then waits for what is in flight.
+    ///
+    /// After a success all records are deleted but those named in `batchItemFailures`. After an error
+    /// or a panic none is: the visibility timeout brings them back, or the dead-letter queue gets them.
+    pub async fn run<F, Fut>(self, sqs: Sqs, invoke: F, shutdown: impl Future<Output = ()>)
+    where
+        F: Fn(SqsEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<SqsBatchResponse, InvokeError>> + Send + 'static,
+    {
+        let (stop, stopping) = watch::channel(false);
+        let invoke = Arc::new(invoke);
+        let mut pollers = JoinSet::new();
+        for _ in 0..self.concurrency {
+            let poller = Poller {
+                mapping: self.clone(),
+                sqs: sqs.clone(),
+                invoke: Arc::clone(&invoke),
+                stopping: stopping.clone(),
+            };
+            pollers.spawn(poller.run());
+        }
+        shutdown.await;
+        stop.send_replace(true);
+        pollers.join_all().await;
+    }
+}
+
+/// One of the loops that poll and invoke; a mapping runs as many as its concurrency.
+struct Poller<F> {
+    mapping: Mapping,
+    sqs: Sqs,
+    invoke: Arc<F>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl<F, Fut> Poller<F>
+where
+    F: Fn(SqsEvent) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<SqsBatchResponse, InvokeError>> + Send + 'static,
+{
+    async fn run(self) {
+        while !*self.stopping.borrow() {
+            match self.gather().await {
+                Ok(messages) => self.process(messages).await,
+                Err(error) => self.rest(error).await,
+            }
+        }
+    }
+
+    /// Waits for messages, then for more until the batch is full or the window is over.
+    async fn gather(&self) -> Result<Vec<Message>, SqsError> {
+        let size = self.mapping.batch_size;
+        let mut batch = self.receive(size, POLL).await?;
+        let deadline = Instant::now() + self.mapping.batch_window;
+        while !batch.is_empty() && batch.len() < size && !*self.stopping.borrow() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            // What is gathered is already in flight: a failure now must not keep it from being handled.
+            match self.receive(size - batch.len(), left).await {
+                Ok(more) => batch.extend(more),
+                Err(error) => {
+                    self.rest(error).await;
+                    break;
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Message>, SqsError> {
+        let max = max.clamp(1, POLL_MESSAGES);
+        let stopped = stopped(self.stopping.clone());
+        self.sqs
+            .receive_until(&self.mapping.queue, max, wait, None, stopped)
+            .await
+    }
+
+    async fn rest(&self, error: SqsError) {
+        let error: InvokeError = error.into();
+        tracing::warn!(
+            error,
+            queue = self.mapping.queue,
+            "the queue cannot be polled"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = stopped(self.stopping.clone()) => {}
+        }
+    }
+
+    async fn process(&self, messages: Vec<Message>) {
+        for messages in events_within(MAX_EVENT_BYTES, messages) {
+            if let Err(error) = self.process_event(&messages).await {
+                tracing::warn!(
+                    error,
+                    queue = self.mapping.queue,
+                    "a batch is not acknowledged"
+                );
+            }
+        }
+    }
+
+    async fn process_event(&self, messages: &[Message]) -> Result<(), InvokeError> {
+        let event = event(messages, &self.sqs.arn(&self.mapping.queue))?;
+        let invoke = Arc::clone(&self.invoke);
+        // A task of its own turns a panic, in the call or in its future, into an error.
+        let response = tokio::spawn(async move { invoke(event).await }).await??;
+        for message in succeeded(messages, &response)? {
+            self.sqs
+                .delete(&self.mapping.queue, &message.receipt_handle)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Completes when the mapping stops, or is gone.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// The messages that the function did not report as failed.
+///
+/// # Errors
+/// When it reported one that it was not given: Lambda then takes the whole batch as failed.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+fn succeeded<'a>(
+    messages: &'a [Message],
+    response: &SqsBatchResponse,
+) -> Result<Vec<&'a Message>, InvokeError> {
+    let given: HashSet<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    let failures = response.batch_item_failures.iter();
+    let failed: HashSet<&str> = failures.map(|item| item.item_identifier.as_str()).collect();
+    if let Some(unknown) = failed.difference(&given).next() {
+        return Err(format!("batchItemFailures names the unknown message {unknown:?}").into());
+    }
+    let succeeded = |message: &&Message| !failed.contains(message.id.as_str());
+    Ok(messages.iter().filter(succeeded).collect())
+}
+
+/// Splits a batch so that each event's bodies stay within `max_bytes`.
+fn events_within(max_bytes: usize, messages: Vec<Message>) -> Vec<Vec<Message>> {
+    let mut events: Vec<Vec<Message>> = Vec::new();
+    let mut bytes = 0;
+    for message in messages {
+        bytes += message.body.len();
+        match events.last_mut() {
+            Some(event) if bytes <= max_bytes => event.push(message),
+            _ => {
+                bytes = message.body.len();
+                events.push(vec![message]);
+            }
+        }
+    }
+    events
+}
+
+fn event(messages: &[Message], arn: &str) -> Result<SqsEvent, SqsError> {
+    let records = messages.iter().map(|message| record(message, arn));
+    let mut event = SqsEvent::default();
+    event.records = records.collect::<Result<_, _>>()?;
+    Ok(event)
+}
+
+fn record(message: &Message, arn: &str) -> Result<SqsMessage, SqsError> {
+    let attributes = message.attributes.iter();
+    let attributes = attributes.map(|(name, value)| Ok((name.clone(), attribute(value)?)));
+    let mut record = SqsMessage::default();
+    record.message_id = Some(message.id.clone());
+    record.receipt_handle = Some(message.receipt_handle.clone());
+    record.body = Some(message.body.clone());
+    record.md5_of_body = Some(message.md5_of_body());
+    record.md5_of_message_attributes = message.md5_of_attributes()?;
+    record.attributes = message.system_attributes.clone().into_iter().collect();
+    record.message_attributes = attributes.collect::<Result<_, SqsError>>()?;
+    record.event_source_arn = Some(arn.to_owned());
+    record.event_source = Some("aws:sqs".to_owned());
+    record.aws_region = Some(REGION.to_owned());
+    Ok(record)
+}
+
+fn attribute(attribute: &MessageAttribute) -> Result<SqsMessageAttribute, SqsError> {
+    let mut shown = SqsMessageAttribute::default();
+    shown.data_type = Some(attribute.data_type.clone());
+    shown.string_value = attribute.string_value.clone();
+    if attribute.binary_value.is_some() {
+        let mut bytes = Base64Data::default();
+        bytes.0 = attribute.value()?;
+        shown.binary_value = Some(bytes);
+    }
+    Ok(shown)
+}
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;
