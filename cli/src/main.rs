@@ -1,2 +1,75 @@
-//! The `hookgate` command.
-fn main() {}
+//! The `hookgate` command: a local twin, signed samples, verification, and what became of events.
+
+mod demo;
+mod dev;
+mod events;
+mod lines;
+mod project;
+mod samples;
+mod send;
+mod twin;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use hookgate_gateway::ports::BoxError;
+
+/// Webhooks in and out of your own AWS account. Everything here runs on this machine alone.
+#[derive(Debug, Parser)]
+#[command(name = "hookgate", version, after_help = EXAMPLES)]
+struct Cli {
+    /// The configuration: sources and routes.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "hookgate.toml"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  hookgate demo                                  see it work, start to end
+  hookgate dev                                   run the gateway here, until Ctrl-C
+  hookgate send partssource --type order.created send it a signed sample
+  hookgate events list --source partssource      see what became of it";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
+    Dev(dev::Dev),
+    /// Send a sample event of a source's provider, signed as the provider signs it.
+    Send(send::Send),
+    /// Check a request against a source, and say why it is refused.
+    Verify(verify::Verify),
+    /// See which events came in, and what became of them.
+    Events(events::Events),
+    /// Send each of the five systems good and bad events, and show what happens.
+    Demo(demo::Demo),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = &cli.config;
+    let result = match cli.command {
+        Command::Dev(dev) => dev.run(config).await,
+        Command::Send(send) => send.run(config).await,
+        Command::Verify(verify) => Ok(verify.run(config).await),
+        Command::Events(events) => events.run().await,
+        Command::Demo(demo) => demo.run().await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!(
+            "hookgate: {}",
+            hookgate_gateway::ports::chain(error.as_ref())
+        );
+        ExitCode::from(2)
+    })
+}
+
+type Outcome = Result<ExitCode, BoxError>;

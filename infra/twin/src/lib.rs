@@ -4,5 +4,12 @@
 //! AWS's own protocols.
 
 pub mod dynamo;
+pub mod engines;
+mod http;
+mod issuer;
 pub mod mapping;
 pub mod sqs;
+mod twin;
+
+pub use issuer::{AUDIENCE, Issuer, IssuerError, TOKEN_LIFETIME};
+pub use twin::{Options, Twin, TwinError};

@@ -1,0 +1,271 @@
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use hookgate_gateway::Source;
+use hookgate_gateway::config::Config;
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_twin::{Options, Twin};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::lines::log_lines;
+use crate::project::{Project, parse_variables};
+use crate::samples::{self, Wish};
+use crate::send::{Signed, sign, tamper};
+use crate::twin::TwinClient;
+use crate::{BoxError, Outcome};
+
+/// Send each of the five systems good and bad events, and show what happens.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It starts a twin of its own with the example configuration, needs nothing else, and exits with 0
+only if every event ended as it should."
+)]
+pub(crate) struct Demo {
+    /// Print what the functions log.
+    #[arg(long)]
+    verbose: bool,
+}
+
+const SYSTEMS: [&str; 5] = ["partssource", "product", "pps", "pakk", "wss"];
+
+/// Older than every system's tolerance, and than a token's lifetime.
+const STALE: Duration = Duration::from_secs(2 * 3600);
+
+/// How long an event may take to its end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is done to a system, in the order of the table's columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Good,
+    Duplicate,
+    Tampered,
+    Stale,
+    UnknownType,
+    Poison,
+}
+
+impl Case {
+    const ALL: [Case; 6] = [
+        Case::Good,
+        Case::Duplicate,
+        Case::Tampered,
+        Case::Stale,
+        Case::UnknownType,
+        Case::Poison,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Case::Good => "good",
+            Case::Duplicate => "same again",
+            Case::Tampered => "tampered",
+            Case::Stale => "stale",
+            Case::UnknownType => "unknown type",
+            Case::Poison => "poison",
+        }
+    }
+
+    /// How it should end for a source whose failed checks are answered with `refused`.
+    fn expected(self, system: &str, refused: u16) -> String {
+        match self {
+            Case::Good | Case::UnknownType => "200 accepted, done".to_owned(),
+            Case::Duplicate => "200 duplicate, done".to_owned(),
+            // Pakk signs no time: an old request is the same request again, and known as such.
+            Case::Stale if system == "pakk" => "200 duplicate, done".to_owned(),
+            Case::Tampered | Case::Stale => refused.to_string(),
+            Case::Poison => "200 accepted, dead".to_owned(),
+        }
+    }
+}
+
+/// One system under test, with its good request for the cases that repeat it.
+struct System<'a> {
+    name: &'a str,
+    source: Source,
+    project: &'a Project,
+    twin: &'a TwinClient,
+    url: String,
+    good: Option<Signed>,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> Outcome {
+        let filter = if self.verbose {
+            crate::lines::FILTER
+        } else {
+            "off"
+        };
+        log_lines(EnvFilter::try_new(filter)?);
+        let project = example()?;
+        let data = tempfile::tempdir()?;
+        let twin = Twin::start(Options {
+            config: project.config.clone(),
+            variables: project.variables.clone(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: data.path().to_owned(),
+        })
+        .await?;
+        println!(
+            "A gateway runs at {}; each system's events are signed as its guide says.\n",
+            twin.url
+        );
+        let client = TwinClient::new(&twin.url)?;
+        let mut table = Table::new();
+        for name in SYSTEMS {
+            let mut system = System {
+                name,
+                source: project.source(name).await?,
+                project: &project,
+                twin: &client,
+                url: format!("{}/webhooks/{name}", twin.url),
+                good: None,
+            };
+            let mut row = Vec::new();
+            for case in Case::ALL {
+                let expected = case.expected(name, system.source.reject_status());
+                row.push((system.happens(case).await?, expected));
+            }
+            table.print(name, &row);
+        }
+        twin.stop().await;
+        Ok(table.verdict())
+    }
+}
+
+/// The example configuration that comes with the program, and its secrets.
+fn example() -> Result<Project, BoxError> {
+    let variables = parse_variables(include_str!("../../hookgate.env"));
+    Ok(Project {
+        config: Config::parse(include_str!("../../hookgate.toml"))?,
+        variables: variables.map_err(|line| format!("hookgate.env, line {line}"))?,
+    })
+}
+
+impl System<'_> {
+    /// Does what the case says; the answer, and how the event ended.
+    async fn happens(&mut self, case: Case) -> Result<String, BoxError> {
+        let now = SystemClock.now();
+        let signed = match case {
+            Case::Good => {
+                let signed = self.sample(now, None, false).await?;
+                self.good = Some(signed.clone());
+                signed
+            }
+            Case::Duplicate => self.again()?,
+            Case::Stale if self.name == "pakk" => self.again()?,
+            Case::Tampered => {
+                let mut signed = self.sample(now, None, false).await?;
+                tamper(&self.source, &mut signed);
+                signed
+            }
+            Case::Stale => self.sample(now - STALE, None, false).await?,
+            Case::UnknownType => self.sample(now, Some("something.new"), false).await?,
+            Case::Poison => self.sample(now, None, true).await?,
+        };
+        let (status, answer) = self
+            .twin
+            .post(&self.url, &signed.headers, signed.body)
+            .await?;
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        match (answer["status"].as_str(), answer["event"].as_str()) {
+            (Some(word), Some(key)) => Ok(format!("{status} {word}, {}", self.end(key).await?)),
+            _ => Ok(status.to_string()),
+        }
+    }
+
+    fn again(&self) -> Result<Signed, BoxError> {
+        self.good
+            .clone()
+            .ok_or_else(|| "the good request comes first".into())
+    }
+
+    async fn sample(
+        &self,
+        at: SystemTime,
+        event_type: Option<&str>,
+        poison: bool,
+    ) -> Result<Signed, BoxError> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let wish = Wish {
+            id: &id,
+            event_type,
+            tenant: None,
+            at,
+        };
+        let unsigned = samples::of(&self.project.config.sources[self.name], &wish, poison);
+        sign(&self.source, self.twin, unsigned, &id, &self.url, at).await
+    }
+
+    /// The state that an event ends in.
+    async fn end(&self, key: &str) -> Result<String, BoxError> {
+        let deadline = SystemClock.now() + PATIENCE;
+        loop {
+            let event = self.twin.ask(&format!("/admin/events/{key}"), &[]).await?;
+            let state = event["state"].as_str().unwrap_or("unknown").to_owned();
+            if matches!(state.as_str(), "done" | "dead") || SystemClock.now() > deadline {
+                return Ok(state);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// What is printed: a row a system, and at the end whether all went as it should.
+struct Table {
+    colour: bool,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    fn new() -> Table {
+        print!("{:<12}", "");
+        for case in Case::ALL {
+            print!("{:<21}", case.name());
+        }
+        println!();
+        Table {
+            colour: std::io::stdout().is_terminal(),
+            wrong: Vec::new(),
+        }
+    }
+
+    fn print(&mut self, name: &str, row: &[(String, String)]) {
+        print!("{name:<12}");
+        for ((happened, expected), case) in row.iter().zip(Case::ALL) {
+            let right = happened == expected;
+            if !right {
+                self.wrong.push(format!(
+                    "{name}, {}: {happened}, but should be {expected}",
+                    case.name()
+                ));
+            }
+            match (self.colour, right) {
+                (true, true) => print!("\x1b[32m{happened:<21}\x1b[0m"),
+                (true, false) => print!("\x1b[31m{happened:<21}\x1b[0m"),
+                (false, _) => print!("{happened:<21}"),
+            }
+        }
+        println!();
+    }
+
+    fn verdict(&self) -> ExitCode {
+        if self.wrong.is_empty() {
+            println!(
+                "\nEverything ended as it should. Pakk signs no time, so an old request of it is known as the"
+            );
+            println!(
+                "same request again. `cargo run -- dev` keeps a gateway running; `hookgate --help` says more."
+            );
+            return ExitCode::SUCCESS;
+        }
+        println!("\nNot as it should be:");
+        for line in &self.wrong {
+            println!("  {line}");
+        }
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,106 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hookgate_twin::engines::TABLE;
+use hookgate_twin::{Options, Twin};
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use crate::Outcome;
+use crate::lines::{FILTER, log_lines};
+use crate::project::Project;
+
+/// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookgate dev
+  hookgate dev --data .hookgate             keep events over a restart
+  hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts")]
+pub(crate) struct Dev {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+    /// Where to keep events; a temporary folder otherwise.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print JSON lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Dev {
+    pub(crate) async fn run(self, config: &Path) -> Outcome {
+        let project = Project::open(config)?;
+        let filter = project
+            .variables
+            .get("HOOKGATE_LOG")
+            .map_or(FILTER, String::as_str);
+        if self.json {
+            hookgate_aws::log_json(filter);
+        } else {
+            log_lines(EnvFilter::try_new(filter)?);
+        }
+        let temporary = tempfile::tempdir()?;
+        let data = self
+            .data
+            .clone()
+            .unwrap_or_else(|| temporary.path().to_owned());
+        let sources: Vec<String> = project.config.sources.keys().cloned().collect();
+        let options = Options {
+            config: project.config,
+            variables: project.variables,
+            listen: self.listen,
+            data: data.clone(),
+        };
+        let twin = Twin::start(options).await?;
+        self.announce(&twin, &sources, &data);
+        terminated().await?;
+        twin.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn announce(&self, twin: &Twin, sources: &[String], data: &Path) {
+        let engines = &twin.engines;
+        if self.json {
+            let ready = json!({
+                "ready": true, "url": twin.url, "sources": sources, "data": data,
+                "dynamodb": engines.dynamodb_endpoint, "table": TABLE,
+                "sqs": engines.sqs_endpoint, "queue_url": engines.queue_url(),
+                "dead_letter_queue_url": engines.dead_letter_queue_url(),
+            });
+            println!("{ready}");
+            return;
+        }
+        println!(
+            "Hookgate takes webhooks at {}/webhooks/{{source}}",
+            twin.url
+        );
+        println!("  sources      {}", sources.join(", "));
+        println!(
+            "  DynamoDB     {}   table {}",
+            engines.dynamodb_endpoint, TABLE
+        );
+        println!(
+            "  SQS          {}   queue {}",
+            engines.sqs_endpoint,
+            engines.queue_url()
+        );
+        println!("  dead letters {}", engines.dead_letter_queue_url());
+        println!("  data         {}", data.display());
+        println!(
+            "Send one from another terminal: hookgate send {}\n",
+            sources.first().map_or("SOURCE", String::as_str)
+        );
+    }
+}
+
+/// Waits for Ctrl-C, or for the signal that ends a service.
+async fn terminated() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

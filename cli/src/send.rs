@@ -1,0 +1,172 @@
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use hookgate_gateway::Source;
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_signature::Outgoing;
+
+use crate::project::Project;
+use crate::samples::{self, Unsigned, Wish};
+use crate::twin::{DEFAULT_URL, TwinClient};
+use crate::{BoxError, Outcome};
+
+/// Send a sample event of a source's provider, signed as the provider signs it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookgate send partssource --type order.created
+  hookgate send product --id evt_1              twice: the second is a duplicate
+  hookgate send pakk --tamper                   one byte changed after signing: refused
+  hookgate send stripe --data payload.json --to https://…/webhooks/stripe
+
+It exits with 0 where the answer is a 2xx, with 1 otherwise.")]
+pub(crate) struct Send {
+    /// The source, as in the configuration.
+    source: String,
+    /// The event's type; the sample's own otherwise.
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Send this body, byte for byte.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// The event's id; a new one otherwise.
+    #[arg(long)]
+    id: Option<String>,
+    /// The tenant: where the provider puts it, else in the path.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Where to send it; the twin's URL of the source otherwise.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// Where the twin is.
+    #[arg(long, env = "HOOKGATE_URL", default_value = DEFAULT_URL)]
+    url: String,
+    /// Change one byte after signing.
+    #[arg(long)]
+    tamper: bool,
+    /// Sign as if this many seconds ago.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    age: u64,
+}
+
+/// A request, signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Send {
+    pub(crate) async fn run(self, config: &Path) -> Outcome {
+        let project = Project::open(config)?;
+        let source = project.source(&self.source).await?;
+        let twin = TwinClient::new(&self.url)?;
+        let new_id = uuid::Uuid::new_v4().to_string();
+        let now = SystemClock.now();
+        let at = now
+            .checked_sub(Duration::from_secs(self.age))
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let wish = Wish {
+            id: self.id.as_deref().unwrap_or(&new_id),
+            event_type: self.event_type.as_deref(),
+            tenant: self.tenant.as_deref(),
+            // With an id of one's own, the same sample each time.
+            at: if self.id.is_some() {
+                SystemTime::UNIX_EPOCH
+            } else {
+                at
+            },
+        };
+        let mut unsigned = samples::of(&project.config.sources[&self.source], &wish, false);
+        if let Some(file) = &self.data {
+            unsigned.body = std::fs::read(file)
+                .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        }
+        let url = self.target(unsigned.carries_tenant);
+        let mut signed = sign(&source, &twin, unsigned, wish.id, &url, at).await?;
+        if self.tamper {
+            tamper(&source, &mut signed);
+        }
+        let (status, answer) = twin.post(&url, &signed.headers, signed.body).await?;
+        println!("{status} {answer}");
+        Ok(ExitCode::from(u8::from(!(200..300).contains(&status))))
+    }
+
+    fn target(&self, carries_tenant: bool) -> String {
+        let path = match &self.tenant {
+            Some(tenant) if !carries_tenant => format!("/webhooks/{}/{tenant}", self.source),
+            _ => format!("/webhooks/{}", self.source),
+        };
+        self.to
+            .clone()
+            .unwrap_or_else(|| format!("{}{path}", self.url.trim_end_matches('/')))
+    }
+}
+
+/// Signs as the source's provider does. Where its row works with tokens, the twin is the issuer.
+pub(crate) async fn sign(
+    source: &Source,
+    twin: &TwinClient,
+    unsigned: Unsigned,
+    id: &str,
+    url: &str,
+    at: SystemTime,
+) -> Result<Signed, BoxError> {
+    let Unsigned {
+        mut headers, body, ..
+    } = unsigned;
+    if source.verifier().row().uses_jwt() {
+        let age = SystemClock.now().duration_since(at).unwrap_or_default();
+        headers.push((
+            "Authorization".to_owned(),
+            format!("Bearer {}", twin.token(age.as_secs()).await?),
+        ));
+        return Ok(Signed { headers, body });
+    }
+    let present: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let outgoing = Outgoing {
+        method: "POST",
+        url: path_of(url),
+        id: Some(id),
+        headers: &present,
+        body: &body,
+    };
+    let signature = source.verifier().sign(&outgoing, at)?;
+    headers.extend(signature);
+    Ok(Signed { headers, body })
+}
+
+/// The path and query of a URL.
+fn path_of(url: &str) -> &str {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    url[after_scheme..]
+        .find('/')
+        .map_or("/", |at| &url[after_scheme + at..])
+}
+
+/// Changes one byte of what is signed: of the body, or of the token where the body is not signed.
+pub(crate) fn tamper(source: &Source, signed: &mut Signed) {
+    if source.verifier().row().uses_jwt() {
+        for (_, value) in signed
+            .headers
+            .iter_mut()
+            .filter(|(name, _)| name == "Authorization")
+        {
+            let middle = value.len() / 2;
+            let other = if value.as_bytes()[middle] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
+            value.replace_range(middle..=middle, other);
+        }
+    } else if let Some(byte) = signed.body.last_mut() {
+        *byte ^= 1;
+    } else {
+        signed.body.push(b' ');
+    }
+}

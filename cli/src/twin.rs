@@ -1,0 +1,102 @@
+//! A running twin, asked over HTTP.
+
+use std::time::Duration;
+
+use reqwest::{Client, Response};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Where a twin is unless said otherwise.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:9000";
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Error)]
+pub(crate) enum TwinError {
+    #[error(
+        "no gateway answers at {0}; `hookgate dev` starts one, --url or HOOKGATE_URL names another"
+    )]
+    Unreachable(String, #[source] reqwest::Error),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0} did not answer as a gateway does")]
+    Strange(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TwinClient {
+    url: String,
+    http: Client,
+}
+
+impl TwinClient {
+    pub(crate) fn new(url: &str) -> Result<TwinClient, TwinError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let http = Client::builder().timeout(TIMEOUT).no_proxy().build();
+        let http = http.map_err(|error| TwinError::Unreachable(url.clone(), error))?;
+        Ok(TwinClient { url, http })
+    }
+
+    /// Sends a request as it is; the answer's status and text.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Result<(u16, String), TwinError> {
+        let mut request = self.http.post(url).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = self.sent(request).await?;
+        let status = response.status().as_u16();
+        Ok((status, self.text(response).await?))
+    }
+
+    /// Asks an operator's question.
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Value, TwinError> {
+        let response = self
+            .sent(self.http.get(format!("{}{path}", self.url)).query(query))
+            .await?;
+        let status = response.status();
+        let text = self.text(response).await?;
+        let answer: Value =
+            serde_json::from_str(&text).map_err(|_| TwinError::Strange(self.url.clone()))?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(error) if !status.is_success() => Err(TwinError::Refused(error.to_owned())),
+            _ => Ok(answer),
+        }
+    }
+
+    /// A token of the twin's own issuer, issued `age_s` seconds ago.
+    pub(crate) async fn token(&self, age_s: u64) -> Result<String, TwinError> {
+        let response = self
+            .sent(
+                self.http
+                    .post(format!("{}/issuer/token?age_s={age_s}", self.url)),
+            )
+            .await?;
+        if !response.status().is_success() {
+            return Err(TwinError::Strange(self.url.clone()));
+        }
+        self.text(response).await
+    }
+
+    async fn sent(&self, request: reqwest::RequestBuilder) -> Result<Response, TwinError> {
+        request
+            .send()
+            .await
+            .map_err(|error| TwinError::Unreachable(self.url.clone(), error.without_url()))
+    }
+
+    async fn text(&self, response: Response) -> Result<String, TwinError> {
+        response
+            .text()
+            .await
+            .map_err(|_| TwinError::Strange(self.url.clone()))
+    }
+}

@@ -1,0 +1,206 @@
+//! The embedded engines with the gateway's table and queues in them, and clients that talk to them as
+//! to AWS.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use hookgate_aws::{DynamoTable, SqsQueue};
+use hookgate_gateway::ports::PortError;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::dynamo::Dynamo;
+use crate::sqs::Sqs;
+
+/// The table's name.
+pub const TABLE: &str = "hookgate-ledger";
+/// The queue's name.
+pub const QUEUE: &str = "hookgate-events";
+/// The dead-letter queue's name.
+pub const DEAD_LETTER_QUEUE: &str = "hookgate-dead-letters";
+
+// The queues' settings are those of the template.
+const VISIBILITY_TIMEOUT_S: u64 = 180;
+const RETENTION_S: u64 = 14 * 24 * 3600;
+const MAX_RECEIVE_COUNT: u32 = 13;
+
+/// Running engines.
+pub struct Engines {
+    /// The SQS engine, for what happens in this process.
+    pub sqs: Sqs,
+    /// DynamoDB's endpoint.
+    pub dynamodb_endpoint: String,
+    /// SQS's endpoint.
+    pub sqs_endpoint: String,
+    dynamo: Dynamo,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+/// Why the engines do not start.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// An engine does not start.
+    #[error("the embedded {engine} does not start: {why}")]
+    Start {
+        /// Which.
+        engine: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The table cannot be made.
+    #[error(transparent)]
+    Table(#[from] PortError),
+}
+
+fn failed(engine: &'static str) -> impl Fn(&dyn fmt::Display) -> EngineError {
+    move |why| EngineError::Start {
+        engine,
+        why: why.to_string(),
+    }
+}
+
+impl Engines {
+    /// Starts the engines with their state in `data`, which exists, and makes the table and queues
+    /// where they are missing.
+    ///
+    /// # Errors
+    /// When an engine does not start, or its state cannot be read.
+    pub async fn start(data: &Path) -> Result<Engines, EngineError> {
+        let dynamo = Dynamo::start(Some(&data.join("dynamodb.sqlite")))
+            .await
+            .map_err(|error| failed("DynamoDB")(&error))?;
+        let sqs =
+            Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(|error| failed("SQS")(&error))?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(|error| failed("SQS")(&error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| failed("SQS")(&error))?;
+        let (stop, mut stopped) = watch::channel(false);
+        let serve = sqs.clone().serve(listener, async move {
+            // An error means that nobody can stop it any more: stop.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        });
+        let serving = tokio::spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "the embedded SQS stopped listening");
+            }
+        });
+        let engines = Engines {
+            sqs,
+            dynamodb_endpoint: dynamo.endpoint.clone(),
+            sqs_endpoint: format!("http://{address}"),
+            dynamo,
+            stop,
+            serving,
+        };
+        engines.make_queues()?;
+        engines.table(None).create().await?;
+        Ok(engines)
+    }
+
+    /// The table, as the functions see it.
+    pub fn table(&self, retention: Option<Duration>) -> DynamoTable {
+        DynamoTable::new(self.dynamodb_client(), TABLE, retention)
+    }
+
+    /// The queues, as the functions see them.
+    pub fn queue(&self) -> SqsQueue {
+        SqsQueue::new(self.sqs_client(), self.queue_url())
+            .with_dead_letters(self.dead_letter_queue_url())
+    }
+
+    /// The queue's URL.
+    pub fn queue_url(&self) -> String {
+        format!("{}/000000000000/{QUEUE}", self.sqs_endpoint)
+    }
+
+    /// The dead-letter queue's URL.
+    pub fn dead_letter_queue_url(&self) -> String {
+        format!("{}/000000000000/{DEAD_LETTER_QUEUE}", self.sqs_endpoint)
+    }
+
+    /// Stops the engines and closes their files.
+    pub async fn stop(self) {
+        // What has ended already need not be stopped.
+        let _ = self.stop.send(true);
+        let _ = self.serving.await;
+        self.dynamo.stop().await;
+    }
+
+    fn make_queues(&self) -> Result<(), EngineError> {
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{DEAD_LETTER_QUEUE}");
+        let redrive =
+            serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT });
+        let dead_letters = [("MessageRetentionPeriod", RETENTION_S.to_string())];
+        let events = [
+            ("MessageRetentionPeriod", RETENTION_S.to_string()),
+            ("VisibilityTimeout", VISIBILITY_TIMEOUT_S.to_string()),
+            ("RedrivePolicy", redrive.to_string()),
+        ];
+        for (queue, attributes) in [(DEAD_LETTER_QUEUE, &dead_letters[..]), (QUEUE, &events[..])] {
+            let attributes = attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            self.sqs
+                .ensure_queue(queue, &attributes.collect())
+                .map_err(|error| failed("SQS")(&error))?;
+        }
+        Ok(())
+    }
+
+    /// A client of the embedded DynamoDB.
+    pub fn dynamodb_client(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(credentials())
+            .endpoint_url(&self.dynamodb_endpoint)
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    /// A client of the embedded SQS.
+    pub fn sqs_client(&self) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(credentials())
+            .endpoint_url(&self.sqs_endpoint)
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+}
+
+/// The engines are on this machine and answer at once, but a machine that is busy with a build may not.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(2))
+        .build()
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("twin", "twin", None, None::<SystemTime>, "twin")
+}
+
+impl fmt::Debug for Engines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engines")
+            .field("dynamodb_endpoint", &self.dynamodb_endpoint)
+            .field("sqs_endpoint", &self.sqs_endpoint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! The whole gateway in one process: the functions' own code and adapters, on embedded engines.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use hookgate_aws::{DynamoTable, HttpDocuments, Secrets, SqsQueue};
+use hookgate_gateway::config::{Config, ConfigError};
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_gateway::{Place, Sources, UnusableSource};
+use hookgate_signature::Audiences;
+use ingest::Ingest;
+use processor::{Invocation, Processor};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::engines::{EngineError, Engines, QUEUE};
+use crate::http::{Front, router};
+use crate::issuer::{AUDIENCE, Issuer};
+use crate::mapping::{InvokeError, Mapping};
+
+/// The processor's time-out, as in the template.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, HttpDocuments, SystemClock>;
+type TwinProcessor = Processor<DynamoTable, SqsQueue, SystemClock>;
+
+/// How to start a twin.
+#[derive(Debug)]
+pub struct Options {
+    /// Its configuration.
+    pub config: Config,
+    /// The variables that `env:` secrets are looked up in.
+    pub variables: HashMap<String, String>,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder its state is kept in; made where it is missing.
+    pub data: PathBuf,
+}
+
+/// A running twin.
+#[derive(Debug)]
+pub struct Twin {
+    /// Its base URL.
+    pub url: String,
+    /// Its DynamoDB and SQS.
+    pub engines: Engines,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Why a twin does not start.
+#[derive(Debug, Error)]
+pub enum TwinError {
+    /// It cannot listen there.
+    #[error("cannot listen on {0}; is another twin running? --listen chooses another address")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// Its data cannot be kept there.
+    #[error("cannot keep data in {0}")]
+    Data(PathBuf, #[source] std::io::Error),
+    /// An embedded engine does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A source cannot be used.
+    #[error(transparent)]
+    Source(#[from] UnusableSource),
+}
+
+impl Twin {
+    /// Starts a twin; it accepts requests when this returns.
+    ///
+    /// # Errors
+    /// When it cannot listen, its data cannot be read, or the configuration is wrong.
+    pub async fn start(options: Options) -> Result<Twin, TwinError> {
+        let Options {
+            mut config,
+            variables,
+            listen,
+            data,
+        } = options;
+        let front = TcpListener::bind(listen)
+            .await
+            .map_err(|error| TwinError::Listen(listen, error))?;
+        let address = front
+            .local_addr()
+            .map_err(|error| TwinError::Listen(listen, error))?;
+        let issuer = Issuer::new(&format!("http://127.0.0.1:{}", address.port()));
+        trust(&mut config, &issuer);
+        let secrets = Secrets::new(variables, None);
+        let sources = Sources::load(&config, &secrets, Place::Local).await?;
+
+        std::fs::create_dir_all(&data).map_err(|error| TwinError::Data(data.clone(), error))?;
+        let engines = Engines::start(&data).await?;
+        let (table, queue) = (engines.table(config.retention), engines.queue());
+        let processor = Processor::new(table.clone(), queue.clone(), SystemClock, config.routes)?;
+        let documents = HttpDocuments::default();
+        let ingest = Ingest::new(sources, table.clone(), queue, documents, SystemClock);
+
+        let (stop, stopped) = watch::channel(false);
+        let processor = Arc::new(processor);
+        let invoke = move |batch| invoke(processor.clone(), batch);
+        let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
+        let serve = axum::serve(
+            front,
+            router(Front {
+                ingest,
+                table,
+                issuer,
+            }),
+        );
+        let serve = serve.with_graceful_shutdown(ended(stopped));
+        let serve = async move {
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "the twin stopped listening");
+            }
+        };
+        Ok(Twin {
+            url: format!("http://{address}"),
+            engines,
+            stop,
+            tasks: vec![tokio::spawn(serve), tokio::spawn(mapping)],
+        })
+    }
+
+    /// Stops taking requests, finishes what is being processed, closes the engines.
+    pub async fn stop(self) {
+        // What has ended already need not be stopped.
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.engines.stop().await;
+    }
+}
+
+/// Makes every source that works with tokens trust the twin's own issuer too.
+fn trust(config: &mut Config, issuer: &Issuer) {
+    for source in config
+        .sources
+        .values_mut()
+        .filter(|source| source.row.uses_jwt())
+    {
+        let audience = Audiences::OneOf(vec![AUDIENCE.to_owned()]);
+        source.issuers.insert(issuer.url().to_owned(), audience);
+    }
+}
+
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody can stop it any more: stop.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Calls the processor as Lambda would.
+async fn invoke(
+    processor: Arc<TwinProcessor>,
+    batch: SqsEvent,
+) -> Result<SqsBatchResponse, InvokeError> {
+    let invocation = Invocation {
+        request_id: uuid::Uuid::new_v4().to_string(),
+        deadline: SystemClock.now() + FUNCTION_TIMEOUT,
+    };
+    Ok(processor.handle(batch, &invocation).await)
+}
