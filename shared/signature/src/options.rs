@@ -135,10 +135,12 @@ impl Options {
             ));
         }
         match audiences {
-            Audiences::OneOf(list) if list.iter().all(String::is_empty) => Err(ConfigError::new(
-                "issuers",
-                format!("`{issuer}`: name its audiences, or write `\"any\"`"),
-            )),
+            Audiences::OneOf(list) if list.is_empty() || list.iter().any(String::is_empty) => {
+                Err(ConfigError::new(
+                    "issuers",
+                    format!("`{issuer}`: name its audiences, or write `\"any\"`"),
+                ))
+            }
             _ => Ok(()),
         }
     }

@@ -64,7 +64,7 @@ algorithm = "hmac-sha256"
 signature = { header = "X-WSS-Signature", encoding = "hex" }
 timestamp = { header = "X-WSS-Timestamp", format = ["unix", "iso8601"], tolerance_s = 300 }
 content = ["timestamp", "body"]
-variants = { body_only = { content = ["body"] } }
+variants = { timestamp_body = { content = ["timestamp", "body"] }, body_only = { content = ["body"] } }
 reject_status = 401
 "#),
     ("standard_webhooks", r#"

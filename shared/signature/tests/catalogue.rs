@@ -1,4 +1,5 @@
 //! The vocabulary of a row fits the schemes of many more providers than have a built-in row.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use hookgate_signature::{KeyCache, Options, Outgoing, Request, Row, Secret, Verdict, Verifier};
 use serde_json::{Value, json};
@@ -190,17 +191,35 @@ fn round_trip(name: &str, verify: &Value, secret: &str) {
     }
 }
 
+/// A signature in the body, a template function, or a key that is a hash: what a row does not say.
+const NOT_ROWS: [&str; 6] = [
+    "adyen_payments",
+    "braintree",
+    "figma",
+    "mailgun",
+    "microsoft_graph",
+    "twilio_sharedkey",
+];
+
 #[test]
 fn every_hmac_or_token_scheme_in_a_header_is_a_row() {
     let data: Value = serde_json::from_str(include_str!("data/catalogue.json")).unwrap();
-    let mut fitted = Vec::new();
+    let mut fitted = 0;
+    let mut other = Vec::new();
     for provider in data["providers"].as_array().unwrap() {
         for (name, auth) in provider["auth"].as_object().unwrap() {
-            if let Some(verify) = mac(auth).or_else(|| token(auth)) {
-                round_trip(name, &verify, secret(auth));
-                fitted.push(name.clone());
+            let is_mac = auth["kind"] == "signature" && auth["primitive"]["type"] == "hmac";
+            match mac(auth).or_else(|| token(auth)) {
+                Some(verify) => {
+                    round_trip(name, &verify, secret(auth));
+                    fitted += 1;
+                }
+                None if is_mac || auth["kind"] == "token" => other.push(name.as_str()),
+                None => {}
             }
         }
     }
-    assert!(fitted.len() >= 60, "{} fit: {fitted:?}", fitted.len());
+    other.sort_unstable();
+    assert_eq!(other, NOT_ROWS);
+    assert_eq!(fitted, 65);
 }

@@ -1,4 +1,5 @@
 //! What a configuration may say, and how an error names what to change.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use hookgate_signature::{Audiences, Options, Row, Secret, Verifier};
 use std::time::Duration;
@@ -98,6 +99,18 @@ fn an_issuer_is_an_https_url() {
         ..issuer("http://127.0.0.1:9000")
     };
     assert_eq!(key_of(row(), local), "accepted");
+}
+
+#[test]
+fn an_empty_audience_is_an_error() {
+    for list in [vec![], vec!["a".to_owned(), String::new()]] {
+        let issuers = [("https://a.example".to_owned(), Audiences::OneOf(list))].into();
+        let options = Options {
+            issuers,
+            ..Options::default()
+        };
+        assert_eq!(key_of(Row::builtin("pps").unwrap(), options), "issuers");
+    }
 }
 
 #[test]

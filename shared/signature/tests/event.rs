@@ -1,6 +1,9 @@
 //! The facts of an event, and what tells it from others.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use hookgate_signature::{EventMeta, MissingField, Options, Request, Row, Secret, Verifier};
+
+type Headers<'a> = &'a [(&'a str, &'a [u8])];
 
 const HMAC: &str = "[verify]\nalgorithm = 'hmac-sha256'\nsignature = { header = 's', encoding = 'hex' }\ncontent = ['body']\n[event]\n";
 
@@ -64,7 +67,7 @@ fn numbers_become_their_text_and_are_not_trusted_beyond_64_bits() {
 fn what_cannot_be_a_fact_is_refused_by_name() {
     let row = format!("{HMAC}id = 'header:x-id'");
     let long = "x".repeat(257);
-    let cases: [(&[(&str, &[u8])], &str); 6] = [
+    let cases: [(Headers, &str); 6] = [
         (&[], "header:x-id"),
         (&[("x-id", b" ")], "header:x-id"),
         (

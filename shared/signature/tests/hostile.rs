@@ -1,4 +1,5 @@
 //! Nothing that a sender puts into a request makes a check panic or accept.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

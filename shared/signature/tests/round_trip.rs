@@ -1,4 +1,5 @@
 //! What `sign` makes, `check` accepts.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use hookgate_signature::{
     KeyCache, Options, Outgoing, Reason, Request, Row, Secret, SignError, Verdict, Verifier,

@@ -1,4 +1,5 @@
 //! Every vector, as its provider's own software judges it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

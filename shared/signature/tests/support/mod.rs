@@ -1,4 +1,5 @@
 //! Reads the vectors and drives the checks the way a gateway does.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(
     dead_code,
     unreachable_pub,
