@@ -1,1 +1,8 @@
 //! End-to-end tests, conformance suites and checks of the template.
+
+pub mod emulator;
+pub mod gateway;
+pub mod issuer;
+pub mod provider;
+pub mod servers;
+pub mod shapes;

@@ -1,0 +1,292 @@
+//! Requests that other people's SDKs signed go through the functions: taken, handled once, known again,
+//! and refused when one byte is changed. The clock stands at the time the request was made for.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::sqs::SqsEvent;
+use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hookgate_aws::{DynamoTable, Secrets, SqsQueue};
+use hookgate_gateway::config::Config;
+use hookgate_gateway::ports::{Clock, Documents};
+use hookgate_gateway::{EventKey, Place, Sources};
+use hookgate_signature::FetchFailure;
+use hookgate_twin::engines::{Engines, QUEUE, TABLE};
+use http::{Request, Response};
+use ingest::Ingest;
+use processor::{Invocation, Processor};
+use serde_json::{Value, json};
+
+const VECTORS: &str = include_str!("../../shared/signature/tests/data/vectors.json");
+
+/// A clock that stands.
+#[derive(Clone, Copy)]
+struct Standing(SystemTime);
+
+impl Clock for Standing {
+    fn now(&self) -> SystemTime {
+        self.0
+    }
+}
+
+/// The issuers' documents that come with the vectors.
+struct Given(HashMap<String, Value>);
+
+impl Documents for Given {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchFailure> {
+        let document = self.0.get(url).ok_or(FetchFailure::Unreachable)?;
+        Ok(document.to_string().into_bytes())
+    }
+}
+
+/// A gateway whose time is that of a vector.
+struct Gateway<'a> {
+    engines: &'a Engines,
+    ingest: Ingest<DynamoTable, SqsQueue, Given, Standing>,
+    processor: Processor<DynamoTable, SqsQueue, Standing>,
+    clock: Standing,
+}
+
+impl<'a> Gateway<'a> {
+    async fn of(engines: &'a Engines, vectors: &Value, vector: &Value) -> Gateway<'a> {
+        let clock =
+            Standing(UNIX_EPOCH + Duration::from_millis(vector["now_ms"].as_u64().unwrap()));
+        let secrets = vector["config"]["secrets"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let variables = secrets
+            .iter()
+            .enumerate()
+            .map(|(index, secret)| (format!("S{index}"), secret.as_str().unwrap().to_owned()));
+        let references: Vec<String> = (0..secrets.len())
+            .map(|index| format!("env:S{index}"))
+            .collect();
+        let config = Config::parse(&config(vector, &references)).unwrap();
+        let secrets = Secrets::new(variables.collect(), None);
+        let sources = Sources::load(&config, &secrets, Place::Deployed)
+            .await
+            .unwrap();
+        let documents =
+            serde_json::from_value(vectors["jwt_issuers"]["documents"].clone()).unwrap();
+        let (table, queue) = (engines.table(config.retention), engines.queue());
+        Gateway {
+            engines,
+            ingest: Ingest::new(
+                sources,
+                table.clone(),
+                queue.clone(),
+                Given(documents),
+                clock,
+            ),
+            processor: Processor::new(table, queue, clock, Vec::new()).unwrap(),
+            clock,
+        }
+    }
+
+    async fn send(&self, path: &str, headers: &[(String, String)], body: &[u8]) -> (u16, Value) {
+        let mut request = Request::post(path);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::copy_from_slice(body)).unwrap();
+        let response: Response<Bytes> = self.ingest.handle(request).await;
+        let answer = serde_json::from_slice(response.body()).unwrap_or_default();
+        (response.status().as_u16(), answer)
+    }
+
+    /// Hands everything in the queue to the processor; how many messages there were.
+    async fn process(&self) -> usize {
+        let sqs = &self.engines.sqs;
+        let received = sqs.receive(QUEUE, 10, Duration::ZERO, None).await.unwrap();
+        let records: Vec<Value> = received
+            .iter()
+            .map(|message| json!({ "messageId": message.id, "receiptHandle": message.receipt_handle, "body": message.body }))
+            .collect();
+        let batch: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let deadline = self.clock.now() + Duration::from_secs(30);
+        let invocation = Invocation {
+            request_id: "test".into(),
+            deadline,
+        };
+        let response = self.processor.handle(batch, &invocation).await;
+        assert!(response.batch_item_failures.is_empty(), "{response:?}");
+        for message in &received {
+            sqs.delete(QUEUE, &message.receipt_handle).await.unwrap();
+        }
+        received.len()
+    }
+}
+
+fn config(vector: &Value, secrets: &[String]) -> String {
+    let provider = vector["provider"].as_str().unwrap();
+    let mut text = format!("[sources.{provider}]\nprovider = \"{provider}\"\n");
+    if let Some(issuers) = vector["config"]["trusted_issuers"].as_object() {
+        let issuers = issuers.iter().map(|(issuer, audiences)| match audiences {
+            Value::Null => format!("{issuer:?} = \"any\""),
+            audiences => format!("{issuer:?} = {audiences}"),
+        });
+        text += &format!(
+            "issuers = {{ {} }}\n",
+            issuers.collect::<Vec<_>>().join(", ")
+        );
+    } else {
+        text += &format!("secrets = {secrets:?}\n");
+    }
+    text
+}
+
+fn body(request: &Value) -> Vec<u8> {
+    let decode = |text: &Value| STANDARD.decode(text.as_str().unwrap()).unwrap();
+    match request.get("body_repeat") {
+        Some(repeat) => {
+            let times = usize::try_from(repeat["times"].as_u64().unwrap()).unwrap();
+            decode(&repeat["b64"]).repeat(times)
+        }
+        None => decode(&request["body_b64"]),
+    }
+}
+
+/// One byte changed in what is signed.
+fn changed(headers: &[(String, String)], body: &[u8]) -> (Vec<(String, String)>, Vec<u8>) {
+    let (mut headers, mut body) = (headers.to_vec(), body.to_vec());
+    match headers
+        .iter_mut()
+        .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+    {
+        Some((_, value)) => {
+            let middle = value.len() / 2;
+            let other = if &value[middle..=middle] == "A" {
+                "B"
+            } else {
+                "A"
+            };
+            value.replace_range(middle..=middle, other);
+        }
+        None => body[0] ^= 1,
+    }
+    (headers, body)
+}
+
+#[tokio::test]
+async fn requests_signed_by_others_are_handled_once() {
+    let data = tempfile::tempdir().unwrap();
+    let engines = Engines::start(data.path()).await.unwrap();
+    forget_nothing(&engines).await;
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let valid = vectors["vectors"].as_array().unwrap().iter();
+    let valid: Vec<&Value> = valid.filter(|vector| vector["group"] == "valid").collect();
+    assert!(valid.len() > 60, "{}", valid.len());
+    let mut handled = HashMap::new();
+    for (index, vector) in valid.into_iter().enumerate() {
+        let id = vector["id"].as_str().unwrap();
+        let gateway = Gateway::of(&engines, &vectors, vector).await;
+        // A tenant of its own: several vectors carry the same event.
+        let provider = vector["provider"].as_str().unwrap();
+        let path = format!("/webhooks/{provider}/t{index}");
+        let headers: Vec<(String, String)> =
+            serde_json::from_value(vector["request"]["headers"].clone()).unwrap();
+        let body = body(&vector["request"]);
+        let (status, answer) = gateway.send(&path, &headers, &body).await;
+        if body.len() > ingest::MAX_BODY_BYTES {
+            assert_eq!(status, 413, "{id}");
+            continue;
+        }
+        if status == 400 {
+            // Authentic, but without the id or type that the row wants.
+            assert!(
+                answer["error"].as_str().unwrap().contains("lacks"),
+                "{id}: {answer}"
+            );
+            continue;
+        }
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("accepted")),
+            "{id}: {answer}"
+        );
+        assert_eq!(gateway.process().await, 1, "{id}");
+        let key = EventKey::parse(answer["event"].as_str().unwrap()).unwrap();
+        let table = engines.table(None);
+        let event = table.show_event(&key).await.unwrap().unwrap();
+        assert_eq!(
+            (event.summary.state, event.summary.attempts),
+            ("done", 1),
+            "{id}"
+        );
+        assert_eq!(
+            event.payload.unwrap().body_base64,
+            STANDARD.encode(&body),
+            "{id}"
+        );
+
+        let (status, again) = gateway.send(&path, &headers, &body).await;
+        assert_eq!(
+            (status, &again["status"]),
+            (200, &json!("duplicate")),
+            "{id}"
+        );
+        assert_eq!(gateway.process().await, 0, "{id}");
+        let (headers, body) = changed(&headers, &body);
+        let (status, _) = gateway.send(&path, &headers, &body).await;
+        let refused = vector["expect"]["status"]
+            .as_u64()
+            .map_or(400..500, |s| s..s + 1);
+        assert!(refused.contains(&u64::from(status)), "{id}: {status}");
+        *handled.entry(provider.to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(handled.len(), 10, "every provider took part: {handled:?}");
+    assert!(handled.values().all(|count| *count >= 3), "{handled:?}");
+    engines.stop().await;
+}
+
+#[tokio::test]
+async fn slacks_url_check_is_echoed_only_when_it_is_signed() {
+    let data = tempfile::tempdir().unwrap();
+    let engines = Engines::start(data.path()).await.unwrap();
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    for vector in vectors["handshakes"].as_array().unwrap() {
+        let gateway = Gateway::of(&engines, &vectors, vector).await;
+        let headers: Vec<(String, String)> =
+            serde_json::from_value(vector["request"]["headers"].clone()).unwrap();
+        let mut request = Request::post("/webhooks/slack");
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let body = body(&vector["request"]);
+        let response = gateway
+            .ingest
+            .handle(request.body(body.into()).unwrap())
+            .await;
+        let expect = &vector["expect"];
+        assert_eq!(
+            u64::from(response.status().as_u16()),
+            expect["status"].as_u64().unwrap()
+        );
+        let text = String::from_utf8(response.into_body().to_vec()).unwrap();
+        match expect["body_any_of"].as_array() {
+            Some(bodies) => assert!(bodies.iter().any(|body| body == &json!(text)), "{text}"),
+            None => assert!(!text.contains(expect["body_must_not_contain"].as_str().unwrap())),
+        }
+        assert_eq!(gateway.process().await, 0, "a handshake is no event");
+    }
+    engines.stop().await;
+}
+
+/// The vectors' times are long past, and what is long past is deleted.
+async fn forget_nothing(engines: &Engines) {
+    let ttl = TimeToLiveSpecification::builder()
+        .attribute_name("exp")
+        .enabled(false);
+    engines
+        .dynamodb_client()
+        .update_time_to_live()
+        .table_name(TABLE)
+        .time_to_live_specification(ttl.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+}
