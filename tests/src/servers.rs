@@ -1,0 +1,206 @@
+//! The AWS-compatible server that `tests/run` starts: not ours, so that no quirk of ours is taken for AWS.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use hookgate_aws::DynamoTable;
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_gateway::unix_ms;
+use serde_json::{Value, json};
+
+/// Where it is, as `tests/run` says it.
+const URL: &str = "HOOKGATE_TEST_MINISTACK_URL";
+
+/// The visibility timeout of the queues: longer than any test.
+const VISIBILITY_S: &str = "180";
+
+/// A variable that `tests/run` sets.
+///
+/// # Panics
+/// When it is not set.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests/run says in the environment what it provisioned"
+)]
+pub fn provisioned(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"))
+}
+
+/// A table, a queue and its dead-letter queue of one test's own.
+#[derive(Debug)]
+pub struct Stack {
+    /// Where the server is.
+    pub url: String,
+    /// The table's name.
+    pub table: String,
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The dead-letter queue's URL.
+    pub dead_letter_queue_url: String,
+    /// What no other test's names have.
+    pub name: String,
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+impl Stack {
+    /// Creates them, as the template declares them.
+    pub async fn create() -> Stack {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let started = unix_ms(SystemClock.now());
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("hookgate-{started}-{process}-{count}");
+        let url = provisioned(URL);
+        let aws = config(&url);
+        let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+        let sqs = aws_sdk_sqs::Client::new(&aws);
+        DynamoTable::new(dynamodb.clone(), &name, None)
+            .create()
+            .await
+            .expect("the table is created");
+        let mut stack = Stack {
+            url,
+            table: name.clone(),
+            queue_url: String::new(),
+            dead_letter_queue_url: String::new(),
+            name,
+            dynamodb,
+            sqs,
+        };
+        stack.dead_letter_queue_url = stack.create_queue("dead").await;
+        stack.queue_url = stack.create_queue("events").await;
+        stack
+    }
+
+    async fn create_queue(&self, kind: &str) -> String {
+        self.sqs
+            .create_queue()
+            .queue_name(format!("{}-{kind}", self.name))
+            .attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_S)
+            .send()
+            .await
+            .expect("the queue is created")
+            .queue_url
+            .expect("a queue has a URL")
+    }
+
+    /// Deletes the queue, as an outage of it.
+    pub async fn delete_queue(&self) {
+        self.sqs
+            .delete_queue()
+            .queue_url(&self.queue_url)
+            .send()
+            .await
+            .expect("the queue is deleted");
+    }
+
+    /// Stores a secret in Systems Manager; its reference in a configuration.
+    pub async fn put_parameter(&self, secret: &str) -> String {
+        let name = format!("/{}/secret", self.name);
+        let parameter = json!({ "Name": name, "Value": secret, "Type": "SecureString" });
+        self.call("AmazonSSM.PutParameter", parameter).await;
+        format!("ssm:{name}")
+    }
+
+    /// Stores a secret in Secrets Manager; its reference in a configuration.
+    pub async fn create_secret(&self, secret: &str) -> String {
+        let name = format!("{}/secret", self.name);
+        let request = json!({ "Name": name, "SecretString": secret });
+        self.call("secretsmanager.CreateSecret", request).await;
+        format!("secretsmanager:{name}")
+    }
+
+    async fn call(&self, target: &str, request: Value) {
+        let response = reqwest::Client::new()
+            .post(&self.url)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.1")
+            .body(request.to_string())
+            .send()
+            .await
+            .expect("the server answers");
+        assert!(
+            response.status().is_success(),
+            "{target}: {}",
+            response.status()
+        );
+    }
+
+    /// Receives what is in the queue, at most 10 messages.
+    pub async fn receive(&self) -> Vec<Message> {
+        self.receive_from(&self.queue_url).await
+    }
+
+    /// Receives what is in the dead-letter queue, at most 10 messages.
+    pub async fn receive_dead_letters(&self) -> Vec<Message> {
+        self.receive_from(&self.dead_letter_queue_url).await
+    }
+
+    async fn receive_from(&self, url: &str) -> Vec<Message> {
+        self.sqs
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10)
+            .message_attribute_names("All")
+            .send()
+            .await
+            .expect("the queue answers")
+            .messages
+            .unwrap_or_default()
+    }
+
+    /// An event's item in the ledger.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn event(&self, key: &str) -> HashMap<String, AttributeValue> {
+        self.item(key, "event")
+            .await
+            .unwrap_or_else(|| panic!("no event {key}"))
+    }
+
+    /// The item of these keys.
+    pub async fn item(&self, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
+        let get = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true);
+        let found = get
+            .key("pk", AttributeValue::S(pk.into()))
+            .key("sk", AttributeValue::S(sk.into()));
+        found.send().await.expect("the table answers").item
+    }
+
+    /// Puts an event under somebody else's claim.
+    pub async fn claim_for_another(&self, key: &str, lease_until_ms: u64) {
+        self.dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(key.into()))
+            .key("sk", AttributeValue::S("event".into()))
+            .update_expression("SET st = :processing, own = :another, lu = :until")
+            .expression_attribute_values(":processing", AttributeValue::S("P".into()))
+            .expression_attribute_values(":another", AttributeValue::S("another".into()))
+            .expression_attribute_values(":until", AttributeValue::N(lease_until_ms.to_string()))
+            .send()
+            .await
+            .expect("the event is claimed");
+    }
+}
+
+/// The SDK's configuration for a server at `url`.
+pub fn config(url: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(
+            Credentials::new("test", "test", None, None, "test"),
+        ))
+        .endpoint_url(url)
+        .build()
+}
