@@ -154,24 +154,19 @@ fn body(recorded: &Recorded) -> Result<Vec<u8>, String> {
 }
 
 fn verified_answer(source: &Source, request: &Request<'_>, path: &str) -> Value {
-    let tenant =
-        WebhookPath::parse(path.split('?').next().unwrap_or_default()).and_then(|path| path.tenant);
-    match source.meta(request) {
-        Ok(meta) => json!({
-            "verified": true,
-            "reason": null,
-            "event_id": meta.id,
-            "event_type": meta.event_type,
-            "tenant": tenant.map(str::to_owned).or(meta.tenant),
-            "dedupe_key": meta.dedupe.as_str(),
-        }),
-        // The signature holds; the gateway would answer 400, because the row wants that field.
-        Err(missing) => json!({
-            "verified": true,
-            "reason": format!("missing_{}", missing.field),
-            "event_id": null, "event_type": null, "tenant": tenant, "dedupe_key": null,
-        }),
-    }
+    let path = path.split('?').next().unwrap_or_default();
+    let path_tenant = WebhookPath::parse(path).and_then(|path| path.tenant);
+    let facts = source.verifier().facts(request);
+    let event = source.meta(request);
+    json!({
+        "verified": true,
+        // The signature holds; the gateway would still answer 400 for what the row requires.
+        "reason": event.as_ref().err().map(|missing| format!("missing_{}", missing.field)),
+        "event_id": facts.id,
+        "event_type": facts.event_type,
+        "tenant": path_tenant.map(str::to_owned).or(facts.tenant),
+        "dedupe_key": event.ok().map(|event| event.dedupe.as_str().to_owned()),
+    })
 }
 
 fn refused_answer(reason: &str) -> Value {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::dynamo::Dynamo;
-use crate::sqs::Sqs;
+use crate::sqs::{Sqs, SqsError};
 
 /// The table's name.
 pub const TABLE: &str = "hookgate-ledger";
@@ -54,9 +54,15 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
-    /// The table cannot be made.
+    /// The table cannot be made or read.
     #[error(transparent)]
     Table(#[from] PortError),
+}
+
+impl EngineError {
+    pub(crate) fn queue(error: SqsError) -> EngineError {
+        failed("SQS")(&error)
+    }
 }
 
 fn failed(engine: &'static str) -> impl Fn(&dyn fmt::Display) -> EngineError {
@@ -76,8 +82,7 @@ impl Engines {
         let dynamo = Dynamo::start(Some(&data.join("dynamodb.sqlite")))
             .await
             .map_err(|error| failed("DynamoDB")(&error))?;
-        let sqs =
-            Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(|error| failed("SQS")(&error))?;
+        let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .map_err(|error| failed("SQS")(&error))?;
@@ -152,7 +157,7 @@ impl Engines {
                 .map(|(name, value)| ((*name).to_owned(), value.clone()));
             self.sqs
                 .ensure_queue(queue, &attributes.collect())
-                .map_err(|error| failed("SQS")(&error))?;
+                .map_err(EngineError::queue)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use hookgate_aws::{DynamoTable, HttpDocuments, Secrets, SqsQueue};
 use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::{Place, Sources, UnusableSource};
+use hookgate_gateway::{Message, Place, Sources, UnusableSource};
 use hookgate_signature::Audiences;
 use ingest::Ingest;
 use processor::{Invocation, Processor};
@@ -100,6 +100,7 @@ impl Twin {
         std::fs::create_dir_all(&data).map_err(|error| TwinError::Data(data.clone(), error))?;
         let engines = Engines::start(&data).await?;
         let (table, queue) = (engines.table(config.retention), engines.queue());
+        take_up(&engines, &table).await?;
         let processor = Processor::new(table.clone(), queue.clone(), SystemClock, config.routes)?;
         let documents = HttpDocuments::default();
         let ingest = Ingest::new(sources, table.clone(), queue, documents, SystemClock);
@@ -151,6 +152,23 @@ fn trust(config: &mut Config, issuer: &Issuer) {
         let audience = Audiences::OneOf(vec![AUDIENCE.to_owned()]);
         source.issuers.insert(issuer.url().to_owned(), audience);
     }
+}
+
+/// Takes up what a twin before this one left in flight, without waiting for visibility timeout and
+/// lease as one would on AWS: one process at a time owns the data, so whoever held them is dead.
+async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineError> {
+    for body in engines
+        .sqs
+        .give_back(QUEUE)
+        .await
+        .map_err(EngineError::queue)?
+    {
+        // What is no message of ours is claimed by nobody.
+        if let Ok(message) = Message::from_json(&body) {
+            table.end_lease(&message.event.key).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn ended(mut stopped: watch::Receiver<bool>) {

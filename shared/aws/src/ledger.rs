@@ -185,6 +185,21 @@ impl Claims for DynamoTable {
 }
 
 impl DynamoTable {
+    /// Ends the claim on an event, whoever holds it: for when the claimant is known to be dead.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end_lease(&self, key: &EventKey) -> Result<(), PortError> {
+        let update = self
+            .update(key, "#st = :processing")
+            .update_expression("SET #lu = :zero")
+            .expression_attribute_names("#st", "st")
+            .expression_attribute_names("#lu", "lu")
+            .expression_attribute_values(":processing", state(State::Processing))
+            .expression_attribute_values(":zero", n(0));
+        unless_overtaken("end the lease", update).await
+    }
+
     fn update(&self, key: &EventKey, condition: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()

@@ -23,6 +23,17 @@ pub struct EventMeta {
     pub dedupe: Dedupe,
 }
 
+/// What a request states of its event, required or not: what is missing or unusable is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The event's id.
+    pub id: Option<String>,
+    /// The provider's word for what happened.
+    pub event_type: Option<String>,
+    /// Whom it happened to.
+    pub tenant: Option<String>,
+}
+
 /// What tells an event from others of the same source.
 ///
 /// - `id:<id>` when the id is inside what is signed;
@@ -126,12 +137,29 @@ impl Extractor {
         })
     }
 
-    pub(crate) fn event(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
-        let body = if self.reads_body {
+    pub(crate) fn facts(&self, request: &Request<'_>) -> Facts {
+        let body = self.document(request);
+        let read = |field: &Option<Field>| {
+            let found = field.as_ref()?.read(request, &body).ok()??;
+            Some(found.text)
+        };
+        Facts {
+            id: read(&self.id),
+            event_type: read(&self.event_type),
+            tenant: read(&self.tenant),
+        }
+    }
+
+    fn document(&self, request: &Request<'_>) -> Document {
+        if self.reads_body {
             Document::parse(request.body)
         } else {
             Document::absent()
-        };
+        }
+    }
+
+    pub(crate) fn event(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
+        let body = self.document(request);
         let read = |name, field: &Option<Field>, kind| {
             self.read(name, field.as_ref(), kind, request, &body)
         };

@@ -69,7 +69,7 @@ mod verifier;
 
 pub use content::Part;
 pub use error::{ConfigError, Reason, SignError};
-pub use event::{Dedupe, EventMeta, HandshakeAnswer, MissingField};
+pub use event::{Dedupe, EventMeta, Facts, HandshakeAnswer, MissingField};
 pub use field::{FieldSource, MAX_FIELD_BYTES};
 pub use grammar::{MAX_CANDIDATES, MAX_SIGNATURE_BYTES};
 pub use jwt::MAX_TOKEN_BYTES;

@@ -2,7 +2,7 @@
 
 use crate::content::Part;
 use crate::error::{ConfigError, Reason};
-use crate::event::{EventMeta, Extractor, HandshakeAnswer, MissingField};
+use crate::event::{EventMeta, Extractor, Facts, HandshakeAnswer, MissingField};
 use crate::jwt::NotVerified;
 use crate::keys::KeyCache;
 use crate::options::{Options, Secret};
@@ -138,6 +138,12 @@ impl Verifier {
             Ok(verified) => Verdict::Verified(verified),
             Err(reason) => Verdict::Refused(reason),
         }
+    }
+
+    /// What a request states of its event, whether the row requires it or not: for telling a person
+    /// about a request that lacks something.
+    pub fn facts(&self, request: &Request<'_>) -> Facts {
+        self.extractor.facts(request)
     }
 
     /// The facts of the event in a request that was verified.

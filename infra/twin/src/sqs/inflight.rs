@@ -76,6 +76,18 @@ fn delete(session: &Session<'_>, queue: &Queue, ask: &Delete) -> Result<Done, Sq
     Ok(Done {})
 }
 
+/// Makes the messages that are in flight visible, and returns their bodies.
+pub(super) fn give_back(session: &Session<'_>, queue: &str) -> Result<Vec<String>, SqsError> {
+    let queue = session.queue(queue)?;
+    let sql = "UPDATE messages SET visible_ms = ?2
+               WHERE queue = ?1 AND receipt IS NOT NULL AND visible_ms > ?2 RETURNING body";
+    let mut update = session.tx.prepare_cached(sql)?;
+    let bodies = update.query_map(params![queue.id, session.now_ms], |row| row.get(0))?;
+    let bodies = bodies.collect::<Result<_, _>>()?;
+    session.wake(&queue.name);
+    Ok(bodies)
+}
+
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
 pub(super) fn change_message_visibility(
     session: &Session<'_>,

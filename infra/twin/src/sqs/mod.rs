@@ -232,6 +232,17 @@ impl Sqs {
         changed.await.map(drop)
     }
 
+    /// Makes all messages in flight visible, and returns their bodies: for when whoever received them
+    /// is known to be dead. AWS has no such action; there, one waits for the visibility timeout.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn give_back(&self, queue: &str) -> Result<Vec<String>, SqsError> {
+        let queue = queue.to_owned();
+        self.run(move |session| inflight::give_back(session, &queue))
+            .await
+    }
+
     /// How many messages the queue holds.
     ///
     /// # Errors

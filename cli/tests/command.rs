@@ -1,0 +1,199 @@
+//! The command as its users use it: a twin in a process of its own, asked by other processes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Dev, hookgate, run};
+
+const CONFIG: &str = r#"
+[sources.product]
+provider = "product"
+secrets  = ["env:PRODUCT"]
+
+[sources.pps]
+provider = "pps"
+issuers  = { "https://issuer.example.com" = "any" }
+
+[sources.acme]
+secrets  = ["env:ACME"]
+verify   = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+event    = { id = "body:data.id", type = "body:type", tenant = "header:x-acme-tenant" }
+
+[[routes]]
+source = "product"
+type   = "project.*"
+to     = "handler:project_created"
+"#;
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hookgate.toml"), CONFIG).unwrap();
+    std::fs::write(
+        folder.path().join("hookgate.env"),
+        "# secrets\nPRODUCT=one\nACME=two\n",
+    )
+    .unwrap();
+    folder
+}
+
+/// Runs a command against a twin; its exit code and output.
+fn ask(folder: &Path, dev: &Dev, arguments: &[&str]) -> (i32, String) {
+    let (code, out, err) = run(hookgate(folder, arguments).env("HOOKGATE_URL", dev.url()));
+    (code, format!("{out}{err}"))
+}
+
+/// The key in `200 {"event":"…","status":"…"}`.
+fn key(answer: &str) -> String {
+    let answer: Value = serde_json::from_str(answer.split_once(' ').unwrap().1.trim()).unwrap();
+    answer["event"].as_str().unwrap().to_owned()
+}
+
+fn shown(folder: &Path, dev: &Dev, key: &str) -> Value {
+    let start = Instant::now();
+    loop {
+        let (code, out) = ask(folder, dev, &["events", "show", key, "--json"]);
+        assert_eq!(code, 0, "{out}");
+        let event: Value = serde_json::from_str(&out).unwrap();
+        if event["state"] == "done" || event["state"] == "dead" {
+            return event;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{event}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_sample_is_sent_processed_and_shown() {
+    let folder = project();
+    let folder = folder.path();
+    let dev = Dev::start(folder, &[]);
+    let (code, sent) = ask(folder, &dev, &["send", "product", "--id", "evt_7"]);
+    assert_eq!(code, 0, "{sent}");
+    assert!(
+        sent.starts_with("200 ") && sent.contains("accepted"),
+        "{sent}"
+    );
+    let event = shown(folder, &dev, &key(&sent));
+    assert_eq!(event["state"], "done");
+    assert_eq!(event["event_id"], "evt_7");
+    assert_eq!(event["type"], "project.created");
+    assert!(
+        event["payload"]["body"]
+            .as_str()
+            .unwrap()
+            .contains("Apollo"),
+        "{event}"
+    );
+
+    let (code, again) = ask(folder, &dev, &["send", "product", "--id", "evt_7"]);
+    assert!(code == 0 && again.contains("duplicate"), "{again}");
+    let (code, bad) = ask(folder, &dev, &["send", "product", "--tamper"]);
+    assert!(code == 1 && bad.starts_with("400 "), "{bad}");
+    let (code, old) = ask(folder, &dev, &["send", "product", "--age", "301"]);
+    assert!(code == 1 && old.starts_with("400 "), "{old}");
+    let (code, pps) = ask(
+        folder,
+        &dev,
+        &["send", "pps", "--tenant", "OU7", "--type", "orders/changed"],
+    );
+    assert_eq!(code, 0, "{pps}");
+    let event = shown(folder, &dev, &key(&pps));
+    assert_eq!(
+        (&event["tenant"], &event["type"]),
+        (&json!("OU7"), &json!("orders/changed"))
+    );
+    let (code, acme) = ask(
+        folder,
+        &dev,
+        &[
+            "send", "acme", "--id", "a1", "--type", "made", "--tenant", "t9",
+        ],
+    );
+    assert_eq!(code, 0, "{acme}");
+    let event = shown(folder, &dev, &key(&acme));
+    assert_eq!(
+        (&event["event_id"], &event["type"], &event["tenant"]),
+        (&json!("a1"), &json!("made"), &json!("t9"))
+    );
+
+    let file = folder.join("body.json");
+    std::fs::write(&file, r#"{"id":"own","type":"project.created","data":3}"#).unwrap();
+    let (code, own) = ask(
+        folder,
+        &dev,
+        &["send", "product", "--data", file.to_str().unwrap()],
+    );
+    assert_eq!(code, 0, "{own}");
+    assert_eq!(shown(folder, &dev, &key(&own))["state"], "dead");
+
+    let (code, list) = ask(folder, &dev, &["events", "list", "--json"]);
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!((code, list.as_array().unwrap().len()), (0, 4), "{list}");
+    let (_, dead) = ask(folder, &dev, &["events", "list", "--state", "dead"]);
+    assert!(
+        dead.lines().count() == 2 && dead.contains("project.created"),
+        "{dead}"
+    );
+    let (code, lost) = ask(folder, &dev, &["events", "list", "--state", "lost"]);
+    assert!(code == 2 && lost.contains("received, enqueued"), "{lost}");
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_named() {
+    let folder = project();
+    let path = folder.path();
+    let failing = |arguments: &[&str]| {
+        let (code, out, err) = run(&mut hookgate(path, arguments));
+        assert_eq!(code, 2, "{out}{err}");
+        err
+    };
+    let unreachable = failing(&["events", "list", "--url", "http://127.0.0.1:9"]);
+    assert!(unreachable.contains("hookgate dev"), "{unreachable}");
+    assert!(failing(&["send", "nobody"]).contains("there are acme, pps, product"));
+    assert!(failing(&["dev", "--config", "none.toml"]).contains("none.toml"));
+
+    std::fs::write(path.join("hookgate.env"), "PRODUCT=one\n").unwrap();
+    assert!(
+        failing(&["dev"]).contains("sources.acme.secrets[0]: env:ACME"),
+        "a missing secret"
+    );
+    std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=\n").unwrap();
+    assert!(failing(&["dev"]).contains("sources.acme.secrets[0]: env:ACME is empty"));
+    std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=two\n").unwrap();
+    for (change, named) in [
+        (
+            CONFIG.replace("provider = \"product\"", "providr = \"product\""),
+            "providr",
+        ),
+        (
+            CONFIG.replace("handler:project_created", "handler:nothing"),
+            "routes[0].to",
+        ),
+        (
+            CONFIG.replace("https://issuer.example.com", "http://issuer.example.com"),
+            "http://issuer.example.com",
+        ),
+    ] {
+        std::fs::write(path.join("hookgate.toml"), change).unwrap();
+        let told = failing(&["dev", "--listen", "127.0.0.1:0"]);
+        assert!(told.contains(named), "{told}");
+    }
+}
+
+#[test]
+fn the_demo_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, err) = run(&mut hookgate(folder.path(), &["demo"]));
+    assert_eq!(code, 0, "{out}{err}");
+    for system in ["partssource", "product", "pps", "pakk", "wss"] {
+        assert!(out.contains(system), "{out}");
+    }
+}
