@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// What is logged unless `HOOKGATE_LOG` says otherwise.
-pub(crate) const FILTER: &str = "warn,ingest=info,processor=info,hookgate=info";
+pub(crate) const FILTER: &str = "warn,dynoxide=error,ingest=info,processor=info";
 
 /// Prints lines for people: in colour on a terminal.
 pub(crate) fn log_lines(filter: EnvFilter) {
