@@ -94,11 +94,23 @@ impl Function {
 
     /// Invokes the function: one call at a time is all that the emulator bears.
     pub async fn invoke(&mut self, event: &Value) -> Value {
+        let answer = self.try_invoke(event).await;
+        answer.unwrap_or_else(|error| panic!("{error}:\n{}", self.log()))
+    }
+
+    /// Invokes the function. The emulator itself may end with a function that does not start.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that is not JSON.
+    pub async fn try_invoke(&mut self, event: &Value) -> reqwest::Result<Value> {
         let url = format!("http://{}/{INVOCATION}", self.address);
-        let response = self.http.post(url).body(event.to_string()).send().await;
-        let response = response.unwrap_or_else(|error| panic!("{error}:\n{}", self.log()));
-        let text = response.text().await.expect("an answer");
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}\n{}", self.log()))
+        self.http
+            .post(url)
+            .body(event.to_string())
+            .send()
+            .await?
+            .json()
+            .await
     }
 
     /// All that the function and the emulator wrote.

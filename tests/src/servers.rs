@@ -130,37 +130,50 @@ impl Stack {
         );
     }
 
-    /// Receives what is in the queue, at most 10 messages.
-    pub async fn receive(&self) -> Vec<Message> {
-        self.receive_from(&self.queue_url).await
+    /// Receives what is in the queue, until nothing more comes.
+    pub async fn take(&self) -> Vec<Message> {
+        self.take_from(&self.queue_url).await
     }
 
-    /// Receives what is in the dead-letter queue, at most 10 messages.
-    pub async fn receive_dead_letters(&self) -> Vec<Message> {
-        self.receive_from(&self.dead_letter_queue_url).await
+    /// Receives what is in the dead-letter queue, as [`Stack::take`].
+    pub async fn take_dead_letters(&self) -> Vec<Message> {
+        self.take_from(&self.dead_letter_queue_url).await
     }
 
-    async fn receive_from(&self, url: &str) -> Vec<Message> {
-        self.sqs
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(10)
-            .message_attribute_names("All")
-            .send()
-            .await
-            .expect("the queue answers")
-            .messages
-            .unwrap_or_default()
+    async fn take_from(&self, url: &str) -> Vec<Message> {
+        let mut taken = Vec::new();
+        loop {
+            let receive = self
+                .sqs
+                .receive_message()
+                .queue_url(url)
+                .max_number_of_messages(10);
+            let received = receive.message_attribute_names("All").send().await;
+            let messages = received
+                .expect("the queue answers")
+                .messages
+                .unwrap_or_default();
+            if messages.is_empty() {
+                return taken;
+            }
+            taken.extend(messages);
+        }
     }
 
-    /// An event's item in the ledger.
+    /// The code of an event's state in the ledger, and how often it was claimed.
     ///
     /// # Panics
-    /// When there is none.
-    pub async fn event(&self, key: &str) -> HashMap<String, AttributeValue> {
-        self.item(key, "event")
+    /// When there is no such event.
+    pub async fn state(&self, key: &str) -> (String, String) {
+        let item = self
+            .item(key, "event")
             .await
-            .unwrap_or_else(|| panic!("no event {key}"))
+            .unwrap_or_else(|| panic!("no event {key}"));
+        let state = item["st"].as_s().expect("a state is text").clone();
+        let claims = item
+            .get("att")
+            .map(|claims| claims.as_n().expect("claims are a number").clone());
+        (state, claims.unwrap_or_default())
     }
 
     /// The item of these keys.
@@ -176,20 +189,27 @@ impl Stack {
         found.send().await.expect("the table answers").item
     }
 
-    /// Puts an event under somebody else's claim.
+    /// Puts an event under somebody else's claim, its first.
     pub async fn claim_for_another(&self, key: &str, lease_until_ms: u64) {
-        self.dynamodb
-            .update_item()
+        let s = |text: &str| AttributeValue::S(text.to_owned());
+        let n = |number: u64| AttributeValue::N(number.to_string());
+        let item = [
+            ("pk", s(key)),
+            ("sk", s("event")),
+            ("st", s("P")),
+            ("ep", n(0)),
+            ("own", s("another")),
+            ("lu", n(lease_until_ms)),
+            ("att", n(1)),
+            ("exp", n(lease_until_ms / 1000 + 3600)),
+        ];
+        let item = item.map(|(name, value)| (name.to_owned(), value));
+        let put = self
+            .dynamodb
+            .put_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(key.into()))
-            .key("sk", AttributeValue::S("event".into()))
-            .update_expression("SET st = :processing, own = :another, lu = :until")
-            .expression_attribute_values(":processing", AttributeValue::S("P".into()))
-            .expression_attribute_values(":another", AttributeValue::S("another".into()))
-            .expression_attribute_values(":until", AttributeValue::N(lease_until_ms.to_string()))
-            .send()
-            .await
-            .expect("the event is claimed");
+            .set_item(Some(item.into()));
+        put.send().await.expect("the event is claimed");
     }
 }
 

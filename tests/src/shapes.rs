@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 
 use crate::provider::Signed;
 
+/// The shape of the API that the template declares.
+pub const HTTP_API: &str = include_str!("../../functions/ingest/events/http-api.json");
+
 /// Every shape's name and event: HTTP API, Function URL, REST API, load balancer.
 #[rustfmt::skip]
 pub const SHAPES: [(&str, &str); 5] = [
-    ("http-api", include_str!("../../functions/ingest/events/http-api.json")),
+    ("http-api", HTTP_API),
     ("function-url", include_str!("../../functions/ingest/events/function-url.json")),
     ("rest-api", include_str!("../../functions/ingest/events/rest-api.json")),
     ("alb", include_str!("../../functions/ingest/events/alb.json")),
@@ -24,6 +27,11 @@ pub enum Encoding {
     Plain,
     /// As base64.
     Base64,
+}
+
+impl Encoding {
+    /// Both of them.
+    pub const BOTH: [Encoding; 2] = [Encoding::Plain, Encoding::Base64];
 }
 
 /// The event of a POST of `signed` to `path`, in a shape.

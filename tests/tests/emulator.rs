@@ -1,0 +1,282 @@
+//! The deployed binaries, under Lambda's own emulator and against an AWS-compatible server that is not
+//! the twin's: signed requests in every shape that Lambda gets them in, and how they end.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hookgate_tests::batch::{batch, process};
+use hookgate_tests::deployment::{
+    Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with,
+};
+use hookgate_tests::gateway::unix_s;
+use hookgate_tests::provider::{self, Signed};
+use hookgate_tests::shapes::{Encoding, HTTP_API, SHAPES, event};
+use serde_json::{Value, json};
+
+/// The status and JSON of ingest's answer.
+fn answer(response: &Value) -> (i64, Value) {
+    let status = response["statusCode"].as_i64();
+    let body = response["body"].as_str().unwrap_or_default();
+    (
+        status.unwrap_or_else(|| panic!("no answer of ingest: {response}")),
+        serde_json::from_str(body).unwrap_or_default(),
+    )
+}
+
+/// A header of ingest's answer.
+fn answer_header<'a>(response: &'a Value, name: &str) -> Option<&'a str> {
+    let single = response["headers"].as_object().into_iter().flatten();
+    let lists = response["multiValueHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let mut all = single.chain(lists.map(|(name, values)| (name, &values[0])));
+    all.find(|(found, _)| found.eq_ignore_ascii_case(name))?
+        .1
+        .as_str()
+}
+
+/// How an event of one attempt that ended well is in the ledger.
+fn done() -> (String, String) {
+    ("D".to_owned(), "1".to_owned())
+}
+
+/// A sample's request as the template's API hands it over.
+fn api_event(sample: &Sample) -> Value {
+    event(HTTP_API, &sample.path(), &sample.good, Encoding::Plain)
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn each_systems_event_is_taken_once_in_every_shape_and_refused_when_altered() {
+    let deployment = Deployment::new().await;
+    let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
+    let mut sent = Vec::new();
+    for (shape, encoding) in SHAPES
+        .iter()
+        .flat_map(|shape| Encoding::BOTH.map(|encoding| (shape, encoding)))
+    {
+        let name = format!("{} {encoding:?}", shape.0);
+        let event = |path: &str, signed: &Signed| event(shape.1, path, signed, encoding);
+        let samples = deployment.samples(&name);
+        let mut keys = Vec::new();
+        for sample in &samples {
+            let (status, first) =
+                answer(&ingest.invoke(&event(&sample.path(), &sample.good)).await);
+            assert_eq!(
+                (status, &first["status"]),
+                (200, &json!("accepted")),
+                "{} {name}",
+                sample.source
+            );
+            keys.push(first["event"].as_str().unwrap().to_owned());
+        }
+        let messages = deployment.stack.take().await;
+        assert_eq!(messages.len(), samples.len(), "{name}");
+        assert!(
+            process(&mut processor, &batch(&messages)).await.is_empty(),
+            "{name}"
+        );
+
+        for (sample, key) in samples.iter().zip(keys) {
+            let context = format!("{} {name}", sample.source);
+            assert_eq!(deployment.stack.state(&key).await, done(), "{context}");
+            let again = ingest.invoke(&event(&sample.path(), &sample.good)).await;
+            assert_eq!(
+                answer(&again),
+                (200, json!({ "status": "duplicate", "event": key })),
+                "{context}"
+            );
+            let altered = ingest
+                .invoke(&event(&sample.path(), &sample.altered()))
+                .await;
+            assert_eq!(answer(&altered).0, sample.refused, "{context}: {altered}");
+        }
+        assert!(
+            deployment.stack.take().await.is_empty(),
+            "{name}: neither made a message"
+        );
+        sent.extend(samples);
+    }
+    assert_eq!(processor.count("done"), sent.len());
+    assert_discreet(&ingest, &sent);
+    assert_discreet(&processor, &sent);
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_message_that_comes_twice_has_no_second_effect() {
+    let deployment = Deployment::new().await;
+    let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
+    let samples = deployment.samples("twice");
+    let mut keys = Vec::new();
+    for sample in &samples {
+        let (_, accepted) = answer(&ingest.invoke(&api_event(sample)).await);
+        keys.push(accepted["event"].as_str().unwrap().to_owned());
+    }
+    let batch = batch(&deployment.stack.take().await);
+    for _ in 0..2 {
+        assert!(process(&mut processor, &batch).await.is_empty());
+        assert_eq!(processor.count("done"), samples.len());
+        for key in &keys {
+            assert_eq!(deployment.stack.state(key).await, done());
+            let archived = deployment.stack.item(key, "payload").await;
+            assert!(archived.is_some(), "the payload is kept");
+        }
+    }
+    assert_eq!(processor.count("settled"), samples.len());
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_redelivery_before_the_event_is_processed_is_enqueued_once_more_and_no_more() {
+    let deployment = Deployment::new().await;
+    let mut ingest = deployment.ingest().await;
+    let request = api_event(&deployment.samples("redelivered")[0]);
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        let (status, answer) = answer(&ingest.invoke(&request).await);
+        assert_eq!(status, 200, "{answer}");
+        messages.push(deployment.stack.take().await.len());
+    }
+    assert_eq!(messages, [1, 1, 0, 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn what_a_caller_did_wrong_is_told_by_status_in_every_shape() {
+    let deployment = Deployment::new().await;
+    let mut ingest = deployment.ingest().await;
+    let pakk = provider::pakk(PAKK_SECRET, b"{}");
+    let no_id = provider::product(PRODUCT_SECRET, unix_s(), br#"{"type":"project.created"}"#);
+    let large = provider::pakk(PAKK_SECRET, &vec![b'x'; ingest::MAX_BODY_BYTES + 1]);
+    let unsigned = Signed {
+        headers: Vec::new(),
+        body: b"{}".to_vec(),
+    };
+    for (name, shape) in SHAPES {
+        for (path, signed, status) in [
+            ("/webhooks/nobody", &pakk, 404),
+            ("/webhooks/pakk/a/b", &pakk, 404),
+            ("/elsewhere", &pakk, 404),
+            ("/webhooks/pakk", &unsigned, 401),
+            ("/webhooks/product", &no_id, 400),
+            ("/webhooks/pakk", &large, 413),
+        ] {
+            let response = ingest
+                .invoke(&event(shape, path, signed, Encoding::Plain))
+                .await;
+            assert_eq!(answer(&response).0, status, "{name} {path}: {response}");
+        }
+        let mut get = event(shape, "/webhooks/pakk", &pakk, Encoding::Plain);
+        for pointer in [
+            "/httpMethod",
+            "/requestContext/httpMethod",
+            "/requestContext/http/method",
+        ] {
+            if let Some(method) = get.pointer_mut(pointer) {
+                *method = json!("GET");
+            }
+        }
+        let response = ingest.invoke(&get).await;
+        assert_eq!(answer(&response).0, 405, "{name}: {response}");
+        assert_eq!(
+            answer_header(&response, "allow"),
+            Some("POST"),
+            "{name}: {response}"
+        );
+    }
+    assert!(
+        deployment.stack.take().await.is_empty(),
+        "nothing was enqueued"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_signature_that_comes_twice_is_refused_in_every_shape_that_shows_both() {
+    let deployment = Deployment::new().await;
+    let mut ingest = deployment.ingest().await;
+    for (name, shape) in SHAPES {
+        let mut twice = provider::pakk(PAKK_SECRET, name.as_bytes());
+        let wrong = (
+            "X-Pakk-Webhook-Signature".to_owned(),
+            STANDARD.encode([7; 32]),
+        );
+        twice.headers.insert(0, wrong);
+        // A load balancer that is not set to lists of values hands over the last value alone, and of a
+        // REST API's two spellings the runtime prefers that of the last value alone.
+        let expected = if matches!(name, "alb" | "rest-api") {
+            200
+        } else {
+            401
+        };
+        let response = ingest
+            .invoke(&event(shape, "/webhooks/pakk", &twice, Encoding::Plain))
+            .await;
+        assert_eq!(answer(&response).0, expected, "{name}: {response}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn bytes_that_are_no_text_reach_the_queue_unchanged() {
+    let deployment = Deployment::new().await;
+    let mut ingest = deployment.ingest().await;
+    for (name, shape) in SHAPES {
+        let body = [b"\x00\xff\xfe\r\n\x0b\x80", name.as_bytes()].concat();
+        let signed = provider::pakk(PAKK_SECRET, &body);
+        let path = format!("/webhooks/pakk/{name}");
+        let (status, accepted) = answer(
+            &ingest
+                .invoke(&event(shape, &path, &signed, Encoding::Base64))
+                .await,
+        );
+        assert_eq!(status, 200, "{name}: {accepted}");
+        let messages = deployment.stack.take().await;
+        assert_eq!(messages.len(), 1, "{name}");
+        let envelope: Value = serde_json::from_str(messages[0].body().unwrap()).unwrap();
+        assert_eq!(envelope["body"], STANDARD.encode(&body), "{name}");
+        assert_eq!(envelope["tenant"], name);
+        assert_eq!(envelope["key"], accepted["event"], "{name}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn without_anything_durable_the_sender_is_asked_to_come_again() {
+    let deployment = Deployment::new().await;
+    let mut ingest = deployment.ingest().await;
+    deployment.stack.delete_queue().await;
+    let samples = deployment.samples("outage");
+    for sample in samples.iter().chain(&samples) {
+        let response = ingest.invoke(&api_event(sample)).await;
+        assert_eq!(answer(&response).0, 503, "{response}");
+        assert!(
+            answer_header(&response, "retry-after").is_some(),
+            "{response}"
+        );
+    }
+    assert_discreet(&ingest, &samples);
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_function_that_lacks_a_setting_does_not_start_and_names_it() {
+    let deployment = Deployment::new().await;
+    let request = api_event(&deployment.samples("unset")[0]);
+    for missing in ["HOOKGATE_TABLE", "HOOKGATE_QUEUE_URL", "PARTSSOURCE_SECRET"] {
+        let mut variables = deployment.ingest_variables();
+        variables.retain(|(name, _)| *name != missing);
+        let mut ingest = ingest_with(&variables).await;
+        let response = ingest.try_invoke(&request).await.unwrap_or_default();
+        assert!(
+            response.get("statusCode").is_none(),
+            "{missing}: {response}"
+        );
+        assert!(
+            ingest.log().contains(missing),
+            "{missing}:\n{}",
+            ingest.log()
+        );
+    }
+}
