@@ -17,6 +17,7 @@ use hookgate_signature::FetchFailure;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::{Request, Response};
 use ingest::Ingest;
+use processor::handlers::Handlers;
 use processor::{Invocation, Processor};
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ impl Documents for Given {
 struct Gateway<'a> {
     engines: &'a Engines,
     ingest: Ingest<DynamoTable, SqsQueue, Given, Standing>,
-    processor: Processor<DynamoTable, SqsQueue, Standing>,
+    processor: Processor<DynamoTable, SqsQueue, Standing, Handlers>,
     clock: Standing,
 }
 
@@ -82,7 +83,7 @@ impl<'a> Gateway<'a> {
                 Given(documents),
                 clock,
             ),
-            processor: Processor::new(table, queue, clock, Vec::new()).unwrap(),
+            processor: Processor::new(table, queue, clock, Handlers, Vec::new()).unwrap(),
             clock,
         }
     }

@@ -9,7 +9,7 @@ mod rejection;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::ports::{Clock, Documents, EventQueue, EventStore, chain};
+use hookgate_gateway::ports::{Clock, Documents, EventQueue, EventStore, Outbox, chain};
 use hookgate_gateway::{Event, Message, MismatchPolicy, Sources};
 use hookgate_ledger::Record;
 use hookgate_signature::{HandshakeAnswer, Request as Signed};
@@ -44,13 +44,14 @@ enum Answer {
 
 impl<S, Q, D, C> Ingest<S, Q, D, C>
 where
-    S: EventStore,
+    S: EventStore + Outbox,
     Q: EventQueue,
     D: Documents,
     C: Clock,
 {
     /// Ingest for these sources.
     pub fn new(sources: Sources, store: S, queue: Q, documents: D, clock: C) -> Self {
+        warn_of_weak_sources(&sources);
         Ingest {
             sources,
             store,
@@ -147,6 +148,7 @@ where
         }
     }
 
+    /// Hands a message to the queue; where it does not take it, to the outbox, which the sweeper empties.
     async fn send(
         &self,
         event: Event,
@@ -158,8 +160,20 @@ where
             epoch,
             trace,
         };
-        self.queue.send(&message).await.map_err(Rejection::Queue)?;
+        if let Err(error) = self.queue.send(&message).await {
+            tracing::warn!(key = %message.event.key, error = chain(&error), "to the outbox");
+            self.store.keep(&message).await.map_err(Rejection::Queue)?;
+        }
         Ok(message.event)
+    }
+}
+
+/// Says at the start what a configured reading does not protect.
+fn warn_of_weak_sources(sources: &Sources) {
+    for source in sources.iter() {
+        for warning in source.verifier().warnings() {
+            tracing::warn!(source = source.name(), warning, "weak source");
+        }
     }
 }
 

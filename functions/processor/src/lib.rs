@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use handlers::{HandlerError, Handlers};
+use handlers::{DEFAULT, HandlerError, Registry};
 use hookgate_gateway::config::ConfigError;
 use hookgate_gateway::ports::{
     Archive, ClaimRequest, Claimed, Claims, Clock, Held, WorkQueue, chain,
@@ -32,12 +32,14 @@ const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
 /// What is kept of an invocation's time to write down how a handler ended.
 const CLOSING_TIME: Duration = Duration::from_millis(500);
 
-/// What the processor needs: a store of claims and payloads, the queues, the time, and the routes.
+/// What the processor needs: a store of claims and payloads, the queues, the time,
+/// the handlers and the routes to them.
 #[derive(Debug)]
-pub struct Processor<S, Q, C> {
+pub struct Processor<S, Q, C, H> {
     store: S,
     queue: Q,
     clock: C,
+    handlers: H,
     routes: Vec<Route>,
 }
 
@@ -50,21 +52,28 @@ pub struct Invocation {
     pub deadline: SystemTime,
 }
 
-impl<S, Q, C> Processor<S, Q, C>
+impl<S, Q, C, H> Processor<S, Q, C, H>
 where
     S: Claims + Archive,
     Q: WorkQueue,
     C: Clock,
+    H: Registry,
 {
     /// A processor with these routes.
     ///
     /// # Errors
     /// Names the route whose handler does not exist.
-    pub fn new(store: S, queue: Q, clock: C, routes: Vec<Route>) -> Result<Self, ConfigError> {
+    pub fn new(
+        store: S,
+        queue: Q,
+        clock: C,
+        handlers: H,
+        routes: Vec<Route>,
+    ) -> Result<Self, ConfigError> {
         for (index, route) in routes.iter().enumerate() {
             let Target::Handler(name) = &route.target;
-            if !Handlers::NAMES.contains(&name.as_str()) {
-                let known = Handlers::NAMES.join(", ");
+            if !handlers.names().contains(&name.as_str()) {
+                let known = handlers.names().join(", ");
                 let problem = format!("there is no handler `{name}`; there are {known}");
                 return Err(ConfigError::at(format!("routes[{index}].to"), problem));
             }
@@ -73,6 +82,7 @@ where
             store,
             queue,
             clock,
+            handlers,
             routes,
         })
     }
@@ -146,7 +156,7 @@ where
             .find(|route| route.matches(&message.event));
         match route.map(|route| &route.target) {
             Some(Target::Handler(name)) => name,
-            None => Handlers::DEFAULT,
+            None => DEFAULT,
         }
     }
 
@@ -165,7 +175,7 @@ where
             .deadline
             .duration_since(self.clock.now() + CLOSING_TIME)
             .unwrap_or(Duration::ZERO);
-        let run = AssertUnwindSafe(Handlers::run(handler, held.event)).catch_unwind();
+        let run = AssertUnwindSafe(self.handlers.run(handler, held.event)).catch_unwind();
         match tokio::time::timeout(left, run).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(HandlerError::panicked(panic.as_ref())),

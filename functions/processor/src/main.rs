@@ -5,6 +5,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use hookgate_aws::{Adapters, Environment, log_json};
 use hookgate_gateway::ports::SystemClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use processor::handlers::Handlers;
 use processor::{Invocation, Processor};
 
 #[tokio::main]
@@ -19,7 +20,7 @@ async fn main() -> Result<(), Error> {
     } = environment.adapters().await?;
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());
-    let processor = Processor::new(table, queue, SystemClock, config.routes)?;
+    let processor = Processor::new(table, queue, SystemClock, Handlers, config.routes)?;
     let processor = &processor;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation {

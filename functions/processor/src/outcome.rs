@@ -6,7 +6,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use hookgate_gateway::Message;
 use hookgate_gateway::ports::{Held, PortError, chain};
 
-use crate::handlers::{HandlerError, Handlers};
+use crate::handlers::{DEFAULT, HandlerError};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) fn done(held: Held<'_>, handler: &str, now: SystemTime) -> Fate {
         .as_millis();
     let total_ms = u64::try_from(total_ms).unwrap_or(u64::MAX);
     let attempt = held.grant.attempt;
-    if handler == Handlers::DEFAULT {
+    if handler == DEFAULT {
         line!(info, "unhandled", held.event, handler, attempt, total_ms);
     } else {
         line!(info, "done", held.event, handler, attempt, total_ms);

@@ -13,7 +13,9 @@ use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Message, Place, Sources, UnusableSource};
 use hookgate_signature::Audiences;
 use ingest::Ingest;
+use processor::handlers::Handlers;
 use processor::{Invocation, Processor};
+use sweeper::{Sweeper, sweep_once};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,8 +29,10 @@ use crate::mapping::{InvokeError, Mapping};
 /// The processor's time-out, as in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+
 pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, HttpDocuments, SystemClock>;
-type TwinProcessor = Processor<DynamoTable, SqsQueue, SystemClock>;
+type TwinProcessor = Processor<DynamoTable, SqsQueue, SystemClock, Handlers>;
 
 /// How to start a twin.
 #[derive(Debug)]
@@ -101,14 +105,28 @@ impl Twin {
         let engines = Engines::start(&data).await?;
         let (table, queue) = (engines.table(config.retention), engines.queue());
         take_up(&engines, &table).await?;
-        let processor = Processor::new(table.clone(), queue.clone(), SystemClock, config.routes)?;
+        let processor = Processor::new(
+            table.clone(),
+            queue.clone(),
+            SystemClock,
+            Handlers,
+            config.routes,
+        )?;
         let documents = HttpDocuments::default();
-        let ingest = Ingest::new(sources, table.clone(), queue, documents, SystemClock);
+        let ingest = Ingest::new(
+            sources,
+            table.clone(),
+            queue.clone(),
+            documents,
+            SystemClock,
+        );
 
         let (stop, stopped) = watch::channel(false);
         let processor = Arc::new(processor);
         let invoke = move |batch| invoke(processor.clone(), batch);
         let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
+        let sweeper = Sweeper::new(table.clone(), queue.clone(), SystemClock);
+        let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(
             front,
             router(Front {
@@ -127,7 +145,11 @@ impl Twin {
             url: format!("http://{address}"),
             engines,
             stop,
-            tasks: vec![tokio::spawn(serve), tokio::spawn(mapping)],
+            tasks: vec![
+                tokio::spawn(serve),
+                tokio::spawn(mapping),
+                tokio::spawn(sweeping),
+            ],
         })
     }
 
@@ -174,6 +196,21 @@ async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineErr
 async fn ended(mut stopped: watch::Receiver<bool>) {
     // An error means that nobody can stop it any more: stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Calls the sweeper as its schedule would, but more often: nobody waits a minute at their desk.
+async fn sweep(
+    sweeper: Sweeper<DynamoTable, SqsQueue, SystemClock>,
+    ended: impl Future<Output = ()>,
+) {
+    let mut ended = std::pin::pin!(ended);
+    let mut schedule = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = &mut ended => return,
+            _ = schedule.tick() => sweep_once(&sweeper, SystemClock.now() + FUNCTION_TIMEOUT).await,
+        }
+    }
 }
 
 /// Calls the processor as Lambda would.

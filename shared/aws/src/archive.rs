@@ -102,13 +102,13 @@ pub(crate) fn read_payload(items: &[Attributes]) -> Option<Kept> {
     Some(Kept { headers, body })
 }
 
-fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body)?;
     encoder.finish()
 }
 
-fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     GzDecoder::new(compressed)
         .take(MAX_BODY_BYTES)

@@ -10,6 +10,7 @@ mod documents;
 mod environment;
 mod events;
 mod ledger;
+mod outbox;
 mod queue;
 mod secrets;
 pub mod table;

@@ -185,7 +185,7 @@ struct RawSource {
     // The row's own tables; read together with the provider's.
     verify: Option<toml::Table>,
     event: Option<toml::Table>,
-    handshake: Option<toml::Value>,
+    handshakes: Option<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -314,7 +314,7 @@ fn source(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
     })
 }
 
-/// The provider's row with the source's own `verify`, `event` and `handshake` laid over it, key by key.
+/// The provider's row with the source's own `verify`, `event` and `handshakes` laid over it, key by key.
 fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
     let mut table = match &raw.provider {
         Some(provider) => builtin(name, provider)?,
@@ -331,8 +331,8 @@ fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
             lay_over(&mut table, key, toml::Value::Table(own.clone()));
         }
     }
-    if let Some(handshake) = &raw.handshake {
-        table.insert("handshake".into(), handshake.clone());
+    if let Some(handshakes) = &raw.handshakes {
+        table.insert("handshakes".into(), handshakes.clone());
     }
     let row: Row = table.try_into().map_err(|error: toml::de::Error| {
         ConfigError::at(format!("sources.{name}"), error.message())

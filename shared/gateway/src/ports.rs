@@ -90,6 +90,32 @@ pub trait EventQueue: Send + Sync {
     fn send(&self, message: &Message) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
+/// Keeps messages that the queue did not take, until it takes them.
+pub trait Outbox: Send + Sync {
+    /// Keeps a message; when this returns, it is durable. Doing it twice is harmless.
+    fn keep(&self, message: &Message) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A message in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its event.
+    pub key: EventKey,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The message; `None` where what is kept cannot be read.
+    pub message: Option<Message>,
+}
+
+/// Empties the outbox.
+pub trait OutboxReader: Send + Sync {
+    /// Some of the messages that wait, the oldest first.
+    fn waiting(&self) -> impl Future<Output = Result<Vec<Kept>, PortError>> + Send;
+
+    /// Removes a message that was sent. Doing it twice is harmless.
+    fn remove(&self, kept: &Kept) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
 /// A wish to handle an event.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimRequest<'a> {

@@ -8,27 +8,40 @@ use hookgate_gateway::Event;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+/// Runs handlers by their names.
+pub trait Registry: Send + Sync {
+    /// What routes may name.
+    fn names(&self) -> &[&'static str];
+
+    /// Runs the handler of this name on an event.
+    fn run(
+        &self,
+        name: &str,
+        event: &Event,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+/// The handlers of this crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Handlers;
+
+/// The handler of events that no route takes.
+pub(crate) const DEFAULT: &str = "log";
+
 /// Declares the modules, and the one function that finds a handler by its name.
 macro_rules! handlers {
-    ($default:ident, $($name:ident),* $(,)?) => {
-        mod $default;
+    ($($name:ident),* $(,)?) => {
         $(mod $name;)*
 
-        /// All handlers, by name.
-        #[derive(Debug)]
-        pub struct Handlers;
+        impl Registry for Handlers {
+            fn names(&self) -> &[&'static str] {
+                &[$(stringify!($name)),*]
+            }
 
-        impl Handlers {
-            /// The handler of events that no route takes.
-            pub const DEFAULT: &'static str = stringify!($default);
-
-            /// What routes may name.
-            pub const NAMES: &'static [&'static str] = &[stringify!($default), $(stringify!($name)),*];
-
-            pub(crate) async fn run(name: &str, event: &Event) -> Result<(), HandlerError> {
+            async fn run(&self, name: &str, event: &Event) -> Result<(), HandlerError> {
                 match name {
                     $(stringify!($name) => $name::handle(event).await,)*
-                    _ => $default::handle(event).await,
+                    unknown => Err(HandlerError::permanent(format!("there is no handler `{unknown}`"))),
                 }
             }
         }

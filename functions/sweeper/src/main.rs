@@ -1,0 +1,21 @@
+//! Lambda glue of the sweeper: adapters from the environment, a schedule's event in.
+
+use hookgate_aws::{Adapters, Environment, log_json};
+use hookgate_gateway::ports::SystemClock;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use sweeper::{Sweeper, sweep_once};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::new(std::env::vars());
+    log_json(environment.log_filter());
+    let Adapters { table, queue, .. } = environment.adapters().await?;
+    let sweeper = Sweeper::new(table, queue, SystemClock);
+    let sweeper = &sweeper;
+    run(service_fn(|event: LambdaEvent<Value>| async move {
+        sweep_once(sweeper, event.context.deadline()).await;
+        Ok::<(), Error>(())
+    }))
+    .await
+}
