@@ -8,3 +8,4 @@ pub mod issuer;
 pub mod provider;
 pub mod servers;
 pub mod shapes;
+pub mod template;

@@ -1,0 +1,88 @@
+//! `template.yaml`, read as what it is: YAML with CloudFormation's tags.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_yaml_ng::Value;
+
+/// The template.
+#[derive(Debug)]
+pub struct Template(Value);
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+impl Template {
+    /// Reads it.
+    pub fn read() -> Template {
+        let text = std::fs::read_to_string(root().join("template.yaml")).expect("a template");
+        Template(serde_yaml_ng::from_str(&text).expect("a template is YAML"))
+    }
+
+    /// A resource's properties.
+    ///
+    /// # Panics
+    /// When there is no such resource.
+    pub fn properties(&self, name: &str) -> &Value {
+        let resource = self.0["Resources"].get(name);
+        &resource.unwrap_or_else(|| panic!("no resource {name}"))["Properties"]
+    }
+
+    /// The resources of a type, as `AWS::SQS::Queue`: name and resource.
+    pub fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.0["Resources"].as_mapping().expect("resources").iter();
+        let named = resources.map(|(name, resource)| (text(name), resource));
+        named.filter(move |(_, resource)| resource["Type"] == kind)
+    }
+
+    /// A role's statements.
+    pub fn statements(&self, role: &str) -> Vec<&Value> {
+        let policies = list(&self.properties(role)["Policies"]);
+        let statements = policies
+            .into_iter()
+            .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+        statements.map(unconditional).collect()
+    }
+}
+
+/// What a `!If` gives when its condition holds; anything else as it is.
+fn unconditional(value: &Value) -> &Value {
+    match value {
+        Value::Tagged(tagged) if tagged.tag == "If" => &tagged.value[1],
+        other => other,
+    }
+}
+
+/// A list's items, or a single value as the only one.
+pub fn list(value: &Value) -> Vec<&Value> {
+    value
+        .as_sequence()
+        .map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+/// A text.
+pub fn text(value: &Value) -> &str {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a text: {value:?}"))
+}
+
+/// A number of seconds.
+pub fn seconds(value: &Value) -> Duration {
+    Duration::from_secs(
+        value
+            .as_u64()
+            .unwrap_or_else(|| panic!("not a number: {value:?}")),
+    )
+}
+
+/// A value as the template writes it: `!GetAtt Queue.Arn`.
+pub fn written(value: &Value) -> String {
+    match value {
+        Value::Tagged(tagged) => format!("{} {}", tagged.tag, written(&tagged.value)),
+        Value::String(text) => text.clone(),
+        other => panic!("neither text nor tag: {other:?}"),
+    }
+}
