@@ -15,8 +15,8 @@ use crate::servers::Stack;
 
 /// As in the template.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// As in the template.
-const PROCESSOR_TIMEOUT: Duration = Duration::from_secs(30);
+/// As in the template, for the functions that nobody waits for.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// PartsSource's secret, in the function's environment.
 pub const PARTSSOURCE_SECRET: &str = "partssource-secret-of-a-test";
@@ -111,6 +111,11 @@ impl Deployment {
         processor_with(&self.processor_variables()).await
     }
 
+    /// Starts the sweeper.
+    pub async fn sweeper(&self) -> Function {
+        Function::start("sweeper", TIMEOUT, &self.variables()).await
+    }
+
     /// A good request to each system's source. `name` makes its event another than those of other names.
     #[rustfmt::skip]
     pub fn samples(&self, name: &str) -> Vec<Sample> {
@@ -171,7 +176,14 @@ pub async fn ingest_with(variables: &Variables) -> Function {
 
 /// Starts the processor with this environment.
 pub async fn processor_with(variables: &Variables) -> Function {
-    Function::start("processor", PROCESSOR_TIMEOUT, variables).await
+    Function::start("processor", TIMEOUT, variables).await
+}
+
+/// An environment with another value of one variable.
+pub fn with(mut variables: Variables, name: &'static str, value: &str) -> Variables {
+    variables.retain(|(other, _)| *other != name);
+    variables.push((name, value.to_owned()));
+    variables
 }
 
 /// Fails when a function's log repeats a secret, or a signature, a token or a body of these requests.

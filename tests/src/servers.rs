@@ -88,16 +88,6 @@ impl Stack {
             .expect("a queue has a URL")
     }
 
-    /// Deletes the queue, as an outage of it.
-    pub async fn delete_queue(&self) {
-        self.sqs
-            .delete_queue()
-            .queue_url(&self.queue_url)
-            .send()
-            .await
-            .expect("the queue is deleted");
-    }
-
     /// Stores a secret in Systems Manager; its reference in a configuration.
     pub async fn put_parameter(&self, secret: &str) -> String {
         let name = format!("/{}/secret", self.name);

@@ -1,11 +1,14 @@
 //! The deployed binaries, under Lambda's own emulator and against an AWS-compatible server that is not
 //! the twin's: signed requests in every shape that Lambda gets them in, and how they end.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hookgate_tests::batch::{batch, process};
 use hookgate_tests::deployment::{
-    Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with,
+    Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with, with,
 };
 use hookgate_tests::gateway::unix_s;
 use hookgate_tests::provider::{self, Signed};
@@ -243,18 +246,76 @@ async fn bytes_that_are_no_text_reach_the_queue_unchanged() {
 
 #[tokio::test]
 #[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
-async fn without_anything_durable_the_sender_is_asked_to_come_again() {
+async fn without_its_table_ingest_asks_the_sender_to_come_again() {
     let deployment = Deployment::new().await;
-    let mut ingest = deployment.ingest().await;
-    deployment.stack.delete_queue().await;
+    let variables = with(
+        deployment.ingest_variables(),
+        "HOOKGATE_TABLE",
+        "no-such-table",
+    );
+    let mut ingest = ingest_with(&variables).await;
     let samples = deployment.samples("outage");
-    for sample in samples.iter().chain(&samples) {
+    for sample in &samples {
         let response = ingest.invoke(&api_event(sample)).await;
         assert_eq!(answer(&response).0, 503, "{response}");
         assert!(
             answer_header(&response, "retry-after").is_some(),
             "{response}"
         );
+    }
+    assert!(
+        deployment.stack.take().await.is_empty(),
+        "nothing was enqueued"
+    );
+    assert_discreet(&ingest, &samples);
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn without_its_queue_ingest_keeps_the_event_and_the_sweeper_enqueues_it() {
+    let deployment = Deployment::new().await;
+    let nowhere = format!("{}-that-is-gone", deployment.stack.queue_url);
+    let variables = with(
+        deployment.ingest_variables(),
+        "HOOKGATE_QUEUE_URL",
+        &nowhere,
+    );
+    let (mut ingest, mut sweeper) = (ingest_with(&variables).await, deployment.sweeper().await);
+    let samples = deployment.samples("kept");
+    let mut keys = BTreeSet::new();
+    for sample in &samples {
+        let (status, kept) = answer(&ingest.invoke(&api_event(sample)).await);
+        assert_eq!(
+            (status, &kept["status"]),
+            (200, &json!("accepted")),
+            "{kept}"
+        );
+        keys.insert(kept["event"].as_str().unwrap().to_owned());
+    }
+    assert!(
+        deployment.stack.take().await.is_empty(),
+        "nothing was enqueued"
+    );
+    let mut enqueued = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(
+            sweeper.invoke(&json!({})).await,
+            Value::Null,
+            "{}",
+            sweeper.log()
+        );
+        enqueued.extend(deployment.stack.take().await);
+    }
+    assert_eq!(enqueued.len(), keys.len());
+    let key = |message: &Message| {
+        let envelope: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+        envelope["key"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(enqueued.iter().map(key).collect::<BTreeSet<_>>(), keys);
+    let mut processor = deployment.processor().await;
+    assert!(process(&mut processor, &batch(&enqueued)).await.is_empty());
+    for key in &keys {
+        assert_eq!(deployment.stack.state(key).await, done());
     }
     assert_discreet(&ingest, &samples);
 }

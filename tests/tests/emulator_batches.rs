@@ -4,7 +4,7 @@
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::unix_ms;
 use hookgate_tests::batch::{GOOD, MALFORMED, MIXED, fresh, key, process, records, text};
-use hookgate_tests::deployment::{Deployment, processor_with};
+use hookgate_tests::deployment::{Deployment, processor_with, with};
 use serde_json::Value;
 
 fn state(code: &str) -> (String, String) {
@@ -105,9 +105,11 @@ async fn only_the_message_whose_event_somebody_else_holds_comes_again() {
 #[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
 async fn without_its_table_the_processor_acknowledges_nothing() {
     let deployment = Deployment::new().await;
-    let mut variables = deployment.processor_variables();
-    variables.retain(|(name, _)| *name != "HOOKGATE_TABLE");
-    variables.push(("HOOKGATE_TABLE", "no-such-table".to_owned()));
+    let variables = with(
+        deployment.processor_variables(),
+        "HOOKGATE_TABLE",
+        "no-such-table",
+    );
     let mut processor = processor_with(&variables).await;
     let batch = fresh(GOOD);
     let all: Vec<&str> = records(&batch)
