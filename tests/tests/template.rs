@@ -10,9 +10,12 @@ use serde_yaml_ng::Value;
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
+/// A resource as a role writes it, and the calls that are allowed on it.
+type Allowed = (&'static str, &'static [&'static str]);
+
 /// The functions, and what each may do: no call that is not here, on nothing else.
 #[rustfmt::skip]
-const ALLOWED: &[(&str, &[(&str, &[&str])])] = &[
+const ALLOWED: &[(&str, &[Allowed])] = &[
     ("Ingest", &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
