@@ -1,6 +1,11 @@
 //! Requests that other people's SDKs signed go through the functions: taken, handled once, known again,
 //! and refused when one byte is changed. The clock stands at the time the request was made for.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::dynamo::Dynamo;
-use crate::sqs::{Sqs, SqsError};
+use crate::sqs::{Clock, Sqs, SqsError};
 
 /// The table's name.
 pub const TABLE: &str = "hookgate-ledger";
@@ -79,10 +79,23 @@ impl Engines {
     /// # Errors
     /// When an engine does not start, or its state cannot be read.
     pub async fn start(data: &Path) -> Result<Engines, EngineError> {
-        let dynamo = Dynamo::start(Some(&data.join("dynamodb.sqlite")))
+        let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
+        Engines::with(Some(&data.join("dynamodb.sqlite")), sqs).await
+    }
+
+    /// Starts the engines in memory, with a clock of the caller's choice for the queues.
+    ///
+    /// # Errors
+    /// When an engine does not start.
+    pub async fn in_memory(clock: Clock) -> Result<Engines, EngineError> {
+        let sqs = Sqs::open_with_clock(None, clock).map_err(EngineError::queue)?;
+        Engines::with(None, sqs).await
+    }
+
+    async fn with(dynamodb: Option<&Path>, sqs: Sqs) -> Result<Engines, EngineError> {
+        let dynamo = Dynamo::start(dynamodb)
             .await
             .map_err(|error| failed("DynamoDB")(&error))?;
-        let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .map_err(|error| failed("SQS")(&error))?;

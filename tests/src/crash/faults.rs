@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use hookgate_gateway::ports::PortError;
+use tokio::sync::{mpsc, oneshot};
+
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The invocation dies before the call has any effect.
+    CrashBefore,
+    /// The invocation dies after the call had its effect.
+    CrashAfter,
+    /// The call fails and has no effect: an outage, or throttling.
+    Fail,
+    /// The call has its effect, but its caller is told that it failed.
+    LoseReply,
+    /// The call is made twice; the caller learns the second answer, as after a client's own retry.
+    Twice,
+    /// The event's item is deleted before the call, as its time to live may do.
+    Forget,
+    /// Before the call, the provider's request is answered a second time, from start to end.
+    MeetDuplicate,
+    /// Before the call, another processor handles whatever is visible.
+    MeetProcessor,
+    /// Before the call, visibility timeout and lease run out although their holder lives.
+    Late,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 9] = [
+        Fault::CrashBefore,
+        Fault::CrashAfter,
+        Fault::Fail,
+        Fault::LoseReply,
+        Fault::Twice,
+        Fault::Forget,
+        Fault::MeetDuplicate,
+        Fault::MeetProcessor,
+        Fault::Late,
+    ];
+}
+
+/// Which fault happens at which call, counted from 0.
+pub type Plan = BTreeMap<usize, Fault>;
+
+/// What the driver of an invocation has to do.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// Drop the invocation.
+    Crash,
+    /// Let somebody else act, then let the invocation go on.
+    Let(Interloper, oneshot::Sender<()>),
+}
+
+/// Who acts in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interloper {
+    Provider,
+    Processor,
+    TimeToLive,
+    Clock,
+}
+
+/// Counts calls, and does at each what the plan says.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    state: Mutex<State>,
+    signals: mpsc::UnboundedSender<Signal>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    plan: Plan,
+    calls: Vec<&'static str>,
+    fired: Vec<(usize, &'static str, Fault)>,
+    suspended: bool,
+}
+
+impl Faults {
+    pub(crate) fn new(signals: mpsc::UnboundedSender<Signal>) -> Faults {
+        Faults {
+            state: Mutex::default(),
+            signals,
+        }
+    }
+
+    /// Begins a run.
+    pub(crate) fn begin(&self, plan: Plan) {
+        *self.lock() = State {
+            plan,
+            ..State::default()
+        };
+    }
+
+    /// Whether calls are counted and struck; not while somebody acts in between.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        self.lock().suspended = suspended;
+    }
+
+    /// What happened so far: number and name of the call, and the fault.
+    pub(crate) fn fired(&self) -> Vec<(usize, &'static str, Fault)> {
+        self.lock().fired.clone()
+    }
+
+    /// How many calls were made.
+    pub(crate) fn calls(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// Makes a call, or what the plan makes of it.
+    pub(crate) async fn call<T, F, Fut>(&self, name: &'static str, call: F) -> Result<T, PortError>
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, PortError>> + Send,
+        T: Send,
+    {
+        match self.next(name) {
+            None => call().await,
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::CrashAfter) => {
+                drop(call().await);
+                self.crash().await
+            }
+            Some(Fault::Fail) => Err(PortError::new(name, "injected failure")),
+            Some(Fault::LoseReply) => {
+                drop(call().await);
+                Err(PortError::new(name, "injected loss of the reply"))
+            }
+            Some(Fault::Twice) => {
+                drop(call().await);
+                call().await
+            }
+            Some(Fault::Forget) => self.after(Interloper::TimeToLive, call).await,
+            Some(Fault::MeetDuplicate) => self.after(Interloper::Provider, call).await,
+            Some(Fault::MeetProcessor) => self.after(Interloper::Processor, call).await,
+            Some(Fault::Late) => self.after(Interloper::Clock, call).await,
+        }
+    }
+
+    fn next(&self, name: &'static str) -> Option<Fault> {
+        let mut state = self.lock();
+        if state.suspended {
+            return None;
+        }
+        let number = state.calls.len();
+        state.calls.push(name);
+        let fault = state.plan.get(&number).copied()?;
+        state.fired.push((number, name, fault));
+        Some(fault)
+    }
+
+    async fn after<T, F, Fut>(&self, who: Interloper, call: F) -> Result<T, PortError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, PortError>>,
+    {
+        let (go_on, gone_on) = oneshot::channel();
+        self.tell(Signal::Let(who, go_on));
+        gone_on.await.expect("the driver lets the invocation go on");
+        call().await
+    }
+
+    async fn crash<T>(&self) -> T {
+        self.tell(Signal::Crash);
+        std::future::pending().await
+    }
+
+    fn tell(&self, signal: Signal) {
+        self.signals.send(signal).expect("the driver listens");
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no call panics")
+    }
+}

@@ -1,0 +1,94 @@
+//! A handler whose effect is counted, and which fails as it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hookgate_gateway::Event;
+use hookgate_gateway::ports::PortError;
+use processor::handlers::{HandlerError, Registry};
+
+use super::Faults;
+
+/// What the handler does at its next runs; when nothing is left to do, it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Fails, and may succeed later.
+    Transient,
+    /// Asks to be left alone for a minute.
+    Throttled,
+    /// Panics.
+    Panic,
+    /// Fails for good.
+    Permanent,
+}
+
+/// What the handler did.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// How often the effect happened.
+    pub(crate) count: usize,
+    /// How many handlers run now, and ran at most at one time.
+    pub(crate) running: usize,
+    pub(crate) most_running: usize,
+    /// What it does next, the next last.
+    pub(crate) script: Vec<Act>,
+}
+
+/// The only handler, `log`, which every event comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripted {
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) effects: Arc<Mutex<Effects>>,
+}
+
+/// Counts a handler as running until it returns or its invocation dies.
+struct Running<'a>(&'a Mutex<Effects>);
+
+impl<'a> Running<'a> {
+    fn begin(effects: &'a Mutex<Effects>) -> Running<'a> {
+        let mut now = effects.lock().expect("no handler panics here");
+        now.running += 1;
+        now.most_running = now.most_running.max(now.running);
+        Running(effects)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expect("no handler panics here").running -= 1;
+    }
+}
+
+impl Registry for Scripted {
+    fn names(&self) -> &[&'static str] {
+        &["log"]
+    }
+
+    async fn run(&self, _: &str, _: &Event) -> Result<(), HandlerError> {
+        let _running = Running::begin(&self.effects);
+        let act = self
+            .effects
+            .lock()
+            .expect("no handler panics here")
+            .script
+            .pop();
+        match act {
+            Some(Act::Transient) => return Err(HandlerError::transient("scripted")),
+            Some(Act::Throttled) => {
+                return Err(HandlerError::Throttled(
+                    "scripted".into(),
+                    Duration::from_secs(60),
+                ));
+            }
+            Some(Act::Permanent) => return Err(HandlerError::permanent("scripted")),
+            Some(Act::Panic) => panic!("scripted"),
+            None => {}
+        }
+        let effect = || async {
+            self.effects.lock().expect("no handler panics here").count += 1;
+            Ok::<(), PortError>(())
+        };
+        let done = self.faults.call("effect", effect).await;
+        done.map_err(|error| HandlerError::transient(error.to_string()))
+    }
+}

@@ -1,0 +1,279 @@
+use std::fmt;
+use std::time::Duration;
+
+use hookgate_gateway::Message;
+use hookgate_gateway::ports::EventQueue;
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
+
+use super::handler::Act;
+use super::world::{LATE, message_of};
+use super::{Effects, Fault, Plan, World};
+
+/// How often the provider sends a request that is not answered with a 2xx.
+const PROVIDER_TRIES: usize = 8;
+
+/// How many rounds of waiting, sweeping and processing everything must end in.
+const ROUNDS: usize = 60;
+
+/// One event's story.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scenario {
+    /// What the handler does, the first last.
+    pub script: Vec<Act>,
+    /// The provider sends the event again after it was accepted.
+    pub double_send: bool,
+    /// An operator moves dead letters back, once.
+    pub redrive: bool,
+    /// An operator asks for a replay, once it has ended.
+    pub replay: bool,
+    /// What goes wrong.
+    pub plan: Plan,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Which, as the design numbers them.
+    pub invariant: &'static str,
+    /// What was found.
+    pub found: String,
+    /// The faults that happened: number and name of the call, and the fault.
+    pub fired: Vec<(usize, &'static str, Fault)>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}; after {:?}",
+            self.invariant, self.found, self.fired
+        )
+    }
+}
+
+/// What a run remembers.
+#[derive(Default)]
+struct Run {
+    accepted: bool,
+    message: Option<Message>,
+    /// Effects that operators asked for.
+    asked: usize,
+    /// The newest epoch that a replay was accepted at.
+    epoch: u32,
+}
+
+/// Lives through a scenario and checks the invariants; the number of calls that were made.
+///
+/// # Errors
+/// The first invariant that did not hold.
+pub async fn run(world: &mut World, scenario: &Scenario) -> Result<usize, Violation> {
+    world.next_event();
+    world.faults.begin(scenario.plan.clone());
+    *world.effects.lock().expect("no handler panics here") = Effects {
+        script: scenario.script.clone(),
+        ..Effects::default()
+    };
+    let mut run = Run::default();
+    deliver(world, &mut run).await?;
+    if scenario.double_send {
+        deliver(world, &mut run).await?;
+    }
+    drain(world, &mut run).await?;
+    if scenario.redrive {
+        redrive(world, &mut run).await;
+        drain(world, &mut run).await?;
+    }
+    if scenario.replay {
+        replay(world, &mut run).await;
+        drain(world, &mut run).await?;
+    }
+    check_end(world, &run).await?;
+    clear(world).await;
+    Ok(world.faults.calls())
+}
+
+/// The provider sends until it is answered with a 2xx, as long as it has patience.
+async fn deliver(world: &mut World, run: &mut Run) -> Result<(), Violation> {
+    for _ in 0..PROVIDER_TRIES {
+        if world.send().await {
+            run.accepted = true;
+            return check_carried(world).await;
+        }
+    }
+    Ok(())
+}
+
+/// Lets everything that is due happen, and time pass, until nothing is left to do.
+async fn drain(world: &mut World, run: &mut Run) -> Result<(), Violation> {
+    for _ in 0..ROUNDS {
+        world.sweep().await;
+        let finished = world.process().await;
+        for record in &finished {
+            if let Some(message) = message_of(record) {
+                check_acknowledged(world, &message).await?;
+                run.message = Some(message);
+            }
+        }
+        check_done(world).await?;
+        if world.queued().await == 0 && world.outbox().await == 0 {
+            return Ok(());
+        }
+        if finished.is_empty() {
+            world.clock.advance(LATE);
+        }
+    }
+    Err(violation(
+        world,
+        "I8",
+        format!("{} messages after {ROUNDS} rounds", world.queued().await),
+    ))
+}
+
+/// An operator sends dead letters back from the console: the same message, at the same epoch.
+async fn redrive(world: &mut World, run: &mut Run) {
+    let sqs = world.engines.sqs.clone();
+    let letters = sqs
+        .receive(DEAD_LETTER_QUEUE, 10, Duration::ZERO, None)
+        .await;
+    for letter in letters.expect("the queue answers") {
+        sqs.send(QUEUE, &letter.body)
+            .await
+            .expect("the queue answers");
+        sqs.delete(DEAD_LETTER_QUEUE, &letter.receipt_handle)
+            .await
+            .expect("the queue answers");
+        run.asked += 1;
+    }
+}
+
+/// An operator's replay: the message first, then the answer; no state is written.
+async fn replay(world: &mut World, run: &mut Run) {
+    let Some(mut message) = run.message.clone() else {
+        return;
+    };
+    message.epoch = world.event().await.map_or(0, |event| event.epoch) + 1;
+    let queue = world.queue.clone();
+    run.asked += 1;
+    if let Some(Ok(())) = world.drive(queue.send(&message)).await {
+        run.epoch = message.epoch;
+    }
+}
+
+/// I1: an accepted event without effect is in the queue, the outbox or the dead-letter queue.
+async fn check_carried(world: &World) -> Result<(), Violation> {
+    let carried = world.queued().await + world.outbox().await + world.dead_letters().await;
+    if carried == 0 && effects(world) == 0 {
+        return Err(violation(
+            world,
+            "I1",
+            "a 2xx, and the event is nowhere".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// I2: `done` implies an effect.
+async fn check_done(world: &World) -> Result<(), Violation> {
+    match world.event().await {
+        Some(event) if event.state == "done" && effects(world) == 0 => {
+            Err(violation(world, "I2", "done without an effect".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// I6: a message is acknowledged only when a terminal state was seen or written.
+async fn check_acknowledged(world: &World, message: &Message) -> Result<(), Violation> {
+    let event = world.event().await;
+    let terminal = event
+        .as_ref()
+        .is_none_or(|event| matches!(event.state, "done" | "dead") || event.epoch > message.epoch);
+    if terminal || fired(world, &[Fault::Forget]) || world.queued().await > 0 {
+        return Ok(());
+    }
+    Err(violation(
+        world,
+        "I6",
+        format!("acknowledged while {event:?}"),
+    ))
+}
+
+async fn check_end(world: &World, run: &Run) -> Result<(), Violation> {
+    let effects_now = effects(world);
+    let dead = world.dead_letters().await;
+    if run.accepted && effects_now == 0 && dead == 0 {
+        return Err(violation(
+            world,
+            "I1",
+            "accepted, and without effect or dead letter".into(),
+        ));
+    }
+    let repeats = world.faults.fired().len() + run.asked;
+    if effects_now > 1 + repeats {
+        let found = format!("{effects_now} effects, {repeats} reasons for more than one");
+        return Err(violation(world, "I4", found));
+    }
+    let most = world
+        .effects
+        .lock()
+        .expect("no handler panics here")
+        .most_running;
+    if most > 1 && !fired(world, &[Fault::Late, Fault::Forget]) {
+        return Err(violation(world, "I3", format!("{most} handlers at a time")));
+    }
+    match world.event().await {
+        Some(event) if event.state == "dead" && dead == 0 && effects_now == 0 => Err(violation(
+            world,
+            "I5",
+            "dead, and the message is nowhere".into(),
+        )),
+        Some(event) if event.state == "done" && event.epoch < run.epoch => Err(violation(
+            world,
+            "I1",
+            "an accepted replay did not happen".into(),
+        )),
+        Some(event) if run.accepted && !matches!(event.state, "done" | "dead") => {
+            Err(violation(world, "I8", format!("ended as {}", event.state)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Leaves nothing for the next run.
+async fn clear(world: &World) {
+    for queue in [QUEUE, DEAD_LETTER_QUEUE] {
+        let sqs = &world.engines.sqs;
+        loop {
+            let rest = sqs.receive(queue, 10, Duration::ZERO, None).await;
+            let rest = rest.expect("the queue answers");
+            if rest.is_empty() {
+                break;
+            }
+            for message in rest {
+                sqs.delete(queue, &message.receipt_handle)
+                    .await
+                    .expect("the queue answers");
+            }
+        }
+    }
+}
+
+fn effects(world: &World) -> usize {
+    world.effects.lock().expect("no handler panics here").count
+}
+
+fn fired(world: &World, faults: &[Fault]) -> bool {
+    world
+        .faults
+        .fired()
+        .iter()
+        .any(|(_, _, fault)| faults.contains(fault))
+}
+
+fn violation(world: &World, invariant: &'static str, found: String) -> Violation {
+    Violation {
+        invariant,
+        found,
+        fired: world.faults.fired(),
+    }
+}

@@ -1,0 +1,334 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use bytes::Bytes;
+use hookgate_aws::{DynamoTable, EventSummary, Secrets, SqsQueue};
+use hookgate_gateway::config::Config;
+use hookgate_gateway::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
+use hookgate_gateway::{EventKey, Message, Place, Sources, unix_ms};
+use hookgate_signature::FetchFailure;
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
+use http::Request;
+use ingest::Ingest;
+use processor::{Invocation, Processor};
+use sweeper::Sweeper;
+use tokio::sync::mpsc;
+
+use super::{Effects, Faults, Faulty, Interloper, Scripted, Signal};
+use crate::provider;
+
+const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
+const SECRET: &str = "crash-test";
+
+/// The processor's time-out.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longer than visibility timeout and lease.
+pub(crate) const LATE: Duration = Duration::from_secs(200);
+
+/// A clock that the test moves, shared with the queues.
+#[derive(Clone, Debug)]
+pub(crate) struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(
+            u64::try_from(by.as_millis()).expect("a short time"),
+            Ordering::SeqCst,
+        );
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// No source here works with tokens.
+#[derive(Debug)]
+pub(crate) struct NoDocuments;
+
+impl Documents for NoDocuments {
+    async fn fetch(&self, _: &str) -> Result<Vec<u8>, FetchFailure> {
+        Err(FetchFailure::Unreachable)
+    }
+}
+
+type Table = Faulty<DynamoTable>;
+type Queue = Faulty<SqsQueue>;
+
+/// The functions on engines in memory, with ports that can be struck.
+pub struct World {
+    pub(crate) engines: Engines,
+    pub(crate) table: DynamoTable,
+    pub(crate) clock: TestClock,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) effects: Arc<Mutex<Effects>>,
+    pub(crate) queue: Queue,
+    signals: mpsc::UnboundedReceiver<Signal>,
+    actors: Arc<Actors>,
+    serial: usize,
+}
+
+struct Actors {
+    ingest: Ingest<Table, Queue, NoDocuments, TestClock>,
+    processor: Processor<Table, Queue, TestClock, Scripted>,
+    sweeper: Sweeper<Table, Queue, TestClock>,
+}
+
+impl World {
+    /// Starts the engines and the functions.
+    pub async fn start() -> World {
+        let clock = TestClock(Arc::new(AtomicU64::new(unix_ms(SystemClock.now()))));
+        let queue_clock = clock.clone();
+        let engines = Engines::in_memory(Box::new(move || queue_clock.now()));
+        let engines = engines.await.expect("the engines start");
+        let (sender, signals) = mpsc::unbounded_channel();
+        let faults = Arc::new(Faults::new(sender));
+        let effects = Arc::<Mutex<Effects>>::default();
+        let config = Config::parse(CONFIG).expect("a good configuration");
+        let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
+        let secrets = Secrets::new(variables, None);
+        let sources = Sources::load(&config, &secrets, Place::Local)
+            .await
+            .expect("good sources");
+        let table = engines.table(config.retention);
+        let store = Faulty {
+            adapter: table.clone(),
+            faults: faults.clone(),
+        };
+        let queue = Faulty {
+            adapter: engines.queue(),
+            faults: faults.clone(),
+        };
+        let handlers = Scripted {
+            faults: faults.clone(),
+            effects: effects.clone(),
+        };
+        let processor = Processor::new(
+            store.clone(),
+            queue.clone(),
+            clock.clone(),
+            handlers,
+            Vec::new(),
+        );
+        let actors = Arc::new(Actors {
+            ingest: Ingest::new(
+                sources,
+                store.clone(),
+                queue.clone(),
+                NoDocuments,
+                clock.clone(),
+            ),
+            processor: processor.expect("no routes, so none is wrong"),
+            sweeper: Sweeper::new(store, queue.clone(), clock.clone()),
+        });
+        World {
+            engines,
+            table,
+            clock,
+            faults,
+            effects,
+            queue,
+            signals,
+            actors,
+            serial: 0,
+        }
+    }
+
+    /// Another event for the next run.
+    pub(crate) fn next_event(&mut self) {
+        self.serial += 1;
+    }
+
+    /// The event's key in the ledger.
+    pub(crate) fn key(&self) -> EventKey {
+        EventKey::new(None, "product", &format!("id:evt_{}", self.serial))
+    }
+
+    /// The event as operators see it.
+    pub(crate) async fn event(&self) -> Option<EventSummary> {
+        let found = self
+            .table
+            .show_event(&self.key())
+            .await
+            .expect("the table answers");
+        found.map(|detail| detail.summary)
+    }
+
+    /// Messages in the queue, seen or not.
+    pub(crate) async fn queued(&self) -> usize {
+        depth(&self.engines, QUEUE).await
+    }
+
+    /// Messages in the dead-letter queue.
+    pub(crate) async fn dead_letters(&self) -> usize {
+        depth(&self.engines, DEAD_LETTER_QUEUE).await
+    }
+
+    /// Messages in the outbox.
+    pub(crate) async fn outbox(&self) -> usize {
+        self.table.waiting().await.expect("the table answers").len()
+    }
+
+    /// Sends the provider's request once; whether it was answered with a 2xx.
+    pub(crate) async fn send(&mut self) -> bool {
+        let (actors, request) = (self.actors.clone(), self.request());
+        let response = self.drive(actors.ingest.handle(request)).await;
+        response.is_some_and(|response| response.status().is_success())
+    }
+
+    /// Hands what is visible to a processor, and acknowledges what it says; the records.
+    pub(crate) async fn process(&mut self) -> Vec<SqsMessage> {
+        let poll = poll(
+            self.engines.sqs.clone(),
+            self.faults.clone(),
+            self.actors.clone(),
+            self.clock.clone(),
+        );
+        self.drive(poll).await.unwrap_or_default()
+    }
+
+    /// Lets the sweeper run once.
+    pub(crate) async fn sweep(&mut self) {
+        let (actors, deadline) = (self.actors.clone(), self.clock.now() + TIMEOUT);
+        // A failed sweep is followed by another.
+        drop(self.drive(actors.sweeper.sweep(deadline)).await);
+    }
+
+    /// Runs an invocation, which the plan may end or interrupt; `None` where it died.
+    pub(crate) async fn drive<T>(&mut self, invocation: impl Future<Output = T>) -> Option<T> {
+        let mut invocation = std::pin::pin!(invocation);
+        loop {
+            tokio::select! {
+                output = &mut invocation => return Some(output),
+                signal = self.signals.recv() => match signal {
+                    Some(Signal::Let(who, go_on)) => {
+                        self.faults.suspend(true);
+                        self.interlope(who).await;
+                        self.faults.suspend(false);
+                        go_on.send(()).expect("the invocation waits");
+                    }
+                    Some(Signal::Crash) | None => return None,
+                },
+            }
+        }
+    }
+
+    async fn interlope(&self, who: Interloper) {
+        match who {
+            Interloper::Provider => drop(self.actors.ingest.handle(self.request()).await),
+            Interloper::Processor => {
+                let (sqs, faults) = (self.engines.sqs.clone(), self.faults.clone());
+                drop(poll(sqs, faults, self.actors.clone(), self.clock.clone()).await);
+            }
+            Interloper::TimeToLive => self.forget().await,
+            Interloper::Clock => self.clock.advance(LATE),
+        }
+    }
+
+    /// Deletes the event's item, as its time to live may do at any time.
+    async fn forget(&self) {
+        let client = self.engines.dynamodb_client();
+        let delete = client
+            .delete_item()
+            .table_name(hookgate_twin::engines::TABLE);
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let delete = delete
+            .key("pk", text(self.key().as_str()))
+            .key("sk", text("event"));
+        delete.send().await.expect("the table answers");
+    }
+
+    fn request(&self) -> Request<Bytes> {
+        let body = format!(
+            r#"{{"id":"evt_{}","type":"run.failed","data":{{}}}}"#,
+            self.serial
+        );
+        let signed = provider::product(SECRET, unix_ms(self.clock.now()) / 1000, body.as_bytes());
+        let mut request = Request::post("/webhooks/product");
+        for (name, value) in &signed.headers {
+            request = request.header(name, value);
+        }
+        request
+            .body(Bytes::from(signed.body))
+            .expect("a good request")
+    }
+}
+
+async fn depth(engines: &Engines, queue: &str) -> usize {
+    let depth = engines.sqs.depth(queue).await.expect("the queue answers");
+    usize::try_from(depth.visible + depth.in_flight + depth.delayed).expect("a small number")
+}
+
+/// What Lambda's event source mapping and the processor do with one batch; the acknowledged records.
+async fn poll(
+    sqs: hookgate_twin::sqs::Sqs,
+    faults: Arc<Faults>,
+    actors: Arc<Actors>,
+    clock: TestClock,
+) -> Vec<SqsMessage> {
+    let failed = |error| PortError::new("queue", error);
+    let receive = || async {
+        sqs.receive(QUEUE, 10, Duration::ZERO, None)
+            .await
+            .map_err(failed)
+    };
+    let Ok(received) = faults.call("receive", receive).await else {
+        return Vec::new();
+    };
+    let mut batch = SqsEvent::default();
+    for message in received {
+        let mut record = SqsMessage::default();
+        record.message_id = Some(message.id);
+        record.receipt_handle = Some(message.receipt_handle);
+        record.body = Some(message.body);
+        record.attributes = message.system_attributes.into_iter().collect();
+        batch.records.push(record);
+    }
+    let records = batch.records.clone();
+    let deadline = clock.now() + TIMEOUT;
+    let request_id = format!(
+        "{:?}",
+        records
+            .first()
+            .and_then(|record| record.receipt_handle.clone())
+    );
+    let response = actors
+        .processor
+        .handle(
+            batch,
+            &Invocation {
+                request_id,
+                deadline,
+            },
+        )
+        .await;
+    let again = |record: &SqsMessage| {
+        let id = record.message_id.clone().unwrap_or_default();
+        response
+            .batch_item_failures
+            .iter()
+            .any(|failure| failure.item_identifier == id)
+    };
+    let finished: Vec<SqsMessage> = records
+        .into_iter()
+        .filter(|record| !again(record))
+        .collect();
+    for record in &finished {
+        let handle = record.receipt_handle.clone().unwrap_or_default();
+        let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(failed) };
+        // An acknowledgement that fails is one that comes too late: the message comes again.
+        drop(faults.call("acknowledge", delete).await);
+    }
+    finished
+}
+
+/// The message that a record carries.
+pub(crate) fn message_of(record: &SqsMessage) -> Option<Message> {
+    Message::from_json(record.body.as_deref()?).ok()
+}
