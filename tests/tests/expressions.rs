@@ -1,0 +1,324 @@
+//! The conditions that DynamoDB evaluates say the same as the ledger's decisions: for every shape of
+//! stored item, each operation is run on a real engine and compared with the pure function.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use hookgate_aws::DynamoTable;
+use hookgate_gateway::ports::{
+    ClaimRequest, Claimed, Claims, Clock, EventStore, Grant, Held, SystemClock,
+};
+use hookgate_gateway::{Event, EventKey, Message, unix_ms};
+use hookgate_ledger::{
+    Claim, Item, Record, State, may_bury, may_complete, may_mark_enqueued, may_release, on_claim,
+    on_record,
+};
+use hookgate_tests::servers;
+use hookgate_twin::engines::Engines;
+
+const ME: &str = "me";
+const EPOCH: u32 = 5;
+
+/// A stored item, or none.
+#[derive(Clone, Debug)]
+struct Shape {
+    item: Option<Item<String>>,
+    same_body: bool,
+}
+
+/// Everything that may stand in the table when an event at [`EPOCH`] comes along.
+fn shapes(now_ms: u64) -> Vec<Shape> {
+    let mut shapes = vec![Shape {
+        item: None,
+        same_body: true,
+    }];
+    for state in State::ALL {
+        for epoch in [EPOCH - 1, EPOCH, EPOCH + 1] {
+            for owner in [None, Some(ME), Some("other")] {
+                for lease_until_ms in [0, now_ms - 1, now_ms, now_ms + 1] {
+                    for (expires_s, same_body) in [
+                        (u64::MAX >> 12, true),
+                        (u64::MAX >> 12, false),
+                        (now_ms / 1000 - 1, true),
+                        (now_ms / 1000, true),
+                    ] {
+                        let owner = owner.map(str::to_owned);
+                        let item = Item {
+                            state,
+                            epoch,
+                            owner,
+                            lease_until_ms,
+                            expires_s,
+                        };
+                        shapes.push(Shape {
+                            item: Some(item),
+                            same_body,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    shapes
+}
+
+/// A table on an engine, with one event in it.
+struct Bench {
+    client: Client,
+    table: DynamoTable,
+    name: String,
+    now: SystemTime,
+    serial: u32,
+}
+
+impl Bench {
+    async fn new(client: Client) -> Bench {
+        let now = SystemClock.now();
+        let name = format!("expressions-{}", unix_ms(now));
+        let table = DynamoTable::new(client.clone(), &name, None);
+        table.create().await.unwrap();
+        // Whole milliseconds, as they are stored.
+        let now = UNIX_EPOCH + Duration::from_millis(unix_ms(now));
+        Bench {
+            client,
+            table,
+            name,
+            now,
+            serial: 0,
+        }
+    }
+
+    /// An event of its own for each case.
+    fn event(&mut self) -> Event {
+        self.serial += 1;
+        Event {
+            key: EventKey::new(None, "product", &format!("id:{}", self.serial)),
+            source: "product".into(),
+            tenant: None,
+            id: Some("evt".into()),
+            event_type: None,
+            received: self.now,
+            headers: Vec::new(),
+            body: bytes::Bytes::from_static(b"{}"),
+        }
+    }
+
+    async fn put(&self, event: &Event, shape: &Shape) {
+        let Some(item) = &shape.item else { return };
+        let number = |n: u64| AttributeValue::N(n.to_string());
+        let text = |s: &str| AttributeValue::S(s.to_owned());
+        let hash = if shape.same_body {
+            event.body_hash()
+        } else {
+            [0; 32]
+        };
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .item("pk", text(event.key.as_str()))
+            .item("sk", text("event"))
+            .item("st", text(item.state.code()))
+            .item("ep", number(item.epoch.into()))
+            .item("lu", number(item.lease_until_ms))
+            .item("exp", number(item.expires_s))
+            .item("bh", AttributeValue::B(Blob::new(hash)));
+        if let Some(owner) = &item.owner {
+            put = put.item("own", text(owner));
+        }
+        put.send().await.unwrap();
+    }
+
+    /// State code, epoch and lease as they are stored now.
+    async fn stored(&self, event: &Event) -> Option<(String, u32, u64)> {
+        let key = [("pk", event.key.as_str()), ("sk", "event")];
+        let key: HashMap<_, _> = key
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+            .into();
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .consistent_read(true);
+        let item = get.send().await.unwrap().item?;
+        let number = |name: &str| item.get(name).map_or("0", |value| value.as_n().unwrap());
+        Some((
+            item["st"].as_s().unwrap().clone(),
+            number("ep").parse().unwrap(),
+            number("lu").parse().unwrap(),
+        ))
+    }
+
+    async fn holds_everywhere(&mut self) {
+        let now_ms = unix_ms(self.now);
+        for shape in shapes(now_ms) {
+            let old = shape.item.as_ref();
+            self.record(&shape, on_record(old, shape.same_body, now_ms))
+                .await;
+            if old.is_some_and(|item| item.expires_s <= now_ms / 1000) || !shape.same_body {
+                continue; // Only the record looks at these.
+            }
+            self.mark(&shape, may_mark_enqueued(old, EPOCH)).await;
+            self.claim(&shape, on_claim(old, EPOCH, &ME.to_owned(), now_ms))
+                .await;
+            self.complete(&shape, may_complete(old, EPOCH)).await;
+            self.release(&shape, may_release(old, &ME.to_owned())).await;
+            self.bury(&shape, may_bury(old, &ME.to_owned())).await;
+        }
+        self.client
+            .delete_table()
+            .table_name(&self.name)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn record(&mut self, shape: &Shape, expected: Record) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        assert_eq!(
+            self.table.record(&event, self.now).await.unwrap(),
+            expected,
+            "{shape:?}"
+        );
+        if expected == Record::New {
+            let stored = self.stored(&event).await.unwrap();
+            assert_eq!(stored, ("R".to_owned(), 0, 0), "{shape:?}");
+        }
+    }
+
+    async fn mark(&mut self, shape: &Shape, expected: bool) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        self.table.mark_enqueued(&event.key, EPOCH).await.unwrap();
+        self.ends(&event, shape, expected, "E").await;
+    }
+
+    async fn claim(&mut self, shape: &Shape, expected: Claim) {
+        let message = Message {
+            event: self.event(),
+            epoch: EPOCH,
+            trace: None,
+        };
+        self.put(&message.event, shape).await;
+        let lease_until = self.now + Duration::from_secs(35);
+        let request = ClaimRequest {
+            message: &message,
+            owner: ME,
+            lease_until,
+            now: self.now,
+        };
+        let claimed = self.table.claim(request).await.unwrap();
+        match expected {
+            Claim::Granted => {
+                assert_eq!(
+                    claimed,
+                    Claimed::Granted(Grant {
+                        attempt: 1,
+                        claims: 1
+                    }),
+                    "{shape:?}"
+                );
+                let stored = self.stored(&message.event).await.unwrap();
+                assert_eq!(
+                    stored,
+                    ("P".to_owned(), EPOCH, unix_ms(lease_until)),
+                    "{shape:?}"
+                );
+            }
+            Claim::Settled => assert_eq!(claimed, Claimed::Settled, "{shape:?}"),
+            Claim::Busy { until_ms } => {
+                let until = UNIX_EPOCH + Duration::from_millis(until_ms);
+                assert_eq!(claimed, Claimed::Busy(until), "{shape:?}");
+            }
+        }
+        if expected != Claim::Granted {
+            self.ends(&message.event, shape, false, "P").await;
+        }
+    }
+
+    async fn complete(&mut self, shape: &Shape, expected: bool) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        self.table.complete(held(&event), self.now).await.unwrap();
+        self.ends(&event, shape, expected, "D").await;
+    }
+
+    async fn release(&mut self, shape: &Shape, expected: bool) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        self.table.release(held(&event), "failed").await.unwrap();
+        self.ends(&event, shape, expected, "P").await;
+        if expected {
+            assert_eq!(
+                self.stored(&event).await.unwrap().2,
+                0,
+                "the lease is given back: {shape:?}"
+            );
+        }
+    }
+
+    async fn bury(&mut self, shape: &Shape, expected: bool) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        self.table
+            .bury(held(&event), "failed", self.now)
+            .await
+            .unwrap();
+        self.ends(&event, shape, expected, "X").await;
+    }
+
+    /// The item is in the new state where the decision allows it, and as it was otherwise.
+    async fn ends(&self, event: &Event, shape: &Shape, changed: bool, code: &str) {
+        let stored = self.stored(event).await;
+        if changed {
+            assert_eq!(stored.unwrap().0, code, "{shape:?}");
+            return;
+        }
+        let before = shape.item.as_ref().map(|item| {
+            (
+                item.state.code().to_owned(),
+                item.epoch,
+                item.lease_until_ms,
+            )
+        });
+        assert_eq!(stored, before, "{shape:?}");
+    }
+}
+
+fn held(event: &Event) -> Held<'_> {
+    Held {
+        event,
+        epoch: EPOCH,
+        owner: ME,
+        grant: Grant {
+            attempt: 1,
+            claims: 1,
+        },
+    }
+}
+
+#[tokio::test]
+async fn conditions_agree_with_decisions_on_the_embedded_engine() {
+    let engines = Engines::in_memory(Box::new(|| UNIX_EPOCH)).await.unwrap();
+    Bench::new(engines.dynamodb_client())
+        .await
+        .holds_everywhere()
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs ministack: run tests/run"]
+async fn conditions_agree_with_decisions_on_ministack() {
+    let aws = servers::config(&servers::provisioned("HOOKGATE_TEST_MINISTACK_URL"));
+    Bench::new(Client::new(&aws)).await.holds_everywhere().await;
+}
