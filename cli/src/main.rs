@@ -1,5 +1,6 @@
 //! The `hookgate` command: a local twin, signed samples, verification, and what became of events.
 
+mod bench;
 mod demo;
 mod dev;
 mod events;
@@ -50,6 +51,8 @@ enum Command {
     Events(events::Events),
     /// Send each of the five systems good and bad events, and show what happens.
     Demo(demo::Demo),
+    /// Measure what the gateway promises.
+    Bench(bench::Bench),
 }
 
 #[tokio::main]
@@ -62,6 +65,7 @@ async fn main() -> ExitCode {
         Command::Verify(verify) => Ok(verify.run(config).await),
         Command::Events(events) => events.run().await,
         Command::Demo(demo) => demo.run().await,
+        Command::Bench(bench) => bench.run().await,
     };
     result.unwrap_or_else(|error| {
         eprintln!(
