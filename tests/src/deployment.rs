@@ -1,5 +1,6 @@
 //! The functions as they are deployed: their binaries, with all that they need, and requests to them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
@@ -70,10 +71,14 @@ impl Deployment {
         }
     }
 
+    /// The configuration's file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("hookgate.toml")
+    }
+
     fn variables(&self) -> Variables {
-        let config = self.folder.path().join("hookgate.toml");
         vec![
-            ("HOOKGATE_CONFIG", config.display().to_string()),
+            ("HOOKGATE_CONFIG", self.config().display().to_string()),
             ("HOOKGATE_TABLE", self.stack.table.clone()),
             ("HOOKGATE_QUEUE_URL", self.stack.queue_url.clone()),
             ("AWS_ENDPOINT_URL", self.stack.url.clone()),

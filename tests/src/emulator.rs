@@ -146,7 +146,10 @@ impl Drop for Function {
 }
 
 /// A function's binary beside this test's own.
-fn built(binary: &str) -> PathBuf {
+///
+/// # Panics
+/// When it was not built.
+pub fn built(binary: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test
         .parent()

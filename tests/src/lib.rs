@@ -1,6 +1,7 @@
 //! End-to-end tests, conformance suites and checks of the template.
 
 pub mod batch;
+pub mod cloud;
 pub mod crash;
 pub mod deployment;
 pub mod emulator;

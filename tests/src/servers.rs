@@ -31,7 +31,7 @@ pub fn provisioned(name: &str) -> String {
 }
 
 /// A table, a queue and its dead-letter queue of one test's own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stack {
     /// Where the server is.
     pub url: String,
