@@ -4,6 +4,7 @@
 use hookgate_tests::crash::{Act, Fault, Plan, Scenario, Violation, World, run};
 
 /// The stories that are told with every fault at every call.
+#[rustfmt::skip]
 fn stories() -> Vec<(&'static str, Scenario)> {
     let story = |script: &[Act]| Scenario {
         script: script.to_vec(),
@@ -29,13 +30,10 @@ fn stories() -> Vec<(&'static str, Scenario)> {
                 ..story(&[Act::Permanent])
             },
         ),
-        (
-            "is replayed",
-            Scenario {
-                replay: true,
-                ..story(&[])
-            },
-        ),
+        ("is replayed", Scenario { replay: true, ..story(&[]) }),
+        ("is a write", Scenario { double_send: true, ..story(&[Act::Write]) }),
+        ("fails, then is a write", story(&[Act::Transient, Act::Write])),
+        ("is a write, and replayed", Scenario { replay: true, ..story(&[Act::Write]) }),
     ]
 }
 

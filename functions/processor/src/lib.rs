@@ -13,10 +13,10 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use handlers::{DEFAULT, HandlerError, Registry};
+use handlers::{DEFAULT, Effect, HandlerError, Registry};
 use hookgate_gateway::config::ConfigError;
 use hookgate_gateway::ports::{
-    Archive, ClaimRequest, Claimed, Claims, Clock, Held, WorkQueue, chain,
+    Archive, ClaimRequest, Claimed, Claims, Clock, Held, Joined, JoinedCompletion, WorkQueue, chain,
 };
 use hookgate_gateway::{Message, Route, Target};
 use hookgate_ledger::{Next, next_after_failure};
@@ -54,7 +54,7 @@ pub struct Invocation {
 
 impl<S, Q, C, H> Processor<S, Q, C, H>
 where
-    S: Claims + Archive,
+    S: Claims + JoinedCompletion + Archive,
     Q: WorkQueue,
     C: Clock,
     H: Registry,
@@ -143,7 +143,7 @@ where
         };
         let route = self.route(&message);
         match self.run(held, route, invocation).await {
-            Ok(()) => self.complete(held, route).await,
+            Ok(effect) => self.complete(record, held, route, invocation, effect).await,
             Err(error) => self.fail(record, held, route, invocation, error).await,
         }
     }
@@ -166,7 +166,7 @@ where
         held: Held<'_>,
         handler: &str,
         invocation: &Invocation,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Effect, HandlerError> {
         self.store
             .archive(held.event)
             .await
@@ -185,11 +185,26 @@ where
         }
     }
 
-    async fn complete(&self, held: Held<'_>, handler: &str) -> Fate {
-        match self.store.complete(held, self.clock.now()).await {
-            Ok(()) => outcome::done(held, handler, self.clock.now()),
-            Err(error) => outcome::not_completed(held, handler, &error),
-        }
+    async fn complete(
+        &self,
+        record: &SqsMessage,
+        held: Held<'_>,
+        handler: &str,
+        invocation: &Invocation,
+        effect: Effect,
+    ) -> Fate {
+        let now = self.clock.now();
+        let completed = match effect {
+            Effect::Happened => self.store.complete(held, now).await.map(|()| Joined::Done),
+            Effect::Writes(writes) => self.store.complete_with(held, &writes, now).await,
+        };
+        let error = match completed {
+            Ok(Joined::Done) => return outcome::done(held, handler, self.clock.now()),
+            Ok(Joined::Conflict) => HandlerError::transient("another writer was faster"),
+            Ok(Joined::Refused(why)) => HandlerError::permanent(why),
+            Err(error) => return outcome::not_completed(held, handler, &error),
+        };
+        self.fail(record, held, handler, invocation, error).await
     }
 
     async fn fail(

@@ -34,7 +34,7 @@ const CLAIM: &str = "attribute_not_exists(pk) \
     OR (#st = :done AND #ep < :ep)";
 
 /// `may_complete`.
-const COMPLETE: &str = "attribute_not_exists(pk) OR (#ep <= :ep AND #st <> :done)";
+pub(crate) const COMPLETE: &str = "attribute_not_exists(pk) OR (#ep <= :ep AND #st <> :done)";
 
 /// `may_release` and `may_bury`.
 const MINE: &str = "#st = :processing AND #own = :me";
@@ -137,25 +137,16 @@ impl Claims for DynamoTable {
     }
 
     async fn complete(&self, held: Held<'_>, now: SystemTime) -> Result<(), PortError> {
-        let (names, values) = description(held.event);
+        let Completion {
+            expression,
+            names,
+            values,
+        } = completion(held, now);
         let update = self
             .update(&held.event.key, COMPLETE)
+            .update_expression(expression)
             .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values))
-            .update_expression(format!(
-                "SET #st = :done, #ep = :ep, #t1 = :now, #base = :claims, {DESCRIBE} REMOVE #own, #lu, #err"
-            ))
-            .expression_attribute_names("#st", "st")
-            .expression_attribute_names("#ep", "ep")
-            .expression_attribute_names("#t1", "t1")
-            .expression_attribute_names("#base", "base")
-            .expression_attribute_names("#own", "own")
-            .expression_attribute_names("#lu", "lu")
-            .expression_attribute_names("#err", "err")
-            .expression_attribute_values(":done", state(State::Done))
-            .expression_attribute_values(":ep", n(held.epoch))
-            .expression_attribute_values(":now", n(unix_ms(now)))
-            .expression_attribute_values(":claims", n(held.grant.claims));
+            .set_expression_attribute_values(Some(values));
         unless_overtaken("complete the event", update).await
     }
 
@@ -217,6 +208,36 @@ impl DynamoTable {
             .expression_attribute_values(":processing", state(State::Processing))
             .expression_attribute_values(":me", s(held.owner))
             .expression_attribute_values(":err", s(shortened(error)))
+    }
+}
+
+/// How `Done` is written, under the condition [`COMPLETE`].
+pub(crate) struct Completion {
+    pub(crate) expression: String,
+    pub(crate) names: Names,
+    pub(crate) values: Attributes,
+}
+
+pub(crate) fn completion(held: Held<'_>, now: SystemTime) -> Completion {
+    let (mut names, mut values) = description(held.event);
+    for name in ["st", "ep", "t1", "base", "own", "lu", "err"] {
+        names.insert(format!("#{name}"), name.to_owned());
+    }
+    for (name, value) in [
+        (":done", state(State::Done)),
+        (":ep", n(held.epoch)),
+        (":now", n(unix_ms(now))),
+        (":claims", n(held.grant.claims)),
+    ] {
+        values.insert(name.to_owned(), value);
+    }
+    let expression = format!(
+        "SET #st = :done, #ep = :ep, #t1 = :now, #base = :claims, {DESCRIBE} REMOVE #own, #lu, #err"
+    );
+    Completion {
+        expression,
+        names,
+        values,
     }
 }
 

@@ -9,6 +9,7 @@ mod connect;
 mod documents;
 mod environment;
 mod events;
+mod joined;
 mod ledger;
 mod outbox;
 mod queue;

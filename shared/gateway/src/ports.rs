@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use hookgate_ledger::Record;
 use hookgate_signature::FetchFailure;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::config::SecretRef;
@@ -160,6 +161,51 @@ pub struct Held<'a> {
     pub owner: &'a str,
     /// What the claim said.
     pub grant: Grant,
+}
+
+/// A write to a DynamoDB table that happens together with an event's completion, or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Puts an item.
+    Put {
+        /// The table; `None` is the gateway's own.
+        table: Option<String>,
+        /// The whole item: JSON strings, numbers, booleans, lists and objects.
+        item: Map<String, Value>,
+    },
+    /// Adds to a number, which is 0 where it is missing.
+    Add {
+        /// The table; `None` is the gateway's own.
+        table: Option<String>,
+        /// The item's key.
+        key: Map<String, Value>,
+        /// The number's name.
+        attribute: String,
+        /// How much.
+        amount: i64,
+    },
+}
+
+/// How a completion with writes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// The event is done, by this call or an earlier one, and the writes happened once.
+    Done,
+    /// Somebody else wrote one of the items at the same time: nothing happened, try again.
+    Conflict,
+    /// A write cannot be done: nothing happened, and nothing will.
+    Refused(String),
+}
+
+/// Completes events whose effect is a write: exactly once.
+pub trait JoinedCompletion: Send + Sync {
+    /// Notes that the effect happened and makes it happen, in one transaction.
+    fn complete_with(
+        &self,
+        held: Held<'_>,
+        writes: &[Write],
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Joined, PortError>> + Send;
 }
 
 /// Decides who handles an event, and remembers how it ended.

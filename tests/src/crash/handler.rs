@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookgate_gateway::Event;
-use hookgate_gateway::ports::PortError;
-use processor::handlers::{HandlerError, Registry};
+use hookgate_gateway::ports::{PortError, Write};
+use processor::handlers::{Effect, HandlerError, Registry};
+
+use serde_json::json;
 
 use super::Faults;
 
@@ -20,6 +22,8 @@ pub enum Act {
     Panic,
     /// Fails for good.
     Permanent,
+    /// Leaves its effect to the completion: a count in the table. Again and again.
+    Write,
 }
 
 /// What the handler did.
@@ -32,6 +36,8 @@ pub(crate) struct Effects {
     pub(crate) most_running: usize,
     /// What it does next, the next last.
     pub(crate) script: Vec<Act>,
+    /// The sort key of the count that its writes add to.
+    pub(crate) counter: String,
 }
 
 /// The only handler, `log`, which every event comes to.
@@ -64,7 +70,7 @@ impl Registry for Scripted {
         &["log"]
     }
 
-    async fn run(&self, _: &str, _: &Event) -> Result<(), HandlerError> {
+    async fn run(&self, _: &str, _: &Event) -> Result<Effect, HandlerError> {
         let _running = Running::begin(&self.effects);
         let act = self
             .effects
@@ -82,6 +88,7 @@ impl Registry for Scripted {
             }
             Some(Act::Permanent) => return Err(HandlerError::permanent("scripted")),
             Some(Act::Panic) => panic!("scripted"),
+            Some(Act::Write) => return Ok(self.counting()),
             None => {}
         }
         let effect = || async {
@@ -89,6 +96,22 @@ impl Registry for Scripted {
             Ok::<(), PortError>(())
         };
         let done = self.faults.call("effect", effect).await;
-        done.map_err(|error| HandlerError::transient(error.to_string()))
+        done.map(Effect::from)
+            .map_err(|error| HandlerError::transient(error.to_string()))
+    }
+}
+
+impl Scripted {
+    /// Adds 1 to the count in the table; the script goes on saying so.
+    fn counting(&self) -> Effect {
+        let mut effects = self.effects.lock().expect("no handler panics here");
+        effects.script.push(Act::Write);
+        let key = json!({ "pk": "crash-test", "sk": effects.counter });
+        Effect::Writes(vec![Write::Add {
+            table: None,
+            key: key.as_object().cloned().expect("an object"),
+            attribute: "n".to_owned(),
+            amount: 1,
+        }])
     }
 }

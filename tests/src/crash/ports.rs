@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hookgate_gateway::ports::{
-    Archive, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held, Kept, Outbox,
-    OutboxReader, PortError, WorkQueue,
+    Archive, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held, Joined,
+    JoinedCompletion, Kept, Outbox, OutboxReader, PortError, WorkQueue, Write,
 };
 use hookgate_gateway::{Event, EventKey, Message};
 use hookgate_ledger::Record;
@@ -84,6 +84,18 @@ impl<P: Claims> Claims for Faulty<P> {
         self.faults
             .call("bury", || self.adapter.bury(held, error, now))
             .await
+    }
+}
+
+impl<P: JoinedCompletion> JoinedCompletion for Faulty<P> {
+    async fn complete_with(
+        &self,
+        held: Held<'_>,
+        writes: &[Write],
+        now: SystemTime,
+    ) -> Result<Joined, PortError> {
+        let complete = || self.adapter.complete_with(held, writes, now);
+        self.faults.call("complete-with", complete).await
     }
 }
 

@@ -18,7 +18,7 @@ const ROUNDS: usize = 60;
 /// One event's story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
-    /// What the handler does, the first last.
+    /// What the handler does, in order; afterwards it succeeds.
     pub script: Vec<Act>,
     /// The provider sends the event again after it was accepted.
     pub double_send: bool,
@@ -70,7 +70,8 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<usize, Violat
     world.next_event();
     world.faults.begin(scenario.plan.clone());
     *world.effects.lock().expect("no handler panics here") = Effects {
-        script: scenario.script.clone(),
+        script: scenario.script.iter().rev().copied().collect(),
+        counter: world.key().to_string(),
         ..Effects::default()
     };
     let mut run = Run::default();
@@ -86,6 +87,12 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<usize, Violat
     if scenario.replay {
         replay(world, &mut run).await;
         drain(world, &mut run).await?;
+    }
+    if scenario.script.contains(&Act::Write) {
+        check_once(world, &run).await?;
+    }
+    if !scenario.script.contains(&Act::Permanent) {
+        check_effect(world, &run).await?;
     }
     check_end(world, &run).await?;
     clear(world).await;
@@ -162,7 +169,7 @@ async fn replay(world: &mut World, run: &mut Run) {
 /// I1: an accepted event without effect is in the queue, the outbox or the dead-letter queue.
 async fn check_carried(world: &World) -> Result<(), Violation> {
     let carried = world.queued().await + world.outbox().await + world.dead_letters().await;
-    if carried == 0 && effects(world) == 0 {
+    if carried == 0 && effects(world) + world.count().await == 0 {
         return Err(violation(
             world,
             "I1",
@@ -175,7 +182,7 @@ async fn check_carried(world: &World) -> Result<(), Violation> {
 /// I2: `done` implies an effect.
 async fn check_done(world: &World) -> Result<(), Violation> {
     match world.event().await {
-        Some(event) if event.state == "done" && effects(world) == 0 => {
+        Some(event) if event.state == "done" && effects(world) + world.count().await == 0 => {
             Err(violation(world, "I2", "done without an effect".into()))
         }
         _ => Ok(()),
@@ -196,6 +203,37 @@ async fn check_acknowledged(world: &World, message: &Message) -> Result<(), Viol
         "I6",
         format!("acknowledged while {event:?}"),
     ))
+}
+
+/// I8, where the handler would succeed: the effect comes, and no dead letter instead of it.
+async fn check_effect(world: &World, run: &Run) -> Result<(), Violation> {
+    let (effects, dead) = (
+        effects(world) + world.count().await,
+        world.dead_letters().await,
+    );
+    if run.accepted && (effects == 0 || dead > 0) {
+        let found = format!("{effects} effects and {dead} dead letters, though nothing is poison");
+        return Err(violation(world, "I8", found));
+    }
+    Ok(())
+}
+
+/// The exactly-once option: whatever happened, the write happened once, and once more for each replay
+/// that was carried out.
+async fn check_once(world: &World, run: &Run) -> Result<(), Violation> {
+    let count = world.count().await;
+    world.effects.lock().expect("no handler panics here").count += count;
+    // A replay whose answer was lost may have been carried out.
+    let replayed = usize::try_from(run.epoch).expect("a small number");
+    let right = (1 + replayed..=1 + run.asked).contains(&count);
+    if run.accepted && !right && !fired(world, &[Fault::Forget]) {
+        let found = format!(
+            "{count} writes, {replayed} replays, {} asked for",
+            run.asked
+        );
+        return Err(violation(world, "exactly once", found));
+    }
+    Ok(())
 }
 
 async fn check_end(world: &World, run: &Run) -> Result<(), Violation> {

@@ -160,6 +160,28 @@ impl World {
         found.map(|detail| detail.summary)
     }
 
+    /// The count that the handler's writes add to.
+    pub(crate) async fn count(&self) -> usize {
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let client = self.engines.dynamodb_client();
+        let get = client
+            .get_item()
+            .table_name(hookgate_twin::engines::TABLE)
+            .consistent_read(true);
+        let get = get
+            .key("pk", text("crash-test"))
+            .key("sk", text(self.key().as_str()));
+        let item = get
+            .send()
+            .await
+            .expect("the table answers")
+            .item
+            .unwrap_or_default();
+        item.get("n").map_or(0, |n| {
+            n.as_n().expect("a number").parse().expect("a number")
+        })
+    }
+
     /// Messages in the queue, seen or not.
     pub(crate) async fn queued(&self) -> usize {
         depth(&self.engines, QUEUE).await

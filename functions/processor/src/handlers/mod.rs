@@ -1,10 +1,14 @@
 //! What happens with events. To add a handler: a file here with `pub(crate) async fn handle`, and its
 //! line in the list below. Routes in `hookgate.toml` call it by its name.
+//!
+//! A handler returns `()` when its effect happened, or the [`Write`]s that are its effect, which then
+//! happen exactly once (`order_line_backordered` is an example).
 
 use std::any::Any;
 use std::time::Duration;
 
 use hookgate_gateway::Event;
+use hookgate_gateway::ports::Write;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -18,7 +22,29 @@ pub trait Registry: Send + Sync {
         &self,
         name: &str,
         event: &Event,
-    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+    ) -> impl Future<Output = Result<Effect, HandlerError>> + Send;
+}
+
+/// What a handler that succeeded leaves to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Nothing: its effect happened. It may happen again where a crash comes before the note of it.
+    Happened,
+    /// These writes, which happen in one transaction with the note that the event is done: exactly
+    /// once.
+    Writes(Vec<Write>),
+}
+
+impl From<()> for Effect {
+    fn from((): ()) -> Effect {
+        Effect::Happened
+    }
+}
+
+impl From<Vec<Write>> for Effect {
+    fn from(writes: Vec<Write>) -> Effect {
+        Effect::Writes(writes)
+    }
 }
 
 /// The handlers of this crate.
@@ -38,9 +64,9 @@ macro_rules! handlers {
                 &[$(stringify!($name)),*]
             }
 
-            async fn run(&self, name: &str, event: &Event) -> Result<(), HandlerError> {
+            async fn run(&self, name: &str, event: &Event) -> Result<Effect, HandlerError> {
                 match name {
-                    $(stringify!($name) => $name::handle(event).await,)*
+                    $(stringify!($name) => $name::handle(event).await.map(Effect::from),)*
                     unknown => Err(HandlerError::permanent(format!("there is no handler `{unknown}`"))),
                 }
             }

@@ -1,24 +1,29 @@
-//! PartsSource `order.line.backordered`: the envelope's `payload` is the order's line.
-//! Source: <https://docs.partssource.com/documentation/webhooks/overview>
+//! PartsSource `order.line.backordered`: counts them by company, exactly once each.
+//!
+//! The count is a write that joins the event's completion: a crash, a redelivery or a redrive counts
+//! nothing twice. Source: <https://docs.partssource.com/documentation/webhooks/overview>
 
 use hookgate_gateway::Event;
+use hookgate_gateway::ports::Write;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{HandlerError, payload};
 
 #[derive(Deserialize)]
 struct Envelope {
-    payload: Line,
+    #[serde(rename = "payload")]
+    _line: serde_json::Map<String, serde_json::Value>,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    estimated_ship_date: Option<String>,
-}
-
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let line = payload::<Envelope>(event)?.payload;
-    let has_new_date = line.estimated_ship_date.is_some();
-    tracing::info!(key = %event.key, has_new_date, "order line backordered");
-    Ok(())
+pub(crate) async fn handle(event: &Event) -> Result<Vec<Write>, HandlerError> {
+    payload::<Envelope>(event)?;
+    let company = event.tenant.as_deref().unwrap_or("-");
+    let key = json!({ "pk": "count#backordered", "sk": company });
+    Ok(vec![Write::Add {
+        table: None,
+        key: key.as_object().cloned().unwrap_or_default(),
+        attribute: "lines".to_owned(),
+        amount: 1,
+    }])
 }
