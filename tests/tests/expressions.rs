@@ -26,6 +26,7 @@ use hookgate_twin::engines::Engines;
 
 const ME: &str = "me";
 const EPOCH: u32 = 5;
+const TOMORROW: Duration = Duration::from_secs(24 * 3600);
 
 /// A stored item, or none.
 #[derive(Clone, Debug)]
@@ -85,8 +86,8 @@ impl Bench {
         let name = format!("expressions-{}", unix_ms(now));
         let table = DynamoTable::new(client.clone(), &name, None);
         table.create().await.unwrap();
-        // Whole milliseconds, as they are stored.
-        let now = UNIX_EPOCH + Duration::from_millis(unix_ms(now));
+        // Whole milliseconds, as they are stored; and tomorrow, so that the engine deletes nothing.
+        let now = UNIX_EPOCH + Duration::from_millis(unix_ms(now)) + TOMORROW;
         Bench {
             client,
             table,

@@ -135,7 +135,7 @@ where
                 if let Err(error) = self.store.mark_enqueued(&event.key, epoch).await {
                     tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
                 }
-                Ok(Answer::Accepted(event))
+                Ok(Answer::Duplicate(event))
             }
             Record::Duplicate => Ok(Answer::Duplicate(event)),
             Record::PayloadMismatch => {

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
+use std::fmt;
 
 use hookgate_gateway::config::{Config, ConfigError};
+use hookgate_gateway::ports::chain;
 use thiserror::Error;
 
 use crate::{DynamoTable, Secrets, SqsQueue, connect};
@@ -25,7 +27,7 @@ pub struct Adapters {
 }
 
 /// What is wrong with a function's environment.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum BadEnvironment {
     /// A variable is missing or empty.
     #[error("the environment variable {0} is not set")]
@@ -42,6 +44,13 @@ pub enum BadEnvironment {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+/// The text for people, because a program that stops at its start prints this.
+impl fmt::Debug for BadEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
 }
 
 impl Environment {

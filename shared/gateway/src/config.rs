@@ -97,13 +97,20 @@ impl fmt::Display for SecretRef {
 }
 
 /// What is wrong with a configuration, and where.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {
     /// The key, as `sources.stripe.secrets[1]`; the file's name for syntax errors.
     pub key: String,
     /// What is wrong, and what to do.
     pub problem: String,
+}
+
+/// The text for people, because a program that stops at its start prints this.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl ConfigError {

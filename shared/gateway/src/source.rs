@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, SecretConfig, SourceConfig};
-use crate::ports::{Documents, SecretError, SecretStore};
+use crate::ports::{Documents, SecretError, SecretStore, chain};
 use crate::{Event, EventKey};
 
 /// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
@@ -185,7 +186,7 @@ pub struct Sources {
 }
 
 /// Why the sources cannot be used.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum UnusableSource {
     /// Configuration is wrong.
     #[error(transparent)]
@@ -199,6 +200,13 @@ pub enum UnusableSource {
         #[source]
         source: SecretError,
     },
+}
+
+/// The text for people, because a program that stops at its start prints this.
+impl fmt::Debug for UnusableSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
 }
 
 /// Where the program runs, as far as it matters to trust.
