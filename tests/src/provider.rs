@@ -15,6 +15,28 @@ pub struct Signed {
     pub body: Vec<u8>,
 }
 
+impl Signed {
+    /// The request with one byte changed: of the body, or of the token that does not cover it.
+    #[must_use]
+    pub fn altered(&self) -> Signed {
+        let mut bad = self.clone();
+        let mut headers = bad.headers.iter_mut();
+        match headers.find(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            Some((_, value)) => {
+                let middle = value.len() / 2;
+                let other = if value.as_bytes()[middle] == b'A' {
+                    "B"
+                } else {
+                    "A"
+                };
+                value.replace_range(middle..=middle, other);
+            }
+            None => bad.body[0] ^= 1,
+        }
+        bad
+    }
+}
+
 /// HMAC-SHA256 over the parts, one after the other.
 pub fn hmac(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes any key");

@@ -19,6 +19,7 @@ use hookgate_gateway::config::Config;
 use hookgate_gateway::ports::{Clock, Documents};
 use hookgate_gateway::{EventKey, Place, Sources};
 use hookgate_signature::FetchFailure;
+use hookgate_tests::provider::Signed;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::{Request, Response};
 use ingest::Ingest;
@@ -156,27 +157,6 @@ fn body(request: &Value) -> Vec<u8> {
     }
 }
 
-/// One byte changed in what is signed.
-fn changed(headers: &[(String, String)], body: &[u8]) -> (Vec<(String, String)>, Vec<u8>) {
-    let (mut headers, mut body) = (headers.to_vec(), body.to_vec());
-    match headers
-        .iter_mut()
-        .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-    {
-        Some((_, value)) => {
-            let middle = value.len() / 2;
-            let other = if &value[middle..=middle] == "A" {
-                "B"
-            } else {
-                "A"
-            };
-            value.replace_range(middle..=middle, other);
-        }
-        None => body[0] ^= 1,
-    }
-    (headers, body)
-}
-
 #[tokio::test]
 async fn requests_signed_by_others_are_handled_once() {
     let data = tempfile::tempdir().unwrap();
@@ -236,8 +216,8 @@ async fn requests_signed_by_others_are_handled_once() {
             "{id}"
         );
         assert_eq!(gateway.process().await, 0, "{id}");
-        let (headers, body) = changed(&headers, &body);
-        let (status, _) = gateway.send(&path, &headers, &body).await;
+        let altered = Signed { headers, body }.altered();
+        let (status, _) = gateway.send(&path, &altered.headers, &altered.body).await;
         let refused = vector["expect"]["status"]
             .as_u64()
             .map_or(400..500, |s| s..s + 1);
