@@ -44,7 +44,8 @@ async fn no_fault_at_any_call_loses_an_event() {
     for (name, story) in stories() {
         let calls = run(&mut world, &story)
             .await
-            .unwrap_or_else(|found| panic!("{name}: {found}"));
+            .unwrap_or_else(|found| panic!("{name}: {found}"))
+            .calls;
         for call in 0..calls {
             for fault in Fault::ALL {
                 let plan = Plan::from([(call, fault)]);
@@ -61,6 +62,32 @@ async fn no_fault_at_any_call_loses_an_event() {
     }
     println!("{runs} runs");
     assert!(runs > 500, "{runs}");
+}
+
+/// Failures that may pass are tried eight times; the eighth message goes to the dead-letter queue.
+#[tokio::test]
+async fn after_eight_failures_an_event_is_given_up() {
+    let mut world = World::start().await;
+    let mut story = Scenario {
+        script: vec![Act::Transient; 7],
+        ..Scenario::default()
+    };
+    let ended = run(&mut world, &story)
+        .await
+        .unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!((ended.state, ended.attempts), ("done", 8));
+    story.script = vec![Act::Panic; 8];
+    let ended = run(&mut world, &story)
+        .await
+        .unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!((ended.state, ended.attempts), ("dead", 8));
+    // A redrive begins to count anew: the ninth attempt is the first of eight.
+    story.script = vec![Act::Transient; 15];
+    story.redrive = true;
+    let ended = run(&mut world, &story)
+        .await
+        .unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!((ended.state, ended.attempts), ("done", 16));
 }
 
 /// The queue is down at the first calls: the event goes by the outbox.

@@ -12,7 +12,7 @@ mod world;
 
 pub use faults::{Fault, Plan};
 pub use handler::Act;
-pub use run::{Scenario, Violation, run};
+pub use run::{Ended, Scenario, Violation, run};
 pub use world::World;
 
 pub(crate) use faults::{Faults, Interloper, Signal};

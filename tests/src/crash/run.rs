@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use hookgate_gateway::Message;
 use hookgate_gateway::ports::EventQueue;
+use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
 
 use super::handler::Act;
@@ -28,6 +29,14 @@ pub struct Scenario {
     pub replay: bool,
     /// What goes wrong.
     pub plan: Plan,
+}
+
+impl Scenario {
+    /// Whether the handler fails for good, or so often that it is given up.
+    fn is_poison(&self) -> bool {
+        let failures = self.script.iter().filter(|act| **act != Act::Write).count();
+        self.script.contains(&Act::Permanent) || failures >= MAX_ATTEMPTS as usize
+    }
 }
 
 /// An invariant that did not hold.
@@ -62,11 +71,22 @@ struct Run {
     epoch: u32,
 }
 
-/// Lives through a scenario and checks the invariants; the number of calls that were made.
+/// How a scenario ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How many calls were made.
+    pub calls: usize,
+    /// The event's state; empty where its item is gone.
+    pub state: &'static str,
+    /// How often it was claimed.
+    pub attempts: u32,
+}
+
+/// Lives through a scenario and checks the invariants.
 ///
 /// # Errors
 /// The first invariant that did not hold.
-pub async fn run(world: &mut World, scenario: &Scenario) -> Result<usize, Violation> {
+pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violation> {
     world.next_event();
     world.faults.begin(scenario.plan.clone());
     *world.effects.lock().expect("no handler panics here") = Effects {
@@ -91,12 +111,17 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<usize, Violat
     if scenario.script.contains(&Act::Write) {
         check_once(world, &run).await?;
     }
-    if !scenario.script.contains(&Act::Permanent) {
+    if !scenario.is_poison() {
         check_effect(world, &run).await?;
     }
     check_end(world, &run).await?;
     clear(world).await;
-    Ok(world.faults.calls())
+    let event = world.event().await;
+    Ok(Ended {
+        calls: world.faults.calls(),
+        state: event.as_ref().map_or("", |event| event.state),
+        attempts: event.map_or(0, |event| event.attempts),
+    })
 }
 
 /// The provider sends until it is answered with a 2xx, as long as it has patience.
