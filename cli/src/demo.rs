@@ -6,10 +6,11 @@ use clap::Args;
 use hookgate_gateway::Source;
 use hookgate_gateway::config::Config;
 use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_twin::{Options, Twin};
+use hookgate_twin::{Options, Token, Twin};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use crate::api::Api;
 use crate::lines::log_lines;
 use crate::project::{Project, parse_variables};
 use crate::samples::{self, Wish};
@@ -88,6 +89,7 @@ struct System<'a> {
     source: Source,
     project: &'a Project,
     twin: &'a TwinClient,
+    api: &'a Api,
     url: String,
     good: Option<Signed>,
 }
@@ -107,6 +109,7 @@ impl Demo {
             variables: project.variables.clone(),
             listen: ([127, 0, 0, 1], 0).into(),
             data: data.path().to_owned(),
+            token: Token::random(),
         })
         .await?;
         println!(
@@ -114,6 +117,7 @@ impl Demo {
             twin.url
         );
         let client = TwinClient::new(&twin.url)?;
+        let api = Api::local(&twin.url, twin.token.reveal())?;
         let mut table = Table::new();
         for name in SYSTEMS {
             let mut system = System {
@@ -121,6 +125,7 @@ impl Demo {
                 source: project.source(name).await?,
                 project: &project,
                 twin: &client,
+                api: &api,
                 url: format!("{}/webhooks/{name}", twin.url),
                 good: None,
             };
@@ -204,7 +209,7 @@ impl System<'_> {
     async fn end(&self, key: &str) -> Result<String, BoxError> {
         let deadline = SystemClock.now() + PATIENCE;
         loop {
-            let event = self.twin.ask(&format!("/admin/events/{key}"), &[]).await?;
+            let event = self.api.get(&format!("/admin/events/{key}"), &[]).await?;
             let state = event["state"].as_str().unwrap_or("unknown").to_owned();
             if matches!(state.as_str(), "done" | "dead") || SystemClock.now() > deadline {
                 return Ok(state);

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hookgate_twin::engines::TABLE;
-use hookgate_twin::{Options, Twin};
+use hookgate_twin::{Options, Token, Twin};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::Outcome;
 use crate::lines::{FILTER, log_lines};
 use crate::project::Project;
+use crate::token::{Noted, TOKEN_VARIABLE};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -48,13 +49,20 @@ impl Dev {
             .clone()
             .unwrap_or_else(|| temporary.path().to_owned());
         let sources: Vec<String> = project.config.sources.keys().cloned().collect();
+        let own = project.variables.get(TOKEN_VARIABLE);
+        let token = own.map_or_else(Token::random, Token::new);
         let options = Options {
             config: project.config,
             variables: project.variables,
             listen: self.listen,
             data: data.clone(),
+            token,
         };
         let twin = Twin::start(options).await?;
+        let noted = Noted::new(&twin.url, &twin.token);
+        if let Err(error) = &noted {
+            tracing::warn!(%error, "other commands do not find the token: give it to them");
+        }
         self.announce(&twin, &sources, &data);
         terminated().await?;
         twin.stop().await;
@@ -65,7 +73,7 @@ impl Dev {
         let engines = &twin.engines;
         if self.json {
             let ready = json!({
-                "ready": true, "url": twin.url, "sources": sources, "data": data,
+                "ready": true, "url": twin.url, "token": twin.token.reveal(), "sources": sources, "data": data,
                 "dynamodb": engines.dynamodb_endpoint, "table": TABLE,
                 "sqs": engines.sqs_endpoint, "queue_url": engines.queue_url(),
                 "dead_letter_queue_url": engines.dead_letter_queue_url(),
@@ -88,6 +96,7 @@ impl Dev {
             engines.queue_url()
         );
         println!("  dead letters {}", engines.dead_letter_queue_url());
+        println!("  operators    token {}", twin.token.reveal());
         println!("  data         {}", data.display());
         println!(
             "Send one from another terminal: hookgate send {}\n",

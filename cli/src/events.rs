@@ -4,19 +4,16 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::twin::{DEFAULT_URL, TwinClient};
+use crate::api::Access;
+use crate::moment::moment;
 
 /// See which events came in, and what became of them.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     #[command(subcommand)]
     command: Command,
-    /// Where the gateway is.
-    #[arg(long, global = true, env = "HOOKGATE_URL", default_value = DEFAULT_URL)]
-    url: String,
-    /// Print JSON: an array for `list`, one object for `show`.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    access: Access,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,9 +29,15 @@ enum Command {
         /// Only in this state: received, enqueued, processing, done or dead.
         #[arg(long)]
         state: Option<String>,
-        /// Only of this type.
+        /// Only of a type that this pattern matches: `order.*`.
         #[arg(long = "type", value_name = "TYPE")]
         event_type: Option<String>,
+        /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<String>,
+        /// Received then or earlier.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Option<String>,
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -49,25 +52,33 @@ enum Command {
 
 impl Events {
     pub(crate) async fn run(self) -> Outcome {
-        let twin = TwinClient::new(&self.url)?;
+        let api = self.access.open().await?;
         let answer = match &self.command {
             Command::List {
                 source,
                 state,
                 event_type,
+                since,
+                until,
                 limit,
             } => {
-                let filters = [("source", source), ("state", state), ("type", event_type)];
+                let filters = [
+                    ("source", source),
+                    ("state", state),
+                    ("type", event_type),
+                    ("since", since),
+                    ("until", until),
+                ];
                 let given = filters
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value.clone()?)));
                 let query: Vec<_> = given.chain([("limit", limit.to_string())]).collect();
-                twin.ask("/admin/events", &query).await?
+                api.get("/admin/events", &query).await?
             }
-            Command::Show { key } => twin.ask(&format!("/admin/events/{key}"), &[]).await?,
+            Command::Show { key } => api.get(&format!("/admin/events/{key}"), &[]).await?,
         };
         match answer {
-            answer if self.json => println!("{answer:#}"),
+            answer if self.access.json => println!("{answer:#}"),
             Value::Array(events) => print_list(&events),
             event => print_event(&event),
         }
@@ -75,7 +86,7 @@ impl Events {
     }
 }
 
-fn text<'a>(event: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(event: &'a Value, field: &str) -> &'a str {
     event.get(field).and_then(Value::as_str).unwrap_or("-")
 }
 

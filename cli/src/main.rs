@@ -1,13 +1,18 @@
-//! The `hookgate` command: a local twin, signed samples, verification, and what became of events.
+//! The `hookgate` command: a local twin, signed samples, verification, and the operators' tools.
 
+mod api;
 mod bench;
 mod demo;
 mod dev;
+mod dlq;
 mod events;
 mod lines;
+mod moment;
 mod project;
+mod replay;
 mod samples;
 mod send;
+mod token;
 mod twin;
 mod verify;
 
@@ -17,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use hookgate_gateway::ports::BoxError;
 
-/// Webhooks in and out of your own AWS account. Everything here runs on this machine alone.
+/// Webhooks in and out of your own AWS account.
 #[derive(Debug, Parser)]
 #[command(name = "hookgate", version, after_help = EXAMPLES)]
 struct Cli {
@@ -49,6 +54,10 @@ enum Command {
     Verify(verify::Verify),
     /// See which events came in, and what became of them.
     Events(events::Events),
+    /// Have events handled again: some by their keys, or those of a source and a time.
+    Replay(replay::Replay),
+    /// See the dead letters, and send them again.
+    Dlq(dlq::Dlq),
     /// Send each of the five systems good and bad events, and show what happens.
     Demo(demo::Demo),
     /// Measure what the gateway promises.
@@ -64,6 +73,8 @@ async fn main() -> ExitCode {
         Command::Send(send) => send.run(config).await,
         Command::Verify(verify) => Ok(verify.run(config).await),
         Command::Events(events) => events.run().await,
+        Command::Replay(replay) => replay.run().await,
+        Command::Dlq(dlq) => dlq.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Bench(bench) => bench.run().await,
     };

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::{Client, Response};
-use serde_json::Value;
 use thiserror::Error;
 
 /// Where a twin is unless said otherwise.
@@ -17,8 +16,6 @@ pub(crate) enum TwinError {
         "no gateway answers at {0}; `hookgate dev` starts one, --url or HOOKGATE_URL names another"
     )]
     Unreachable(String, #[source] reqwest::Error),
-    #[error("{0}")]
-    Refused(String),
     #[error("{0} did not answer as a gateway does")]
     Strange(String),
 }
@@ -51,25 +48,6 @@ impl TwinClient {
         let response = self.sent(request).await?;
         let status = response.status().as_u16();
         Ok((status, self.text(response).await?))
-    }
-
-    /// Asks an operator's question.
-    pub(crate) async fn ask(
-        &self,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Value, TwinError> {
-        let response = self
-            .sent(self.http.get(format!("{}{path}", self.url)).query(query))
-            .await?;
-        let status = response.status();
-        let text = self.text(response).await?;
-        let answer: Value =
-            serde_json::from_str(&text).map_err(|_| TwinError::Strange(self.url.clone()))?;
-        match answer.get("error").and_then(Value::as_str) {
-            Some(error) if !status.is_success() => Err(TwinError::Refused(error.to_owned())),
-            _ => Ok(answer),
-        }
     }
 
     /// A token of the twin's own issuer, issued `age_s` seconds ago.

@@ -66,9 +66,10 @@ async fn send(url: String, sender: usize, accepted: Accepted) {
     }
 }
 
-async fn state(client: &reqwest::Client, url: &str, key: &str) -> String {
+async fn state(client: &reqwest::Client, dev: &Dev, key: &str) -> String {
     let event = client
-        .get(format!("{url}/admin/events/{key}"))
+        .get(format!("{}/admin/events/{key}", dev.url()))
+        .bearer_auth(dev.ready["token"].as_str().unwrap())
         .send()
         .await
         .unwrap();
@@ -107,7 +108,7 @@ async fn what_was_accepted_before_a_kill_is_processed_after_it() {
     let start = Instant::now();
     let accepted = accepted.lock().unwrap().clone();
     for key in &accepted {
-        while state(&client, dev.url(), key).await != "done" {
+        while state(&client, &dev, key).await != "done" {
             assert!(
                 start.elapsed() < Duration::from_secs(90),
                 "{key} was accepted and not processed"

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use hookgate_gateway::config::Config;
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::unix_ms;
-use hookgate_twin::{Options, Twin};
+use hookgate_twin::{Options, Token, Twin};
+use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,6 +81,7 @@ impl Gateway {
             variables: example_variables(),
             listen: ([127, 0, 0, 1], 0).into(),
             data: data.path().to_owned(),
+            token: Token::random(),
         })
         .await
         .expect("the twin starts");
@@ -115,14 +117,21 @@ impl Gateway {
         request.send().await.expect("the gateway answers")
     }
 
-    /// A GET's status and JSON.
+    /// An operator's GET: status and JSON.
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        let response = self
-            .http
-            .get(format!("{}{path}", self.twin.url))
-            .send()
-            .await;
-        let response = response.expect("the gateway answers");
+        self.operate(Method::GET, path, None).await
+    }
+
+    /// An operator's request: status and JSON.
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}{path}", self.twin.url);
+        let request = self.http.request(method, url);
+        let request = request.bearer_auth(self.twin.token.reveal());
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        let response = request.send().await.expect("the gateway answers");
         (
             response.status().as_u16(),
             response.json().await.expect("a JSON answer"),

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hookgate_aws::{DynamoTable, Secrets, SqsQueue};
 use hookgate_gateway::config::Config;
+use hookgate_gateway::operators::EventReader;
 use hookgate_gateway::ports::{Clock, Documents};
 use hookgate_gateway::{EventKey, Place, Sources};
 use hookgate_signature::FetchFailure;

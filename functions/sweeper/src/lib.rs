@@ -1,17 +1,23 @@
-//! Sends the messages that the queue did not take when ingest had them, and removes them from the
-//! outbox afterwards: in this order, so that a crash sends one twice rather than never.
+//! What happens on a schedule: the messages of the outbox are sent, the replays of ranges go on.
+//!
+//! A message that the queue did not take when ingest had it is sent, and then removed from the
+//! outbox: in this order, so that a crash sends it twice rather than never.
+
+mod replays;
 
 use std::time::{Duration, SystemTime};
 
+use hookgate_gateway::operators::{EventReader, Replays};
 use hookgate_gateway::ports::{Clock, EventQueue, Kept, OutboxReader, PortError, chain};
+pub use replays::Slice;
 
-/// What is kept of an invocation's time for the call that is under way.
+/// What is kept of an invocation's time for the calls that are under way.
 const CLOSING_TIME: Duration = Duration::from_secs(4);
 
-/// What the sweeper needs: the outbox, the queue, the time.
+/// What the sweeper needs: the table, the queue, the time.
 #[derive(Debug)]
 pub struct Sweeper<S, Q, C> {
-    outbox: S,
+    store: S,
     queue: Q,
     clock: C,
 }
@@ -25,21 +31,23 @@ pub struct Swept {
     pub unreadable: usize,
 }
 
+impl<S, Q, C> Sweeper<S, Q, C> {
+    /// A sweeper.
+    pub fn new(store: S, queue: Q, clock: C) -> Self {
+        Sweeper {
+            store,
+            queue,
+            clock,
+        }
+    }
+}
+
 impl<S, Q, C> Sweeper<S, Q, C>
 where
     S: OutboxReader,
     Q: EventQueue,
     C: Clock,
 {
-    /// A sweeper.
-    pub fn new(outbox: S, queue: Q, clock: C) -> Self {
-        Sweeper {
-            outbox,
-            queue,
-            clock,
-        }
-    }
-
     /// Sends what waits in the outbox until it is empty or the time is over.
     ///
     /// # Errors
@@ -47,7 +55,7 @@ where
     pub async fn sweep(&self, deadline: SystemTime) -> Result<Swept, PortError> {
         let mut swept = Swept::default();
         loop {
-            let waiting = self.outbox.waiting().await?;
+            let waiting = self.store.waiting().await?;
             let sent_before = swept.sent;
             swept.unreadable = 0;
             for kept in waiting {
@@ -70,17 +78,17 @@ where
             return Ok(());
         };
         self.queue.send(message).await?;
-        self.outbox.remove(kept).await?;
+        self.store.remove(kept).await?;
         tracing::info!(outcome = "swept", source = message.event.source, key = %kept.key, "outbox");
         swept.sent += 1;
         Ok(())
     }
 }
 
-/// One sweep with its end in the log, for whoever calls it on a schedule.
-pub async fn sweep_once<S, Q, C>(sweeper: &Sweeper<S, Q, C>, deadline: SystemTime)
+/// One sweep and one slice of the replays, their ends in the log, for whoever calls it on a schedule.
+pub async fn run_once<S, Q, C>(sweeper: &Sweeper<S, Q, C>, deadline: SystemTime)
 where
-    S: OutboxReader,
+    S: OutboxReader + EventReader + Replays,
     Q: EventQueue,
     C: Clock,
 {
@@ -88,5 +96,10 @@ where
         Ok(swept) if swept == Swept::default() => {}
         Ok(Swept { sent, unreadable }) => tracing::info!(sent, unreadable, "outbox swept"),
         Err(error) => tracing::error!(error = chain(&error), "outbox not swept"),
+    }
+    match sweeper.replay(deadline).await {
+        Ok(slice) if slice == Slice::default() => {}
+        Ok(Slice { sent, done }) => tracing::info!(sent, done, "replayed"),
+        Err(error) => tracing::error!(error = chain(&error), "replays wait"),
     }
 }

@@ -4,7 +4,7 @@ use hookgate_aws::{Adapters, Environment, log_json};
 use hookgate_gateway::ports::SystemClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use sweeper::{Sweeper, sweep_once};
+use sweeper::{Sweeper, run_once};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let sweeper = Sweeper::new(table, queue, SystemClock);
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {
-        sweep_once(sweeper, event.context.deadline()).await;
+        run_once(sweeper, event.context.deadline()).await;
         Ok::<(), Error>(())
     }))
     .await

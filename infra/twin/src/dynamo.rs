@@ -144,7 +144,7 @@ async fn sweep(database: Database) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
     use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -155,6 +155,9 @@ mod tests {
     use aws_sdk_dynamodb::{Client, Config};
 
     use super::*;
+
+    /// Names the file to the child that writes it.
+    const CHILD: &str = "HOOKGATE_TEST_DYNAMO_FILE";
 
     fn client(dynamo: &Dynamo) -> Client {
         let config = Config::builder()
@@ -233,12 +236,10 @@ mod tests {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "--ignored", "--nocapture"])
             .arg("dynamo::tests::a_process_that_writes_until_it_is_killed")
-            .stdin(Stdio::piped())
+            .env(CHILD, &path)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the child starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        writeln!(stdin, "{}", path.display()).expect("the child reads");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let written = output.lines().map_while(Result::ok);
         let written = written.filter_map(|line| line.strip_prefix("put ").map(str::to_owned));
@@ -258,14 +259,16 @@ mod tests {
     }
 
     #[tokio::test]
-    #[ignore = "is the child of another test, which names its file on stdin"]
+    #[ignore = "is the child of another test, which names its file"]
     async fn a_process_that_writes_until_it_is_killed() {
-        let mut path = String::new();
-        let read = std::io::stdin().read_line(&mut path);
-        if read.expect("stdin is readable") == 0 {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how a test tells its child a path"
+        )]
+        let Ok(path) = std::env::var(CHILD) else {
             return;
-        }
-        let dynamo = Dynamo::start(Some(Path::new(path.trim()))).await;
+        };
+        let dynamo = Dynamo::start(Some(Path::new(&path))).await;
         let dynamo = dynamo.expect("it starts");
         let client = client(&dynamo);
         create_table(&client).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
 };
-use hookgate_aws::{DynamoTable, SqsQueue};
+use hookgate_aws::{DynamoTable, SqsDeadLetters, SqsQueue};
 use hookgate_gateway::ports::PortError;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -134,6 +134,12 @@ impl Engines {
     pub fn queue(&self) -> SqsQueue {
         SqsQueue::new(self.sqs_client(), self.queue_url())
             .with_dead_letters(self.dead_letter_queue_url())
+    }
+
+    /// The dead-letter queue, as operators see it.
+    pub fn dead_letters(&self) -> SqsDeadLetters {
+        let url = self.dead_letter_queue_url();
+        SqsDeadLetters::new(self.sqs_client(), url, self.queue_url())
     }
 
     /// The queue's URL.

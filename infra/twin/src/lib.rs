@@ -9,7 +9,9 @@ mod http;
 mod issuer;
 pub mod mapping;
 pub mod sqs;
+mod token;
 mod twin;
 
 pub use issuer::{AUDIENCE, Issuer, IssuerError, TOKEN_LIFETIME};
+pub use token::Token;
 pub use twin::{Options, Twin, TwinError};

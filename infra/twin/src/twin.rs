@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::Admin;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate_aws::{DynamoTable, HttpDocuments, Secrets, SqsQueue};
+use hookgate_aws::{DynamoTable, HttpDocuments, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Message, Place, Sources, UnusableSource};
@@ -15,7 +16,7 @@ use hookgate_signature::Audiences;
 use ingest::Ingest;
 use processor::handlers::Handlers;
 use processor::{Invocation, Processor};
-use sweeper::{Sweeper, sweep_once};
+use sweeper::{Sweeper, run_once};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use crate::engines::{EngineError, Engines, QUEUE};
 use crate::http::{Front, router};
 use crate::issuer::{AUDIENCE, Issuer};
 use crate::mapping::{InvokeError, Mapping};
+use crate::token::Token;
 
 /// The processor's time-out, as in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +34,7 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
 pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, HttpDocuments, SystemClock>;
+pub(crate) type TwinAdmin = Admin<DynamoTable, SqsQueue, SqsDeadLetters, SystemClock>;
 type TwinProcessor = Processor<DynamoTable, SqsQueue, SystemClock, Handlers>;
 
 /// How to start a twin.
@@ -45,6 +48,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The folder its state is kept in; made where it is missing.
     pub data: PathBuf,
+    /// What opens its operators' API.
+    pub token: Token,
 }
 
 /// A running twin.
@@ -52,6 +57,8 @@ pub struct Options {
 pub struct Twin {
     /// Its base URL.
     pub url: String,
+    /// What opens its operators' API.
+    pub token: Token,
     /// Its DynamoDB and SQS.
     pub engines: Engines,
     stop: watch::Sender<bool>,
@@ -89,6 +96,7 @@ impl Twin {
             variables,
             listen,
             data,
+            token,
         } = options;
         let front = TcpListener::bind(listen)
             .await
@@ -112,6 +120,14 @@ impl Twin {
             Handlers,
             config.routes,
         )?;
+        let admin = Admin::new(
+            config.sources.into_keys().collect(),
+            config.retention,
+            table.clone(),
+            queue.clone(),
+            engines.dead_letters(),
+            SystemClock,
+        );
         let documents = HttpDocuments::default();
         let ingest = Ingest::new(
             sources,
@@ -125,13 +141,14 @@ impl Twin {
         let processor = Arc::new(processor);
         let invoke = move |batch| invoke(processor.clone(), batch);
         let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
-        let sweeper = Sweeper::new(table.clone(), queue.clone(), SystemClock);
+        let sweeper = Sweeper::new(table, queue, SystemClock);
         let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(
             front,
             router(Front {
                 ingest,
-                table,
+                admin,
+                token: token.clone(),
                 issuer,
             }),
         );
@@ -143,6 +160,7 @@ impl Twin {
         };
         Ok(Twin {
             url: format!("http://{address}"),
+            token,
             engines,
             stop,
             tasks: vec![
@@ -208,7 +226,7 @@ async fn sweep(
     loop {
         tokio::select! {
             () = &mut ended => return,
-            _ = schedule.tick() => sweep_once(&sweeper, SystemClock.now() + FUNCTION_TIMEOUT).await,
+            _ = schedule.tick() => run_once(&sweeper, SystemClock.now() + FUNCTION_TIMEOUT).await,
         }
     }
 }

@@ -5,7 +5,7 @@ use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::chain;
 use thiserror::Error;
 
-use crate::{DynamoTable, Secrets, SqsQueue, connect};
+use crate::{DynamoTable, Secrets, SqsDeadLetters, SqsQueue, connect};
 
 /// The environment variables of a function, and the configuration that they point at.
 #[derive(Clone, Debug)]
@@ -123,6 +123,16 @@ impl Environment {
             secrets: Secrets::new(self.variables.clone(), Some(aws)),
             config,
         })
+    }
+
+    /// The dead-letter queue, for operators.
+    ///
+    /// # Errors
+    /// When a queue's variable is not set.
+    pub async fn dead_letters(&self) -> Result<SqsDeadLetters, BadEnvironment> {
+        let (url, queue_url) = (self.dead_letter_queue_url()?, self.queue_url()?);
+        let sqs = aws_sdk_sqs::Client::new(&connect().await);
+        Ok(SqsDeadLetters::new(sqs, url, queue_url))
     }
 
     fn required(&self, name: &'static str) -> Result<&str, BadEnvironment> {

@@ -1,18 +1,20 @@
 //! What operators ask: which events came in, and what became of one.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures_util::future::try_join_all;
-use hookgate_gateway::EventKey;
+use hookgate_gateway::operators::{
+    EventDetail, EventQuery, EventRange, EventReader, EventSummary, Page, Payload, Place, Stored,
+};
 use hookgate_gateway::ports::{BoxError, PortError};
-use hookgate_ledger::State;
-use serde::Serialize;
+use hookgate_gateway::{Event, EventKey, unix_ms};
 
-use crate::archive::read_payload;
-use crate::attributes::{Attributes, number, s, text};
+use crate::archive::{Kept, read_payload};
+use crate::attributes::{Attributes, bytes, number, s, text};
 use crate::ledger::{EVENT, stored_item};
 use crate::table::{DynamoTable, INDEX, INDEX_SK, PK, SHARDS, SK, index_partition};
 
@@ -21,80 +23,8 @@ const BATCH: usize = 100;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Which events to list, newest first.
-#[derive(Clone, Debug)]
-pub struct EventQuery {
-    /// Of these sources.
-    pub sources: Vec<String>,
-    /// Only in this state.
-    pub state: Option<State>,
-    /// Only of this type.
-    pub event_type: Option<String>,
-    /// Received at this time or later.
-    pub since: SystemTime,
-    /// Received at this time or earlier.
-    pub until: SystemTime,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// One event, as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EventSummary {
-    /// Its key in the ledger.
-    pub key: String,
-    /// The source it came in by.
-    pub source: String,
-    /// Its tenant.
-    pub tenant: Option<String>,
-    /// The provider's id.
-    pub event_id: Option<String>,
-    /// The provider's type.
-    #[serde(rename = "type")]
-    pub event_type: Option<String>,
-    /// `received`, `enqueued`, `processing`, `done` or `dead`.
-    pub state: &'static str,
-    /// How often it was claimed.
-    pub attempts: u32,
-    /// How often a replay was asked for.
-    pub epoch: u32,
-    /// When its request arrived, RFC 3339.
-    pub received_at: String,
-    /// When it was done or dead-lettered, RFC 3339.
-    pub completed_at: Option<String>,
-    /// Why the last attempt failed.
-    pub error: Option<String>,
-}
-
-/// One event with its payload, where that is still kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EventDetail {
-    /// The event.
-    #[serde(flatten)]
-    pub summary: EventSummary,
-    /// What the provider sent; `None` before the processor saw it, after its retention, or with
-    /// `archive = "none"`.
-    pub payload: Option<Payload>,
-}
-
-/// What the provider sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Payload {
-    /// The headers that are kept.
-    pub headers: Vec<(String, String)>,
-    /// The body, where it is text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    /// The body, byte for byte.
-    pub body_base64: String,
-}
-
-impl DynamoTable {
-    /// Lists events that the processor has seen, newest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, PortError> {
+impl EventReader for DynamoTable {
+    async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, PortError> {
         let mut found = Vec::new();
         let mut day = query.until;
         while found.len() < query.limit && day + DAY > query.since {
@@ -106,14 +36,11 @@ impl DynamoTable {
             let keys: Vec<String> = keys.into_iter().flatten().collect();
             let batches = keys.chunks(BATCH).map(|batch| self.ledger_items(batch));
             let items = try_join_all(batches).await?.into_iter().flatten();
-            found.extend(items.filter_map(|item| Some((number(&item, "t0")?, summary(&item)?))));
-            found.retain(|(_, event): &(u64, EventSummary)| {
-                query.state.is_none_or(|state| state.name() == event.state)
-                    && query
-                        .event_type
-                        .as_ref()
-                        .is_none_or(|t| Some(t) == event.event_type.as_ref())
-            });
+            found.extend(
+                items
+                    .filter_map(|item| Some((number::<u64>(&item, "t0")?, summary(&item)?)))
+                    .filter(|(_, event)| query.filter.admits(event)),
+            );
             day = day.checked_sub(DAY).unwrap_or(UNIX_EPOCH);
             if day == UNIX_EPOCH {
                 break;
@@ -124,13 +51,50 @@ impl DynamoTable {
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
 
-    /// Shows one event; `None` where there is none of this key.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
-        let found = self
-            .client
+    async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
+        let items = self.event_items(key).await?;
+        Ok(ledger_item(&items)
+            .and_then(summary)
+            .map(|summary| EventDetail {
+                summary,
+                payload: read_payload(&items).map(|kept| Payload {
+                    headers: kept.headers,
+                    body_base64: STANDARD.encode(&kept.body),
+                    body: String::from_utf8(kept.body).ok(),
+                }),
+            }))
+    }
+
+    async fn stored_event(&self, key: &EventKey) -> Result<Option<Stored>, PortError> {
+        let items = self.event_items(key).await?;
+        let Some((item, stored)) = ledger_item(&items).and_then(|i| Some((i, stored_item(i)?)))
+        else {
+            return Ok(None);
+        };
+        // A payload that is not the one that was signed is none.
+        let event = read_payload(&items)
+            .and_then(|kept| event(key, item, kept))
+            .filter(|event| bytes(item, "bh") == Some(&event.body_hash()[..]));
+        Ok(Some(Stored {
+            epoch: stored.epoch,
+            event,
+        }))
+    }
+
+    async fn page(
+        &self,
+        range: &EventRange,
+        from: Option<&Place>,
+        limit: u32,
+    ) -> Result<Page, PortError> {
+        self.page_of(range, from, limit).await
+    }
+}
+
+impl DynamoTable {
+    /// An event's items: what the ledger works on, and the payload.
+    async fn event_items(&self, key: &EventKey) -> Result<Vec<Attributes>, PortError> {
+        self.client
             .query()
             .table_name(&self.name)
             .key_condition_expression("pk = :pk")
@@ -140,25 +104,15 @@ impl DynamoTable {
             .items()
             .send()
             .try_collect()
-            .await;
-        let items =
-            found.map_err(|error| PortError::new("read the event", error.into_service_error()))?;
-        let event = items.iter().find(|item| text(item, SK) == Some(EVENT));
-        Ok(event.and_then(summary).map(|summary| EventDetail {
-            summary,
-            payload: read_payload(&items).map(|kept| Payload {
-                headers: kept.headers,
-                body_base64: STANDARD.encode(&kept.body),
-                body: String::from_utf8(kept.body).ok(),
-            }),
-        }))
+            .await
+            .map_err(|error| PortError::new("read the event", error.into_service_error()))
     }
 
     /// The keys in one index partition. Without a filter, no more than the limit are read.
     async fn keys(&self, partition: String, query: &EventQuery) -> Result<Vec<String>, PortError> {
-        let unfiltered = query.state.is_none() && query.event_type.is_none();
+        let unfiltered = query.filter.is_open();
         let page = unfiltered.then(|| i32::try_from(query.limit).unwrap_or(i32::MAX));
-        let time = |time| s(format!("{:013}", hookgate_gateway::unix_ms(time)));
+        let time = |time| s(format!("{:013}", unix_ms(time)));
         let mut pages = self
             .client
             .query()
@@ -190,13 +144,15 @@ impl DynamoTable {
         Ok(keys)
     }
 
-    async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, PortError> {
+    /// The ledger's items of up to 100 events, in no order, as they are now.
+    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, PortError> {
         let failed = |error: BoxError| PortError::new("read events", error);
         let keys = keys
             .iter()
             .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(EVENT))].into());
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.collect()))
+            .consistent_read(true)
             .build()
             .map_err(|error| failed(error.into()))?;
         let mut wanted = Some([(self.name.clone(), wanted)].into());
@@ -216,25 +172,44 @@ impl DynamoTable {
     }
 }
 
-fn summary(item: &Attributes) -> Option<EventSummary> {
+fn ledger_item(items: &[Attributes]) -> Option<&Attributes> {
+    items.iter().find(|item| text(item, SK) == Some(EVENT))
+}
+
+/// The event as it came in.
+fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event> {
+    Some(Event {
+        key: key.clone(),
+        source: some_text(item, "src")?,
+        tenant: some_text(item, "ten"),
+        id: some_text(item, "eid"),
+        event_type: some_text(item, "typ"),
+        received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, "t0")?))?,
+        headers: kept.headers,
+        body: Bytes::from(kept.body),
+    })
+}
+
+/// A text; the empty one stands for none.
+fn some_text(item: &Attributes, name: &str) -> Option<String> {
+    let text = text(item, name).filter(|text| !text.is_empty());
+    text.map(str::to_owned)
+}
+
+pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
-    let some_text = |name| {
-        text(item, name)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
     Some(EventSummary {
-        key: some_text(PK)?,
-        source: some_text("src")?,
-        tenant: some_text("ten"),
-        event_id: some_text("eid"),
-        event_type: some_text("typ"),
+        key: some_text(item, PK)?,
+        source: some_text(item, "src")?,
+        tenant: some_text(item, "ten"),
+        event_id: some_text(item, "eid"),
+        event_type: some_text(item, "typ"),
         state: stored.state.name(),
         attempts: number(item, "att").unwrap_or(0),
         epoch: stored.epoch,
         received_at: rfc3339(number(item, "t0")?),
         completed_at: number(item, "t1").map(rfc3339),
-        error: some_text("err"),
+        error: some_text(item, "err"),
     })
 }
 

@@ -6,6 +6,7 @@
 mod archive;
 mod attributes;
 mod connect;
+mod dead_letters;
 mod documents;
 mod environment;
 mod events;
@@ -13,14 +14,16 @@ mod joined;
 mod ledger;
 mod outbox;
 mod queue;
+mod ranges;
+mod replays;
 mod secrets;
 pub mod table;
 mod telemetry;
 
 pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect};
+pub use dead_letters::SqsDeadLetters;
 pub use documents::HttpDocuments;
 pub use environment::{Adapters, BadEnvironment, Environment};
-pub use events::{EventDetail, EventQuery, EventSummary, Payload};
 pub use queue::SqsQueue;
 pub use secrets::Secrets;
 pub use table::DynamoTable;

@@ -7,6 +7,7 @@
 pub mod config;
 mod event;
 mod message;
+pub mod operators;
 pub mod ports;
 mod route;
 mod source;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, EventSummary, Secrets, SqsQueue};
+use hookgate_aws::{DynamoTable, Secrets, SqsQueue};
 use hookgate_gateway::config::Config;
+use hookgate_gateway::operators::{EventReader, EventSummary};
 use hookgate_gateway::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
 use hookgate_gateway::{EventKey, Message, Place, Sources, unix_ms};
 use hookgate_signature::FetchFailure;

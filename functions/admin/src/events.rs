@@ -1,0 +1,88 @@
+//! `GET /admin/events` and `GET /admin/events/{key}`.
+
+use hookgate_gateway::EventKey;
+use hookgate_gateway::operators::{DeadLetters, EventFilter, EventQuery, EventReader, Replays};
+use hookgate_gateway::ports::{Clock, EventQueue};
+use hookgate_ledger::State;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{Admin, Answer, Refusal};
+
+/// How many events are listed unless asked otherwise, and at most.
+const LIMIT: usize = 50;
+const MAX_LIMIT: usize = 1000;
+
+/// The longest pattern for types, in bytes.
+const MAX_PATTERN: usize = 256;
+
+/// Which events to list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    source: Option<String>,
+    state: Option<String>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    limit: Option<usize>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl<S, Q, L, C> Admin<S, Q, L, C>
+where
+    S: EventReader + Replays,
+    Q: EventQueue,
+    L: DeadLetters,
+    C: Clock,
+{
+    pub(crate) async fn list_events(&self, query: ListQuery) -> Result<Answer, Refusal> {
+        let (since, until) = self.times(query.since.as_deref(), query.until.as_deref())?;
+        let list = EventQuery {
+            sources: self.sources(query.source.as_deref())?,
+            filter: filter(query.state.as_deref(), query.event_type)?,
+            since,
+            until,
+            limit: query.limit.unwrap_or(LIMIT).min(MAX_LIMIT),
+        };
+        let events = self.store.list_events(&list).await?;
+        Ok((StatusCode::OK, json!(events)))
+    }
+
+    pub(crate) async fn show_event(&self, key: &str) -> Result<Answer, Refusal> {
+        let event = self.store.show_event(&event_key(key)?).await?;
+        let event = event.ok_or(Refusal::NotFound("event of this key"))?;
+        Ok((StatusCode::OK, json!(event)))
+    }
+}
+
+/// The filter that a request names.
+pub(crate) fn filter(
+    state: Option<&str>,
+    event_type: Option<String>,
+) -> Result<EventFilter, Refusal> {
+    let unknown = |name| {
+        let names = State::ALL.map(State::name).join(", ");
+        Refusal::asked(format!("`{name}` is no state; states are {names}"))
+    };
+    let state = state.map(|name| State::from_name(name).ok_or_else(|| unknown(name)));
+    if event_type
+        .as_ref()
+        .is_some_and(|pattern| pattern.len() > MAX_PATTERN)
+    {
+        return Err(Refusal::asked("`type` is longer than 256 bytes"));
+    }
+    Ok(EventFilter {
+        state: state.transpose()?,
+        event_type,
+    })
+}
+
+pub(crate) fn event_key(text: &str) -> Result<EventKey, Refusal> {
+    let wrong = || {
+        let shown: String = text.chars().take(60).collect();
+        Refusal::asked(format!("`{shown}` is no event key: it has 43 characters"))
+    };
+    EventKey::parse(text).ok_or_else(wrong)
+}

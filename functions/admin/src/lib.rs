@@ -1,0 +1,187 @@
+//! The operators' API: which events came in, a second run of some, the dead letters. JSON in, JSON out.
+//!
+//! Whoever may call it is decided before: by IAM at the API, by a token in the local twin.
+//! [`Admin::handle`] says what there is. Replays of ranges are noted here; the sweeper carries them out.
+
+mod dead_letters;
+mod events;
+mod letters;
+mod refusal;
+mod replay;
+mod replays;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hookgate_gateway::operators::{DeadLetters, EventReader, Replays};
+use hookgate_gateway::ports::{Clock, EventQueue};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+pub use refusal::Refusal;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The largest body that is taken, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How long a request may look through events or dead letters: shorter than API Gateway waits (30 s).
+const BUDGET: Duration = Duration::from_secs(15);
+
+/// How far back events are looked for unless asked otherwise.
+const LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What the API needs: the table, the queue and its dead letters, the time.
+#[derive(Debug)]
+pub struct Admin<S, Q, L, C> {
+    sources: Vec<String>,
+    oldest: Duration,
+    store: S,
+    queue: Q,
+    letters: L,
+    clock: C,
+}
+
+/// What is answered: a status and JSON.
+type Answer = (StatusCode, Value);
+
+impl<S, Q, L, C> Admin<S, Q, L, C>
+where
+    S: EventReader + Replays,
+    Q: EventQueue,
+    L: DeadLetters,
+    C: Clock,
+{
+    /// The API over events of these sources, whose payloads are kept for `retention`.
+    pub fn new(
+        sources: Vec<String>,
+        retention: Option<Duration>,
+        store: S,
+        queue: Q,
+        letters: L,
+        clock: C,
+    ) -> Self {
+        Admin {
+            sources,
+            // Expired items may stay for two days more.
+            oldest: retention.unwrap_or(LOOK_BACK) + Duration::from_secs(2 * 24 * 3600),
+            store,
+            queue,
+            letters,
+            clock,
+        }
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer too.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (status, body) = match self.answer(&request).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                refusal.log();
+                refusal.answer()
+            }
+        };
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = status;
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Refusal> {
+        if request.body().len() > MAX_BODY_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        let path = request.uri().path().trim_matches('/');
+        let path: Vec<&str> = path.split('/').collect();
+        let path = path.strip_prefix(&["admin"]).ok_or(Refusal::UnknownPath)?;
+        match (request.method(), path) {
+            (&Method::GET, ["events"]) => self.list_events(query(request)?).await,
+            (&Method::GET, ["events", key]) => self.show_event(key).await,
+            (&Method::POST, ["replay"]) => self.replay(request.body()).await,
+            (&Method::GET, ["replays"]) => self.list_replays(query(request)?).await,
+            (&Method::GET, ["replays", id]) => self.show_replay(id).await,
+            (&Method::DELETE, ["replays", id]) => self.cancel_replay(id).await,
+            (&Method::GET, ["dead-letters"]) => self.list_letters(query(request)?).await,
+            (&Method::GET, ["dead-letters", "redrive"]) => self.list_moves().await,
+            (&Method::POST, ["dead-letters", "redrive"]) => self.redrive(request.body()).await,
+            (&Method::GET, ["dead-letters", name]) => self.show_letter(name).await,
+            (
+                _,
+                ["events" | "replay" | "replays" | "dead-letters"]
+                | ["events" | "replays" | "dead-letters", _],
+            ) => Err(Refusal::Method),
+            _ => Err(Refusal::UnknownPath),
+        }
+    }
+
+    /// The sources that a request means: the one that it names, or all.
+    fn sources(&self, named: Option<&str>) -> Result<Vec<String>, Refusal> {
+        match named {
+            None => Ok(self.sources.clone()),
+            Some(name) if self.sources.iter().any(|source| source == name) => {
+                Ok(vec![name.to_owned()])
+            }
+            Some(_) => Err(Refusal::asked(format!(
+                "there is no such source; there are {}",
+                self.sources.join(", ")
+            ))),
+        }
+    }
+
+    /// A time within which events can be: no older than any that is kept, no newer than now.
+    fn times(
+        &self,
+        since: Option<&str>,
+        until: Option<&str>,
+    ) -> Result<(SystemTime, SystemTime), Refusal> {
+        let now = self.clock.now();
+        let until = match until {
+            Some(text) => time("until", text)?.min(now),
+            None => now,
+        };
+        let oldest = now
+            .checked_sub(self.oldest)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let since = match since {
+            Some(text) => time("since", text)?,
+            None => now.checked_sub(LOOK_BACK).unwrap_or(oldest),
+        };
+        if since >= until {
+            return Err(Refusal::asked(
+                "`since` must be before `until` and before now",
+            ));
+        }
+        Ok((since.max(oldest), until.max(oldest)))
+    }
+}
+
+/// What the query says.
+fn query<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Refusal> {
+    let query = request.uri().query().unwrap_or_default();
+    serde_urlencoded::from_str(query)
+        .map_err(|error| Refusal::asked(format!("the query is wrong: {error}")))
+}
+
+/// What the body says.
+fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::asked(format!("the body is wrong: {error}")))
+}
+
+fn time(field: &str, text: &str) -> Result<SystemTime, Refusal> {
+    let wrong = |_| {
+        Refusal::asked(format!(
+            "`{field}` is no time; write it as 2026-01-31T12:00:00Z"
+        ))
+    };
+    let time: jiff::Timestamp = text.parse().map_err(wrong)?;
+    Ok(SystemTime::from(time).max(SystemTime::UNIX_EPOCH))
+}
+
+/// A time as operators read it, RFC 3339.
+fn rfc3339(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{time:.3}")
+}

@@ -1,0 +1,60 @@
+use hookgate_gateway::ports::{PortError, chain};
+use http::StatusCode;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::Answer;
+
+/// Why a request is not done: the only statuses of errors.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// There is nothing at this path.
+    #[error("there is nothing at this path")]
+    UnknownPath,
+    /// The path does not know this method.
+    #[error("this path does not take this method")]
+    Method,
+    /// The body is too large.
+    #[error("the body is larger than {} KiB", crate::MAX_BODY_BYTES / 1024)]
+    TooLarge,
+    /// The request makes no sense, in the caller's terms.
+    #[error("{0}")]
+    Asked(String),
+    /// What the path names does not exist.
+    #[error("there is no {0}")]
+    NotFound(&'static str),
+    /// It cannot be done as things stand.
+    #[error("{0}")]
+    Conflict(String),
+    /// The table or a queue does not answer.
+    #[error("try again later")]
+    Unavailable(#[from] PortError),
+}
+
+impl Refusal {
+    pub(crate) fn asked(why: impl Into<String>) -> Refusal {
+        Refusal::Asked(why.into())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Refusal::UnknownPath | Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Asked(_) => StatusCode::BAD_REQUEST,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// An operator is told what did not answer, and may see it in no other way.
+    pub(crate) fn answer(&self) -> Answer {
+        (self.status(), json!({ "error": chain(self) }))
+    }
+
+    pub(crate) fn log(&self) {
+        if let Refusal::Unavailable(error) = self {
+            tracing::error!(error = chain(error), "an operator's request failed");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! `POST /admin/replay`: events by their keys at once, a range slice by slice.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use hookgate_gateway::operators::{
+    DeadLetters, EventRange, EventReader, Pending, Progress, Replay, ReplayId, ReplayState,
+    Replayed, Replays, Sent, send_again,
+};
+use hookgate_gateway::ports::{Clock, EventQueue, PortError, chain};
+use hookgate_gateway::{EventKey, unix_ms};
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use crate::events::{event_key, filter};
+use crate::replays::view;
+use crate::{Admin, Answer, BUDGET, Refusal, body, rfc3339};
+
+/// How many events are replayed by their keys at a time, at most.
+const MAX_KEYS: usize = 100;
+
+/// How many of them are sent side by side.
+const CHUNK: usize = 10;
+
+/// The longest reason, in bytes.
+const MAX_REASON: usize = 500;
+
+/// How many events of a range are sent a second unless asked otherwise, and at most.
+const RATE: u32 = 50;
+const MAX_RATE: u32 = 500;
+
+/// How many keys a dry run shows.
+const SAMPLE: usize = 10;
+
+/// How many events a dry run looks at a time.
+const DRY_PAGE: u32 = 100;
+
+/// Tells a list of keys from a range.
+#[derive(Deserialize)]
+struct Kind {
+    keys: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeysRequest {
+    keys: Vec<String>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeRequest {
+    source: String,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    state: Option<String>,
+    since: String,
+    until: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    rate_per_s: Option<u32>,
+}
+
+/// How the replay of one event went.
+enum Outcome {
+    Sent(Pending),
+    Unknown,
+    PayloadGone,
+    Failed(PortError),
+}
+
+impl<S, Q, L, C> Admin<S, Q, L, C>
+where
+    S: EventReader + Replays,
+    Q: EventQueue,
+    L: DeadLetters,
+    C: Clock,
+{
+    pub(crate) async fn replay(&self, text: &[u8]) -> Result<Answer, Refusal> {
+        if body::<Kind>(text)?.keys.is_some() {
+            self.replay_keys(body(text)?).await
+        } else {
+            self.replay_range(body(text)?).await
+        }
+    }
+
+    /// Sends each event at its next epoch. Nothing is written before; what is noted afterwards is
+    /// for the operator only.
+    async fn replay_keys(&self, request: KeysRequest) -> Result<Answer, Refusal> {
+        let reason = reason(&request.reason)?;
+        let keys = event_keys(&request.keys)?;
+        let mut progress = Progress {
+            found: keys.len() as u64,
+            ..Progress::default()
+        };
+        let (mut replayed, mut failed) = (Vec::new(), Vec::new());
+        for chunk in keys.chunks(CHUNK) {
+            let outcomes = join_all(chunk.iter().map(|key| self.replay_event(key))).await;
+            for (key, outcome) in chunk.iter().zip(outcomes) {
+                match told(&mut progress, outcome) {
+                    Ok(epoch) => replayed.push(json!({ "key": key.as_str(), "epoch": epoch })),
+                    Err(why) => failed.push(json!({ "key": key.as_str(), "error": why })),
+                }
+            }
+        }
+        let mut answer = json!({ "replayed": replayed, "failed": failed });
+        if progress.sent == 0 {
+            answer["error"] = json!("none of the events was replayed");
+            let status = if progress.failed > 0 {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            return Ok((status, answer));
+        }
+        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        answer["id"] = json!(self.note(reason, keys, progress).await);
+        Ok((StatusCode::ACCEPTED, answer))
+    }
+
+    async fn replay_event(&self, key: &EventKey) -> Outcome {
+        let stored = match self.store.stored_event(key).await {
+            Ok(stored) => stored,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let Some(pending) = stored.and_then(|stored| Pending::after(key, stored.epoch)) else {
+            return Outcome::Unknown;
+        };
+        match send_again(&self.store, &self.queue, &pending).await {
+            Ok(Sent::Yes) => Outcome::Sent(pending),
+            Ok(Sent::PayloadGone) => Outcome::PayloadGone,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Notes a replay that was carried out; its id, where that could be noted.
+    async fn note(&self, reason: String, keys: Vec<String>, progress: Progress) -> Option<String> {
+        let mut replay = self.new_replay(reason, Replayed::Keys(keys), RATE);
+        replay.state = ReplayState::Done;
+        replay.ended_ms = Some(replay.asked_ms);
+        replay.progress = Progress {
+            exhausted: true,
+            ..progress
+        };
+        tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "replayed");
+        match self.store.add_replay(&replay, self.clock.now()).await {
+            Ok(()) => Some(replay.id.to_string()),
+            Err(error) => {
+                tracing::error!(replay = %replay.id, error = chain(&error), "replay not noted");
+                None
+            }
+        }
+    }
+
+    async fn replay_range(&self, request: RangeRequest) -> Result<Answer, Refusal> {
+        let reason = match (request.reason, request.dry_run) {
+            (None, true) => String::new(),
+            (given, _) => reason(&given.unwrap_or_default())?,
+        };
+        let rate = request.rate_per_s.unwrap_or(RATE);
+        if !(1..=MAX_RATE).contains(&rate) {
+            let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
+            return Err(Refusal::asked(why));
+        }
+        self.sources(Some(&request.source))?;
+        let (since, until) = self.times(Some(&request.since), request.until.as_deref())?;
+        let range = EventRange {
+            source: request.source,
+            filter: filter(request.state.as_deref(), request.event_type)?,
+            since_ms: unix_ms(since),
+            until_ms: unix_ms(until),
+        };
+        if request.dry_run {
+            return self.dry_run(&range).await;
+        }
+        let replay = self.new_replay(reason, Replayed::Range(range), rate);
+        self.store.add_replay(&replay, self.clock.now()).await?;
+        tracing::info!(replay = %replay.id, reason = replay.reason, "replay begins");
+        Ok((StatusCode::ACCEPTED, view(&replay)))
+    }
+
+    /// Counts a range's events, as far as one request's time goes.
+    async fn dry_run(&self, range: &EventRange) -> Result<Answer, Refusal> {
+        let deadline = self.clock.now() + BUDGET;
+        let (mut found, mut sample, mut place) = (0, Vec::new(), None);
+        let complete = loop {
+            let page = self.store.page(range, place.as_ref(), DRY_PAGE).await?;
+            found += page.events.len();
+            let missing = SAMPLE - sample.len();
+            let keys = page.events.iter().take(missing);
+            sample.extend(keys.map(|(key, _)| key.as_str().to_owned()));
+            place = page.next;
+            if place.is_none() || self.clock.now() > deadline {
+                break place.is_none();
+            }
+        };
+        let answer = json!({
+            "dry_run": true, "found": found, "complete": complete, "sample": sample,
+            "since": rfc3339(range.since_ms), "until": rfc3339(range.until_ms),
+        });
+        Ok((StatusCode::OK, answer))
+    }
+
+    fn new_replay(&self, reason: String, of: Replayed, rate_per_s: u32) -> Replay {
+        let now = self.clock.now();
+        Replay {
+            id: ReplayId::new(now, fastrand::u32(..)),
+            reason,
+            of,
+            rate_per_s,
+            asked_ms: unix_ms(now),
+            ended_ms: None,
+            state: ReplayState::Running,
+            progress: Progress::default(),
+            version: 0,
+        }
+    }
+}
+
+/// Counts an outcome; the epoch, or what the operator is told.
+fn told(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
+    match outcome {
+        Outcome::Sent(pending) => {
+            let epoch = pending.epoch;
+            progress.sent += 1;
+            Ok(epoch)
+        }
+        Outcome::Unknown => {
+            progress.skipped += 1;
+            Err("there is no event of this key".into())
+        }
+        Outcome::PayloadGone => {
+            progress.skipped += 1;
+            Err("its payload is not kept (any more)".into())
+        }
+        Outcome::Failed(error) => {
+            progress.failed += 1;
+            Err(chain(&error))
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_REASON || text.chars().any(char::is_control) {
+        let why = format!("`reason` must be one line of 1 to {MAX_REASON} bytes");
+        return Err(Refusal::asked(why));
+    }
+    Ok(text.to_owned())
+}
+
+/// The keys, each once.
+fn event_keys(texts: &[String]) -> Result<Vec<EventKey>, Refusal> {
+    if texts.is_empty() || texts.len() > MAX_KEYS {
+        return Err(Refusal::asked(format!(
+            "`keys` must be 1 to {MAX_KEYS} keys; a range takes more"
+        )));
+    }
+    let mut seen = HashSet::new();
+    let once = texts.iter().filter(|text| seen.insert(text.as_str()));
+    once.map(|text| event_key(text)).collect()
+}
