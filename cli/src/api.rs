@@ -7,6 +7,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use clap::{Args, ValueEnum};
 use hookgate_gateway::ports::{BoxError, Clock, SystemClock};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Url};
 use serde_json::Value;
@@ -17,6 +18,14 @@ use crate::twin::DEFAULT_URL;
 
 /// Longer than the API looks through events or dead letters.
 const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// What a signed query writes as `%xx`: all but the unreserved characters of RFC 3986. A space as `+`
+/// would be another character to Signature Version 4.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Where a gateway is, and how it knows its operators.
 #[derive(Clone, Debug, Args)]
@@ -109,8 +118,12 @@ impl Api {
         query: &[(&str, String)],
     ) -> Result<Value, ApiError> {
         let mut url = self.at(path);
+        let query = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)));
+        let query: Vec<String> = query.collect();
         if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+            url.set_query(Some(&query.join("&")));
         }
         self.ask(Request::new(Method::GET, url)).await
     }

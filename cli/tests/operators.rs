@@ -1,0 +1,291 @@
+//! The operators' commands: against a local gateway, by its token; against a deployed one, by IAM.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use support::{Dev, hookgate, run};
+
+const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n
+[[routes]]\nsource = \"product\"\ntype = \"project.*\"\nto = \"handler:project_created\"\n";
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hookgate.toml"), CONFIG).unwrap();
+    std::fs::write(folder.path().join("hookgate.env"), "PRODUCT=one\n").unwrap();
+    folder
+}
+
+/// Runs a command against a gateway, which it finds with its token by the URL alone.
+fn ask(folder: &Path, dev: &Dev, arguments: &[&str]) -> (i32, String) {
+    let (code, out, err) = run(hookgate(folder, arguments).env("HOOKGATE_URL", dev.url()));
+    (code, format!("{out}{err}"))
+}
+
+fn json(folder: &Path, dev: &Dev, arguments: &[&str]) -> Value {
+    let (code, out, err) = run(hookgate(folder, arguments)
+        .arg("--json")
+        .env("HOOKGATE_URL", dev.url()));
+    assert_eq!(code, 0, "{arguments:?}: {out}{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// Sends an event with these data; its key.
+fn sent(folder: &Path, dev: &Dev, id: &str, data: &str) -> String {
+    let file = folder.join("body.json");
+    let body = format!(r#"{{"id":"{id}","type":"project.created","data":{data}}}"#);
+    std::fs::write(&file, body).unwrap();
+    let file = file.to_str().unwrap();
+    let (code, out) = ask(folder, dev, &["send", "product", "--data", file]);
+    assert_eq!(code, 0, "{out}");
+    let answer: Value = serde_json::from_str(out.split_once(' ').unwrap().1.trim()).unwrap();
+    answer["event"].as_str().unwrap().to_owned()
+}
+
+/// The event, once it has ended after so many attempts.
+fn ended(folder: &Path, dev: &Dev, key: &str, attempts: u64) -> Value {
+    let start = Instant::now();
+    loop {
+        let event = json(folder, dev, &["events", "show", key]);
+        let over = matches!(event["state"].as_str(), Some("done" | "dead"));
+        if over && event["attempts"] == attempts {
+            return event;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{event}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_operator_replays_by_keys_and_by_time() {
+    let folder = project();
+    let folder = folder.path();
+    let dev = Dev::start(folder, &[]);
+    let key = sent(folder, &dev, "evt_1", r#"{"name":"Apollo"}"#);
+    ended(folder, &dev, &key, 1);
+
+    let (code, out) = ask(folder, &dev, &["replay", "--reason", "fixed", "--", &key]);
+    assert!(code == 0 && out.contains("sent again, replay 1"), "{out}");
+    assert_eq!(ended(folder, &dev, &key, 2)["epoch"], 1);
+    let (code, out) = ask(folder, &dev, &["replay", "--", &key]);
+    assert!(code == 2 && out.contains("--reason"), "{out}");
+
+    let range = ["replay", "--source", "product", "--since", "1h"];
+    let (code, out) = ask(folder, &dev, &[&range[..], &["--dry-run"]].concat());
+    assert!(
+        code == 0 && out.contains("1 events") && out.contains(&key),
+        "{out}"
+    );
+    let (code, out) = ask(
+        folder,
+        &dev,
+        &[
+            &range[..],
+            &["--type", "project.*", "--reason", "lost disk", "--watch"],
+        ]
+        .concat(),
+    );
+    assert!(code == 0 && out.contains("sent      1"), "{out}");
+    assert_eq!(ended(folder, &dev, &key, 3)["epoch"], 2);
+
+    let (code, list) = ask(folder, &dev, &["replay", "list"]);
+    assert!(
+        code == 0 && list.lines().count() == 3 && list.contains("lost disk"),
+        "{list}"
+    );
+    let id = json(folder, &dev, &["replay", "list"])[0]["id"].clone();
+    let (code, out) = ask(folder, &dev, &["replay", "cancel", id.as_str().unwrap()]);
+    assert!(code == 2 && out.contains("done already"), "{out}");
+    let (code, out) = ask(
+        folder,
+        &dev,
+        &[
+            "replay",
+            "--source",
+            "product",
+            "--since",
+            "soon",
+            "--dry-run",
+        ],
+    );
+    assert!(code == 2 && out.contains("2h"), "{out}");
+}
+
+#[test]
+fn an_operator_sees_and_redrives_dead_letters() {
+    let folder = project();
+    let folder = folder.path();
+    let dev = Dev::start(folder, &[]);
+    let key = sent(folder, &dev, "evt_1", "3");
+    ended(folder, &dev, &key, 1);
+    let (code, list) = ask(folder, &dev, &["dlq", "list"]);
+    assert!(
+        code == 0 && list.contains(&key) && list.contains("1 dead letters"),
+        "{list}"
+    );
+    let (code, shown) = ask(folder, &dev, &["dlq", "show", &key]);
+    assert!(code == 0 && shown.contains("permanent"), "{shown}");
+
+    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "--", &key]);
+    assert!(code == 0 && out.contains("sent again"), "{out}");
+    ended(folder, &dev, &key, 2);
+    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "--all", "--rate", "50"]);
+    assert_eq!(code, 0, "{out}");
+    ended(folder, &dev, &key, 3);
+    let (code, moves) = ask(folder, &dev, &["dlq", "moves"]);
+    assert!(code == 0 && moves.contains("1 of 1 moved"), "{moves}");
+    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "nothing"]);
+    assert!(code == 2 && out.contains("no dead letter"), "{out}");
+}
+
+#[test]
+fn the_token_is_found_by_the_user_and_refused_when_wrong() {
+    let folder = project();
+    let folder = folder.path();
+    let dev = Dev::start(folder, &[]);
+    let own = std::env::temp_dir().join(format!(
+        "hookgate-{}.token",
+        dev.url().rsplit_once(':').unwrap().1
+    ));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&own.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let (code, out) = ask(folder, &dev, &["events", "list", "--token", "wrong"]);
+    assert!(code == 2 && out.contains("the token"), "{out}");
+    assert!(!out.contains(dev.ready["token"].as_str().unwrap()), "{out}");
+}
+
+/// One request, answered with no failures: its head and its body.
+fn one_request(listener: &TcpListener) -> (String, Vec<u8>) {
+    let (mut stream, _) = listener.accept().unwrap();
+    let request = read_request(&mut stream);
+    stream
+        .write_all(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"failed\":[]}",
+        )
+        .unwrap();
+    request
+}
+
+fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut chunk).unwrap();
+        bytes.extend_from_slice(&chunk[..count]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let length = head.to_lowercase().lines().find_map(|line| {
+            line.strip_prefix("content-length: ")
+                .map(|length| length.parse::<usize>().unwrap())
+        });
+        if bytes.len() >= end + 4 + length.unwrap_or(0) {
+            return (head, bytes[end + 4..].to_vec());
+        }
+    }
+}
+
+fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// The signature that a request should have, computed as AWS documents it:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
+fn expected(head: &str, body: &[u8], scope: &str, secret: &str) -> (String, String) {
+    let mut lines = head.lines();
+    let first: Vec<&str> = lines.next().unwrap().split(' ').collect();
+    let headers: BTreeMap<String, String> = lines
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    let given = &headers["authorization"];
+    let part = |name: &str| {
+        let (_, rest) = given.split_once(name).unwrap();
+        rest.split(", ").next().unwrap().to_owned()
+    };
+    let (path, query) = first[1].split_once('?').unwrap_or((first[1], ""));
+    // Every value here is written as the canonical query wants it; what is left is the order.
+    let mut query: Vec<&str> = query.split('&').collect();
+    query.sort_unstable();
+    let query = query.join("&");
+    let signed = part("SignedHeaders=");
+    let listed: String = signed
+        .split(';')
+        .map(|name| format!("{name}:{}\n", headers[name]))
+        .collect();
+    let hash = hex::encode(Sha256::digest(body));
+    let canonical = format!("{}\n{path}\n{query}\n{listed}\n{signed}\n{hash}", first[0]);
+    let date = &headers["x-amz-date"];
+    let (day, _) = date.split_at(8);
+    let scope = format!("{day}/{scope}");
+    assert!(part("Credential=").ends_with(&scope), "{given}");
+    let text = format!(
+        "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
+        hex::encode(Sha256::digest(canonical))
+    );
+    let key = scope
+        .split('/')
+        .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
+            hmac(&key, part)
+        });
+    (hex::encode(hmac(&key, &text)), part("Signature="))
+}
+
+#[test]
+fn a_deployed_gateway_is_asked_with_a_signature() {
+    let folder = project();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/prod", listener.local_addr().unwrap());
+    for (arguments, start) in [
+        (
+            &["events", "list", "--type", "a b&c*"][..],
+            "GET /prod/admin/events?",
+        ),
+        (
+            &["replay", "--reason", "x", "KEY"],
+            "POST /prod/admin/replay ",
+        ),
+        (&["replay", "cancel", "1"], "DELETE /prod/admin/replays/1 "),
+    ] {
+        let child = hookgate(folder.path(), arguments)
+            .args(["--auth", "iam", "--url", &url])
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "a-secret-access-key")
+            .env("AWS_SESSION_TOKEN", "a-session")
+            .env("AWS_REGION", "eu-central-1")
+            .stdout(std::process::Stdio::null())
+            .spawn();
+        let (head, body) = one_request(&listener);
+        assert!(head.starts_with(start), "{head}");
+        assert!(head.contains("x-amz-security-token: a-session"), "{head}");
+        let (right, given) = expected(
+            &head,
+            &body,
+            "eu-central-1/execute-api/aws4_request",
+            "a-secret-access-key",
+        );
+        assert_eq!(given, right, "{head}");
+        assert!(child.unwrap().wait().unwrap().success());
+    }
+    let nobody = &mut hookgate(
+        folder.path(),
+        &["events", "list", "--auth", "iam", "--url", &url],
+    );
+    let nobody = nobody.env("AWS_EC2_METADATA_DISABLED", "true");
+    let (code, _, told) = run(nobody.env("AWS_REGION", "eu-central-1"));
+    assert!(code == 2 && told.contains("AWS_PROFILE"), "{told}");
+}
