@@ -1,7 +1,11 @@
 //! Every call of the functions' real code is crashed, failed, doubled and interrupted, one at a time, and
 //! then at random several at once; what was accepted is never lost.
 
-use hookgate_tests::crash::{Act, Fault, Plan, Scenario, Violation, World, run};
+use std::time::Duration;
+
+use hookgate_tests::crash::{
+    Act, Fault, Plan, Replayed, Scenario, Violation, World, run, run_batch,
+};
 
 /// The stories that are told with every fault at every call.
 #[rustfmt::skip]
@@ -30,10 +34,11 @@ fn stories() -> Vec<(&'static str, Scenario)> {
                 ..story(&[Act::Permanent])
             },
         ),
-        ("is replayed", Scenario { replay: true, ..story(&[]) }),
+        ("is replayed by its key", Scenario { replay: Some(Replayed::Key), ..story(&[]) }),
+        ("is replayed by its time", Scenario { replay: Some(Replayed::Range), ..story(&[]) }),
         ("is a write", Scenario { double_send: true, ..story(&[Act::Write]) }),
         ("fails, then is a write", story(&[Act::Transient, Act::Write])),
-        ("is a write, and replayed", Scenario { replay: true, ..story(&[Act::Write]) }),
+        ("is a write, and replayed", Scenario { replay: Some(Replayed::Key), ..story(&[Act::Write]) }),
     ]
 }
 
@@ -62,6 +67,37 @@ async fn no_fault_at_any_call_loses_an_event() {
     }
     println!("{runs} runs");
     assert!(runs > 500, "{runs}");
+}
+
+/// A call that does not come back is answered by ingest itself, before its caller gives up: without a
+/// 2xx, unless the event is carried.
+#[tokio::test]
+async fn a_call_that_hangs_costs_no_event() {
+    let mut world = World::start().await;
+    for call in 0..3 {
+        let accepted = world.send_while_it_hangs(call).await;
+        assert!(!accepted || world.is_carried().await, "call {call}");
+    }
+    assert!(!world.send_while_it_hangs(0).await, "the record hung");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_half_done_at_its_deadline_is_done_in_the_end() {
+    let mut world = World::start().await;
+    let (short, long) = (Duration::from_secs(2), Duration::from_secs(30));
+    let cut = run_batch(&mut world, 3, &[Act::Hang], short, Plan::new()).await;
+    assert_eq!((cut.acknowledged, cut.effects), (2, 3), "{cut:?}");
+    assert_eq!(cut.states, ["done"; 3]);
+    // Too little time to begin with: nothing is claimed, nothing acknowledged.
+    let cut = run_batch(&mut world, 3, &[], Duration::from_millis(500), Plan::new()).await;
+    assert_eq!((cut.acknowledged, cut.effects), (0, 3), "{cut:?}");
+    // Lambda ends the whole function at any of its calls: the batch comes again.
+    for call in 0..cut.calls.max(12) {
+        let plan = Plan::from([(call, Fault::TimeOut)]);
+        let cut = run_batch(&mut world, 3, &[], long, plan).await;
+        assert_eq!(cut.states, ["done"; 3], "call {call}: {cut:?}");
+        assert!((3..=6).contains(&cut.effects), "call {call}: {cut:?}");
+    }
 }
 
 /// Failures that may pass are tried eight times; the eighth message goes to the dead-letter queue.
@@ -151,7 +187,7 @@ fn random(seed: u64) -> Scenario {
         script,
         double_send: random.bool(),
         redrive: random.bool(),
-        replay: random.bool(),
+        replay: [None, Some(Replayed::Key), Some(Replayed::Range)][random.usize(0..3)],
         plan: (0..faults)
             .map(|_| {
                 (

@@ -136,10 +136,10 @@ impl Engines {
             .with_dead_letters(self.dead_letter_queue_url())
     }
 
-    /// The dead-letter queue, as operators see it.
+    /// The dead-letter queue, as operators see it. It is one server: no look has to wait for others.
     pub fn dead_letters(&self) -> SqsDeadLetters {
-        let url = self.dead_letter_queue_url();
-        SqsDeadLetters::new(self.sqs_client(), url, self.queue_url())
+        let (client, url) = (self.sqs_client(), self.dead_letter_queue_url());
+        SqsDeadLetters::new(client, url, self.queue_url(), Duration::ZERO)
     }
 
     /// The queue's URL.

@@ -14,11 +14,8 @@ use hookgate_gateway::ports::{BoxError, PortError};
 /// A queue's most messages a call.
 const BATCH: i32 = 10;
 
-/// How long the queue looks for messages: a look that does not wait asks only some of its servers.
-const WAIT_S: i32 = 1;
-
-/// The time limits of a call that waits.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a look may take beyond its wait.
+const MARGIN: Duration = Duration::from_secs(4);
 
 /// How many moves SQS remembers.
 const MOVES: i32 = 10;
@@ -29,19 +26,26 @@ pub struct SqsDeadLetters {
     client: Client,
     url: String,
     queue_url: String,
+    wait: Duration,
 }
 
 impl SqsDeadLetters {
-    /// The dead-letter queue at `url`, of the queue at `queue_url`.
+    /// How long SQS is to look for messages: a look that does not wait asks only some of its servers.
+    pub const WAIT: Duration = Duration::from_secs(1);
+
+    /// The dead-letter queue at `url`, of the queue at `queue_url`, which looks for messages for so
+    /// long (whole seconds).
     pub fn new(
         client: Client,
         url: impl Into<String>,
         queue_url: impl Into<String>,
+        wait: Duration,
     ) -> SqsDeadLetters {
         SqsDeadLetters {
             client,
             url: url.into(),
             queue_url: queue_url.into(),
+            wait,
         }
     }
 
@@ -67,16 +71,16 @@ impl SqsDeadLetters {
 impl DeadLetters for SqsDeadLetters {
     async fn take(&self, hidden: Duration) -> Result<Vec<Letter>, PortError> {
         let patience = TimeoutConfig::builder()
-            .operation_attempt_timeout(WAIT_TIMEOUT)
-            .operation_timeout(WAIT_TIMEOUT)
+            .operation_attempt_timeout(self.wait + MARGIN)
+            .operation_timeout(self.wait + MARGIN)
             .build();
         let output = self
             .client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(BATCH)
-            .wait_time_seconds(WAIT_S)
-            .visibility_timeout(i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX))
+            .wait_time_seconds(seconds(self.wait))
+            .visibility_timeout(seconds(hidden))
             .message_attribute_names("All")
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .customize()
@@ -171,6 +175,10 @@ impl DeadLetters for SqsDeadLetters {
             .map_err(|error| PortError::new("list the moves", error.into_service_error()))?;
         Ok(output.results().iter().map(moved).collect())
     }
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
 fn letter(message: Message) -> Option<Letter> {

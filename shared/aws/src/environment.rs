@@ -132,7 +132,12 @@ impl Environment {
     pub async fn dead_letters(&self) -> Result<SqsDeadLetters, BadEnvironment> {
         let (url, queue_url) = (self.dead_letter_queue_url()?, self.queue_url()?);
         let sqs = aws_sdk_sqs::Client::new(&connect().await);
-        Ok(SqsDeadLetters::new(sqs, url, queue_url))
+        Ok(SqsDeadLetters::new(
+            sqs,
+            url,
+            queue_url,
+            SqsDeadLetters::WAIT,
+        ))
     }
 
     fn required(&self, name: &'static str) -> Result<&str, BadEnvironment> {

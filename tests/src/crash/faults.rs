@@ -25,11 +25,15 @@ pub enum Fault {
     MeetProcessor,
     /// Before the call, visibility timeout and lease run out although their holder lives.
     Late,
+    /// The call does not come back before the function's time-out, which ends the invocation.
+    TimeOut,
+    /// The call does not come back; only for invocations that watch their time.
+    Hang,
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Fault; 9] = [
+    /// All that every invocation can meet.
+    pub const ALL: [Fault; 10] = [
         Fault::CrashBefore,
         Fault::CrashAfter,
         Fault::Fail,
@@ -39,6 +43,7 @@ impl Fault {
         Fault::MeetDuplicate,
         Fault::MeetProcessor,
         Fault::Late,
+        Fault::TimeOut,
     ];
 }
 
@@ -50,6 +55,8 @@ pub type Plan = BTreeMap<usize, Fault>;
 pub(crate) enum Signal {
     /// Drop the invocation.
     Crash,
+    /// Let a function's whole time pass, then drop the invocation.
+    TimeOut,
     /// Let somebody else act, then let the invocation go on.
     Let(Interloper, oneshot::Sender<()>),
 }
@@ -118,10 +125,10 @@ impl Faults {
     {
         match self.next(name) {
             None => call().await,
-            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::CrashBefore) => self.end(Signal::Crash).await,
             Some(Fault::CrashAfter) => {
                 drop(call().await);
-                self.crash().await
+                self.end(Signal::Crash).await
             }
             Some(Fault::Fail) => Err(PortError::new(name, "injected failure")),
             Some(Fault::LoseReply) => {
@@ -136,6 +143,8 @@ impl Faults {
             Some(Fault::MeetDuplicate) => self.after(Interloper::Provider, call).await,
             Some(Fault::MeetProcessor) => self.after(Interloper::Processor, call).await,
             Some(Fault::Late) => self.after(Interloper::Clock, call).await,
+            Some(Fault::TimeOut) => self.end(Signal::TimeOut).await,
+            Some(Fault::Hang) => std::future::pending().await,
         }
     }
 
@@ -162,8 +171,8 @@ impl Faults {
         call().await
     }
 
-    async fn crash<T>(&self) -> T {
-        self.tell(Signal::Crash);
+    async fn end<T>(&self, how: Signal) -> T {
+        self.tell(how);
         std::future::pending().await
     }
 

@@ -22,6 +22,8 @@ pub enum Act {
     Panic,
     /// Fails for good.
     Permanent,
+    /// Does not come to an end.
+    Hang,
     /// Leaves its effect to the completion: a count in the table. Again and again.
     Write,
 }
@@ -88,6 +90,7 @@ impl Registry for Scripted {
             }
             Some(Act::Permanent) => return Err(HandlerError::permanent("scripted")),
             Some(Act::Panic) => panic!("scripted"),
+            Some(Act::Hang) => std::future::pending().await,
             Some(Act::Write) => return Ok(self.counting()),
             None => {}
         }

@@ -1,18 +1,20 @@
 //! The functions' real code on the embedded engines, stopped, failed and doubled at every call.
 //!
-//! A [`World`] runs ingest, processor and sweeper through [`Faulty`] ports. A plan says what happens at
+//! A [`World`] runs ingest, processor, sweeper and the operators' API through [`Faulty`] ports. A plan says what happens at
 //! which call: the k-th call that the functions make, whoever makes it. Afterwards everything is
 //! drained without faults, and the invariants of the protocol are checked.
 
+mod batch;
 mod faults;
 mod handler;
 mod ports;
 mod run;
 mod world;
 
+pub use batch::{Cut, run_batch};
 pub use faults::{Fault, Plan};
 pub use handler::Act;
-pub use run::{Ended, Scenario, Violation, run};
+pub use run::{Ended, Replayed, Scenario, Violation, run};
 pub use world::World;
 
 pub(crate) use faults::{Faults, Interloper, Signal};

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use hookgate_gateway::operators::{
+    DeadLetters, EventDetail, EventQuery, EventRange, EventReader, EventSummary, Letter, Move,
+    Page, Place, Replay, ReplayId, Replays, Saved, Stored,
+};
 use hookgate_gateway::ports::{
     Archive, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held, Joined,
     JoinedCompletion, Kept, Outbox, OutboxReader, PortError, WorkQueue, Write,
@@ -118,5 +122,113 @@ impl<P: WorkQueue> WorkQueue for Faulty<P> {
         self.faults
             .call("dead-letter", || self.adapter.dead_letter(letter.clone()))
             .await
+    }
+}
+
+impl<P: EventReader> EventReader for Faulty<P> {
+    async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, PortError> {
+        self.faults
+            .call("list", || self.adapter.list_events(query))
+            .await
+    }
+
+    async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
+        self.faults
+            .call("show", || self.adapter.show_event(key))
+            .await
+    }
+
+    async fn stored_event(&self, key: &EventKey) -> Result<Option<Stored>, PortError> {
+        self.faults
+            .call("stored", || self.adapter.stored_event(key))
+            .await
+    }
+
+    async fn page(
+        &self,
+        range: &EventRange,
+        from: Option<&Place>,
+        limit: u32,
+    ) -> Result<Page, PortError> {
+        self.faults
+            .call("page", || self.adapter.page(range, from, limit))
+            .await
+    }
+}
+
+impl<P: Replays> Replays for Faulty<P> {
+    async fn add_replay(&self, replay: &Replay, now: SystemTime) -> Result<(), PortError> {
+        self.faults
+            .call("add-replay", || self.adapter.add_replay(replay, now))
+            .await
+    }
+
+    async fn replay(&self, id: &ReplayId) -> Result<Option<Replay>, PortError> {
+        self.faults.call("replay", || self.adapter.replay(id)).await
+    }
+
+    async fn save_replay(&self, replay: &mut Replay, now: SystemTime) -> Result<Saved, PortError> {
+        let (saved, version) = self
+            .faults
+            .call("save-replay", || {
+                let mut copy = replay.clone();
+                async move {
+                    let saved = self.adapter.save_replay(&mut copy, now).await?;
+                    Ok((saved, copy.version))
+                }
+            })
+            .await?;
+        replay.version = version;
+        Ok(saved)
+    }
+
+    async fn running_replays(&self) -> Result<Vec<Replay>, PortError> {
+        self.faults
+            .call("running-replays", || self.adapter.running_replays())
+            .await
+    }
+
+    async fn recent_replays(&self, limit: usize) -> Result<Vec<Replay>, PortError> {
+        self.faults
+            .call("recent-replays", || self.adapter.recent_replays(limit))
+            .await
+    }
+}
+
+impl<P: DeadLetters> DeadLetters for Faulty<P> {
+    async fn take(&self, hidden: Duration) -> Result<Vec<Letter>, PortError> {
+        self.faults.call("take", || self.adapter.take(hidden)).await
+    }
+
+    async fn give_back(&self, letters: &[Letter]) -> Result<(), PortError> {
+        self.faults
+            .call("give-back", || self.adapter.give_back(letters))
+            .await
+    }
+
+    async fn send_again(&self, letter: &Letter) -> Result<(), PortError> {
+        self.faults
+            .call("send-again", || self.adapter.send_again(letter))
+            .await
+    }
+
+    async fn remove(&self, letter: &Letter) -> Result<(), PortError> {
+        self.faults
+            .call("remove-letter", || self.adapter.remove(letter))
+            .await
+    }
+
+    async fn count(&self) -> Result<u64, PortError> {
+        self.faults.call("count", || self.adapter.count()).await
+    }
+
+    async fn move_all(&self, rate_per_s: Option<u32>) -> Result<String, PortError> {
+        self.faults
+            .call("move-all", || self.adapter.move_all(rate_per_s))
+            .await
+    }
+
+    async fn moves(&self) -> Result<Vec<Move>, PortError> {
+        self.faults.call("moves", || self.adapter.moves()).await
     }
 }

@@ -2,9 +2,9 @@ use std::fmt;
 use std::time::Duration;
 
 use hookgate_gateway::Message;
-use hookgate_gateway::ports::EventQueue;
 use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
+use serde_json::json;
 
 use super::handler::Act;
 use super::world::{LATE, message_of};
@@ -16,6 +16,18 @@ const PROVIDER_TRIES: usize = 8;
 /// How many rounds of waiting, sweeping and processing everything must end in.
 const ROUNDS: usize = 60;
 
+/// How often an operator asks for what was not done.
+const OPERATOR_TRIES: usize = 4;
+
+/// How an operator names the event to be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// By its key.
+    Key,
+    /// By its source and time.
+    Range,
+}
+
 /// One event's story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
@@ -23,10 +35,10 @@ pub struct Scenario {
     pub script: Vec<Act>,
     /// The provider sends the event again after it was accepted.
     pub double_send: bool,
-    /// An operator moves dead letters back, once.
+    /// An operator has dead letters sent again, once.
     pub redrive: bool,
-    /// An operator asks for a replay, once it has ended.
-    pub replay: bool,
+    /// An operator has it replayed, once it has ended.
+    pub replay: Option<Replayed>,
     /// What goes wrong.
     pub plan: Plan,
 }
@@ -64,11 +76,12 @@ impl fmt::Display for Violation {
 #[derive(Default)]
 struct Run {
     accepted: bool,
-    message: Option<Message>,
     /// Effects that operators asked for.
     asked: usize,
     /// The newest epoch that a replay was accepted at.
     epoch: u32,
+    /// Whether a replay is carried out slice by slice.
+    slices: bool,
 }
 
 /// How a scenario ended.
@@ -99,14 +112,14 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violat
     if scenario.double_send {
         deliver(world, &mut run).await?;
     }
-    drain(world, &mut run).await?;
+    drain(world, &run).await?;
     if scenario.redrive {
         redrive(world, &mut run).await;
-        drain(world, &mut run).await?;
+        drain(world, &run).await?;
     }
-    if scenario.replay {
-        replay(world, &mut run).await;
-        drain(world, &mut run).await?;
+    if let Some(replayed) = scenario.replay {
+        replay(world, &mut run, replayed).await;
+        drain(world, &run).await?;
     }
     if scenario.script.contains(&Act::Write) {
         check_once(world, &run).await?;
@@ -136,18 +149,21 @@ async fn deliver(world: &mut World, run: &mut Run) -> Result<(), Violation> {
 }
 
 /// Lets everything that is due happen, and time pass, until nothing is left to do.
-async fn drain(world: &mut World, run: &mut Run) -> Result<(), Violation> {
+async fn drain(world: &mut World, run: &Run) -> Result<(), Violation> {
     for _ in 0..ROUNDS {
         world.sweep().await;
+        if run.slices {
+            world.replay_slice().await;
+        }
         let finished = world.process().await;
         for record in &finished {
             if let Some(message) = message_of(record) {
                 check_acknowledged(world, &message).await?;
-                run.message = Some(message);
             }
         }
         check_done(world).await?;
-        if world.queued().await == 0 && world.outbox().await == 0 {
+        let replaying = run.slices && world.is_replaying().await;
+        if world.queued().await == 0 && world.outbox().await == 0 && !replaying {
             return Ok(());
         }
         if finished.is_empty() {
@@ -161,33 +177,40 @@ async fn drain(world: &mut World, run: &mut Run) -> Result<(), Violation> {
     ))
 }
 
-/// An operator sends dead letters back from the console: the same message, at the same epoch.
+/// An operator has the event's dead letters sent again.
 async fn redrive(world: &mut World, run: &mut Run) {
-    let sqs = world.engines.sqs.clone();
-    let letters = sqs
-        .receive(DEAD_LETTER_QUEUE, 10, Duration::ZERO, None)
-        .await;
-    for letter in letters.expect("the queue answers") {
-        sqs.send(QUEUE, &letter.body)
-            .await
-            .expect("the queue answers");
-        sqs.delete(DEAD_LETTER_QUEUE, &letter.receipt_handle)
-            .await
-            .expect("the queue answers");
+    let asked = json!({ "keys": [world.key().as_str()] });
+    for _ in 0..OPERATOR_TRIES {
+        if world.dead_letters().await == 0 {
+            return;
+        }
         run.asked += 1;
+        let answer = world.operate("/admin/dead-letters/redrive", &asked).await;
+        if let Some((200, _)) = answer {
+            return;
+        }
+        // What a redrive that died was looking at is hidden for a while.
+        world.clock.advance(LATE);
     }
 }
 
-/// An operator's replay: the message first, then the answer; no state is written.
-async fn replay(world: &mut World, run: &mut Run) {
-    let Some(mut message) = run.message.clone() else {
-        return;
+/// An operator's replay. One that was answered with 202 has to happen.
+async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
+    let mut asked = match replayed {
+        Replayed::Key => json!({ "keys": [world.key().as_str()] }),
+        Replayed::Range => json!({ "source": "product", "since": world.began() }),
     };
-    message.epoch = world.event().await.map_or(0, |event| event.epoch) + 1;
-    let queue = world.queue.clone();
-    run.asked += 1;
-    if let Some(Ok(())) = world.drive(queue.send(&message)).await {
-        run.epoch = message.epoch;
+    asked["reason"] = json!("a test");
+    for _ in 0..OPERATOR_TRIES {
+        let Some(event) = world.event().await else {
+            return;
+        };
+        run.asked += 1;
+        if let Some((202, _)) = world.operate("/admin/replay", &asked).await {
+            run.epoch = event.epoch + 1;
+            run.slices = replayed == Replayed::Range;
+            return;
+        }
     }
 }
 

@@ -3,11 +3,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use admin::Admin;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, Secrets, SqsQueue};
+use hookgate_aws::{DynamoTable, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate_gateway::config::Config;
-use hookgate_gateway::operators::{EventReader, EventSummary};
+use hookgate_gateway::operators::{EventReader, EventSummary, Replays};
 use hookgate_gateway::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
 use hookgate_gateway::{EventKey, Message, Place, Sources, unix_ms};
 use hookgate_signature::FetchFailure;
@@ -15,6 +16,7 @@ use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
 use http::Request;
 use ingest::Ingest;
 use processor::{Invocation, Processor};
+use serde_json::Value;
 use sweeper::Sweeper;
 use tokio::sync::mpsc;
 
@@ -69,16 +71,17 @@ pub struct World {
     pub(crate) clock: TestClock,
     pub(crate) faults: Arc<Faults>,
     pub(crate) effects: Arc<Mutex<Effects>>,
-    pub(crate) queue: Queue,
     signals: mpsc::UnboundedReceiver<Signal>,
     actors: Arc<Actors>,
     serial: usize,
+    began: SystemTime,
 }
 
 struct Actors {
     ingest: Ingest<Table, Queue, NoDocuments, TestClock>,
     processor: Processor<Table, Queue, TestClock, Scripted>,
     sweeper: Sweeper<Table, Queue, TestClock>,
+    admin: Admin<Table, Queue, Faulty<SqsDeadLetters>, TestClock>,
 }
 
 impl World {
@@ -106,6 +109,10 @@ impl World {
             adapter: engines.queue(),
             faults: faults.clone(),
         };
+        let letters = Faulty {
+            adapter: engines.dead_letters(),
+            faults: faults.clone(),
+        };
         let handlers = Scripted {
             faults: faults.clone(),
             effects: effects.clone(),
@@ -126,24 +133,35 @@ impl World {
                 clock.clone(),
             ),
             processor: processor.expect("no routes, so none is wrong"),
-            sweeper: Sweeper::new(store, queue.clone(), clock.clone()),
+            sweeper: Sweeper::new(store.clone(), queue.clone(), clock.clone()),
+            admin: Admin::new(
+                vec!["product".to_owned()],
+                config.retention,
+                store,
+                queue,
+                letters,
+                clock.clone(),
+            ),
         });
         World {
             engines,
             table,
-            clock,
             faults,
             effects,
-            queue,
             signals,
             actors,
             serial: 0,
+            began: clock.now(),
+            clock,
         }
     }
 
     /// Another event for the next run.
     pub(crate) fn next_event(&mut self) {
         self.serial += 1;
+        // No event of another story is of the same range.
+        self.clock.advance(Duration::from_secs(1));
+        self.began = self.clock.now();
     }
 
     /// The event's key in the ledger.
@@ -153,11 +171,12 @@ impl World {
 
     /// The event as operators see it.
     pub(crate) async fn event(&self) -> Option<EventSummary> {
-        let found = self
-            .table
-            .show_event(&self.key())
-            .await
-            .expect("the table answers");
+        self.event_of(&self.key()).await
+    }
+
+    /// An event as operators see it.
+    pub(crate) async fn event_of(&self, key: &EventKey) -> Option<EventSummary> {
+        let found = self.table.show_event(key).await.expect("the table answers");
         found.map(|detail| detail.summary)
     }
 
@@ -193,6 +212,18 @@ impl World {
         depth(&self.engines, DEAD_LETTER_QUEUE).await
     }
 
+    /// Whether a replay is not carried out yet.
+    pub(crate) async fn is_replaying(&self) -> bool {
+        let running = self.table.running_replays().await;
+        !running.expect("the table answers").is_empty()
+    }
+
+    /// When the event's story began, RFC 3339.
+    pub(crate) fn began(&self) -> String {
+        let began = jiff::Timestamp::try_from(self.began).expect("a time of today");
+        began.to_string()
+    }
+
     /// Messages in the outbox.
     pub(crate) async fn outbox(&self) -> usize {
         self.table.waiting().await.expect("the table answers").len()
@@ -207,13 +238,24 @@ impl World {
 
     /// Hands what is visible to a processor, and acknowledges what it says; the records.
     pub(crate) async fn process(&mut self) -> Vec<SqsMessage> {
-        let poll = poll(
-            self.engines.sqs.clone(),
-            self.faults.clone(),
+        self.process_within(TIMEOUT).await
+    }
+
+    /// The same with a time-out of the caller's choice.
+    pub(crate) async fn process_within(&mut self, timeout: Duration) -> Vec<SqsMessage> {
+        let poll = self.poll(timeout);
+        self.drive(poll).await.unwrap_or_default()
+    }
+
+    fn poll(&self, timeout: Duration) -> impl Future<Output = Vec<SqsMessage>> + use<> {
+        let (sqs, faults) = (self.engines.sqs.clone(), self.faults.clone());
+        poll(
+            sqs,
+            faults,
             self.actors.clone(),
             self.clock.clone(),
-        );
-        self.drive(poll).await.unwrap_or_default()
+            timeout,
+        )
     }
 
     /// Lets the sweeper run once.
@@ -223,9 +265,28 @@ impl World {
         drop(self.drive(actors.sweeper.sweep(deadline)).await);
     }
 
+    /// Lets the sweeper go on with replays.
+    pub(crate) async fn replay_slice(&mut self) {
+        let (actors, deadline) = (self.actors.clone(), self.clock.now() + TIMEOUT);
+        // A failed slice is followed by another.
+        drop(self.drive(actors.sweeper.replay(deadline)).await);
+    }
+
+    /// An operator's POST; status and JSON, where the invocation lived.
+    pub(crate) async fn operate(&mut self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let request = Request::post(path).body(Bytes::from(body.to_string()));
+        let request = request.expect("a good request");
+        let actors = self.actors.clone();
+        let response = self.drive(actors.admin.handle(request)).await?;
+        let answer = serde_json::from_slice(response.body()).expect("a JSON answer");
+        Some((response.status().as_u16(), answer))
+    }
+
     /// Runs an invocation, which the plan may end or interrupt; `None` where it died.
     pub(crate) async fn drive<T>(&mut self, invocation: impl Future<Output = T>) -> Option<T> {
         let mut invocation = std::pin::pin!(invocation);
+        // What another call of an invocation that died still wanted.
+        while self.signals.try_recv().is_ok() {}
         loop {
             tokio::select! {
                 output = &mut invocation => return Some(output),
@@ -235,6 +296,10 @@ impl World {
                         self.interlope(who).await;
                         self.faults.suspend(false);
                         go_on.send(()).expect("the invocation waits");
+                    }
+                    Some(Signal::TimeOut) => {
+                        self.clock.advance(TIMEOUT);
+                        return None;
                     }
                     Some(Signal::Crash) | None => return None,
                 },
@@ -246,8 +311,7 @@ impl World {
         match who {
             Interloper::Provider => drop(self.actors.ingest.handle(self.request()).await),
             Interloper::Processor => {
-                let (sqs, faults) = (self.engines.sqs.clone(), self.faults.clone());
-                drop(poll(sqs, faults, self.actors.clone(), self.clock.clone()).await);
+                drop(self.poll(TIMEOUT).await);
             }
             Interloper::TimeToLive => self.forget().await,
             Interloper::Clock => self.clock.advance(LATE),
@@ -294,6 +358,7 @@ async fn poll(
     faults: Arc<Faults>,
     actors: Arc<Actors>,
     clock: TestClock,
+    timeout: Duration,
 ) -> Vec<SqsMessage> {
     let failed = |error| PortError::new("queue", error);
     let receive = || async {
@@ -314,7 +379,7 @@ async fn poll(
         batch.records.push(record);
     }
     let records = batch.records.clone();
-    let deadline = clock.now() + TIMEOUT;
+    let deadline = clock.now() + timeout;
     let request_id = format!(
         "{:?}",
         records

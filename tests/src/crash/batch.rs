@@ -1,0 +1,83 @@
+//! Several events in one batch, whose time is short.
+
+use std::time::Duration;
+
+use super::handler::Act;
+use super::world::LATE;
+use super::{Effects, Plan, World};
+
+/// How many rounds of waiting and processing everything must end in.
+const ROUNDS: usize = 40;
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// How many of its messages were acknowledged at once.
+    pub acknowledged: usize,
+    /// How many effects there were in the end.
+    pub effects: usize,
+    /// The events' states in the end.
+    pub states: Vec<&'static str>,
+    /// How many calls the batch made.
+    pub calls: usize,
+}
+
+/// Has so many events handled as one batch, with so much time and these faults; then as often as it
+/// takes.
+pub async fn run_batch(
+    world: &mut World,
+    events: usize,
+    script: &[Act],
+    timeout: Duration,
+    plan: Plan,
+) -> Cut {
+    *world.effects.lock().expect("no handler panics here") = Effects {
+        script: script.to_vec(),
+        ..Effects::default()
+    };
+    world.faults.begin(Plan::new());
+    let mut keys = Vec::new();
+    for _ in 0..events {
+        world.next_event();
+        assert!(world.send().await, "nothing is wrong yet");
+        keys.push(world.key());
+    }
+    world.faults.begin(plan);
+    let acknowledged = world.process_within(timeout).await.len();
+    let calls = world.faults.calls();
+    world.faults.begin(Plan::new());
+    for _ in 0..ROUNDS {
+        if world.queued().await == 0 {
+            break;
+        }
+        if world.process().await.is_empty() {
+            world.clock.advance(LATE);
+        }
+    }
+    let mut states = Vec::new();
+    for key in &keys {
+        states.push(world.event_of(key).await.map_or("", |event| event.state));
+    }
+    let effects = world.effects.lock().expect("no handler panics here").count;
+    Cut {
+        acknowledged,
+        effects,
+        states,
+        calls,
+    }
+}
+
+impl World {
+    /// Sends a request while the call of this number does not come back; whether ingest's own answer
+    /// is a 2xx.
+    pub async fn send_while_it_hangs(&mut self, call: usize) -> bool {
+        self.next_event();
+        self.faults.begin(Plan::from([(call, super::Fault::Hang)]));
+        self.send().await
+    }
+
+    /// Whether the event of the last request is in the queue or the outbox.
+    pub async fn is_carried(&self) -> bool {
+        self.queued().await + self.outbox().await > 0
+    }
+}
