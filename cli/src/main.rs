@@ -88,3 +88,47 @@ async fn main() -> ExitCode {
 }
 
 type Outcome = Result<ExitCode, BoxError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every page that shows commands.
+    const PAGES: [&str; 3] = [
+        include_str!("../../README.md"),
+        include_str!("../../docs/guarantees.md"),
+        include_str!("../../docs/replay.md"),
+    ];
+
+    /// The commands of a page, each as its words.
+    fn commands(page: &str) -> Vec<Vec<String>> {
+        let fenced = page.split("```").skip(1).step_by(2).flat_map(str::lines);
+        let quoted = page.split('`').skip(1).step_by(2);
+        fenced
+            .chain(quoted)
+            .map(|line| line.trim_start_matches("$ "))
+            .filter_map(|line| {
+                let ours = line.strip_prefix("cargo run -- ");
+                let ours = ours.or_else(|| line.strip_prefix("cargo run --release -- "));
+                ours.or_else(|| line.strip_prefix("hookgate "))
+            })
+            .map(|line| shlex::split(line).expect("quotes that match"))
+            .collect()
+    }
+
+    #[test]
+    fn every_command_in_the_documents_is_one() {
+        let mut count = 0;
+        for words in PAGES.iter().flat_map(|page| commands(page)) {
+            let words = std::iter::once("hookgate".to_owned()).chain(words);
+            let words: Vec<String> = words.collect();
+            match Cli::try_parse_from(&words) {
+                Ok(_) => {}
+                Err(error) if error.exit_code() == 0 => {}
+                Err(error) => panic!("{words:?}: {error}"),
+            }
+            count += 1;
+        }
+        assert!(count > 20, "only {count} commands were found");
+    }
+}
