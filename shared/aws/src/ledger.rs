@@ -34,7 +34,8 @@ const CLAIM: &str = "attribute_not_exists(pk) \
     OR (#st = :done AND #ep < :ep)";
 
 /// `may_complete`.
-pub(crate) const COMPLETE: &str = "attribute_not_exists(pk) OR (#ep <= :ep AND #st <> :done)";
+pub(crate) const COMPLETE: &str = "attribute_not_exists(pk) \
+    OR #ep < :ep OR (#ep = :ep AND #st <> :done)";
 
 /// `may_release` and `may_bury`.
 const MINE: &str = "#st = :processing AND #own = :me";

@@ -76,9 +76,10 @@ pub fn on_claim<O: PartialEq>(old: Option<&Item<O>>, epoch: u32, me: &O, now_ms:
 /// Whether `Done` may be written after the handler succeeded.
 ///
 /// An effect that happened is a fact, whoever holds the event by now: the write is not fenced, it
-/// only never goes back to an older epoch.
+/// only never goes back to an older epoch. An older epoch's `Done` is no obstacle: it can be there
+/// when the item was deleted while a replay was handled, and an older message then came late.
 pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
-    old.is_none_or(|item| item.epoch <= epoch && item.state != State::Done)
+    old.is_none_or(|item| item.epoch < epoch || (item.epoch == epoch && item.state != State::Done))
 }
 
 /// Whether a claim may be given back after a transient failure: only by its owner.

@@ -98,8 +98,8 @@ fn what_may_be_written_in_every_state() {
         (Enqueued,   0,     false,           [false, true,  true],   false),
         (Processing, ME,    false,           [false, true,  true],   true),
         (Processing, OTHER, false,           [false, true,  true],   false),
-        (Done,       ME,    false,           [false, false, false],  false),
-        (Done,       OTHER, false,           [false, false, false],  false),
+        (Done,       ME,    false,           [false, false, true],   false),
+        (Done,       OTHER, false,           [false, false, true],   false),
         (Dead,       ME,    false,           [false, true,  true],   false),
         (Dead,       OTHER, false,           [false, true,  true],   false),
     ];

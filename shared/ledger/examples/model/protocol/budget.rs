@@ -1,0 +1,193 @@
+use std::fmt;
+
+use super::Mutation;
+
+/// What may happen, and how often it may yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fault {
+    /// The provider sends its request: the first time, again, or while the first is answered.
+    Send,
+    /// A process dies before or after a call, or while a handler runs.
+    Crash,
+    /// A call fails, with or without its effect.
+    Failure,
+    /// A message is delivered and stays visible, or is delivered to nobody, or becomes visible while
+    /// its processor lives.
+    Delivery,
+    /// A lease runs out for others while its owner still works: clocks differ.
+    Skew,
+    /// The event's item is deleted.
+    Deletion,
+    /// A handler fails, and may succeed later.
+    Transient,
+    /// A handler fails for good, or for the last time.
+    Permanent,
+    /// A letter goes back to the queue: by the operator, or by the console.
+    Redrive,
+    /// The queue moves a message to the dead-letter queue by itself.
+    GiveUp,
+    /// The operator has the event replayed.
+    Replay,
+}
+
+impl Fault {
+    /// All of them, in the order of [`Budget`].
+    pub(crate) const ALL: [Fault; 11] = [
+        Fault::Send,
+        Fault::Crash,
+        Fault::Failure,
+        Fault::Delivery,
+        Fault::Skew,
+        Fault::Deletion,
+        Fault::Transient,
+        Fault::Permanent,
+        Fault::Redrive,
+        Fault::GiveUp,
+        Fault::Replay,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Fault::Send => "requests",
+            Fault::Crash => "crashes",
+            Fault::Failure => "failed calls",
+            Fault::Delivery => "odd deliveries",
+            Fault::Skew => "clock skews",
+            Fault::Deletion => "deletions",
+            Fault::Transient => "transient errors",
+            Fault::Permanent => "permanent errors",
+            Fault::Redrive => "redrives",
+            Fault::GiveUp => "moves by the queue",
+            Fault::Replay => "replays",
+        }
+    }
+}
+
+/// How often each thing may happen, in the order of [`Fault::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Budget([u8; 11]);
+
+impl Budget {
+    /// So many requests and nothing else.
+    pub(crate) const fn requests(count: u8) -> Budget {
+        let mut counts = [0; 11];
+        counts[Fault::Send as usize] = count;
+        Budget(counts)
+    }
+
+    /// The same with so many of a fault.
+    #[must_use]
+    pub(crate) const fn with(mut self, fault: Fault, count: u8) -> Budget {
+        self.0[fault as usize] = count;
+        self
+    }
+
+    pub(super) fn left(&self, fault: Fault) -> u8 {
+        self.0[fault as usize]
+    }
+
+    /// Takes one; `None` where none is left.
+    pub(super) fn take(mut self, fault: Fault) -> Option<Budget> {
+        let count = &mut self.0[fault as usize];
+        *count = count.checked_sub(1)?;
+        Some(self)
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = Fault::ALL.into_iter().filter(|fault| self.left(*fault) > 0);
+        let given: Vec<String> = given
+            .map(|fault| format!("{} {}", self.left(fault), fault.name()))
+            .collect();
+        f.write_str(&given.join(", "))
+    }
+}
+
+/// What the test exhausts: together everything, each with what matters to it.
+pub(crate) const BUDGETS: [Budget; 5] = [
+    Budget::requests(4)
+        .with(Fault::Crash, 3)
+        .with(Fault::Failure, 3),
+    Budget::requests(2)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Delivery, 3)
+        .with(Fault::Skew, 1),
+    Budget::requests(2)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Deletion, 2)
+        .with(Fault::Replay, 1),
+    Budget::requests(2)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Transient, 1)
+        .with(Fault::Permanent, 1)
+        .with(Fault::Redrive, 1)
+        .with(Fault::GiveUp, 1),
+    Budget::requests(1)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Delivery, 1)
+        .with(Fault::Replay, 2),
+];
+
+/// What takes minutes, and gigabytes.
+pub(crate) const FULL: [Budget; 5] = [
+    Budget::requests(4)
+        .with(Fault::Crash, 3)
+        .with(Fault::Failure, 3),
+    Budget::requests(3)
+        .with(Fault::Crash, 2)
+        .with(Fault::Failure, 1)
+        .with(Fault::Delivery, 3)
+        .with(Fault::Skew, 1),
+    Budget::requests(3)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Deletion, 2)
+        .with(Fault::Replay, 1),
+    Budget::requests(2)
+        .with(Fault::Crash, 2)
+        .with(Fault::Failure, 2)
+        .with(Fault::Transient, 2)
+        .with(Fault::Permanent, 2)
+        .with(Fault::Redrive, 2)
+        .with(Fault::GiveUp, 1),
+    Budget::requests(2)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Delivery, 1)
+        .with(Fault::Deletion, 1)
+        .with(Fault::Permanent, 1)
+        .with(Fault::Redrive, 1)
+        .with(Fault::Replay, 1),
+];
+
+/// A little of everything: enough for a broken rule to show by a short way.
+const TELLING: Budget = Budget::requests(2)
+    .with(Fault::Crash, 1)
+    .with(Fault::Failure, 2)
+    .with(Fault::Delivery, 1)
+    .with(Fault::Deletion, 1)
+    .with(Fault::Permanent, 1)
+    .with(Fault::Redrive, 1)
+    .with(Fault::Replay, 1);
+
+/// What a late message of before a replay needs to do harm, which takes a long way.
+const TELLING_OF_EPOCHS: Budget = Budget::requests(1)
+    .with(Fault::Crash, 1)
+    .with(Fault::Failure, 1)
+    .with(Fault::Delivery, 1)
+    .with(Fault::Replay, 1);
+
+impl Mutation {
+    /// In which the broken rule shows.
+    pub(crate) fn budget(self) -> Budget {
+        match self {
+            Mutation::StaleEpochClaims => TELLING_OF_EPOCHS,
+            _ => TELLING,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use super::processor::{epochs, of};
+use super::{Emit, Fault, Hold, State};
+
+/// What queue, clocks and table may do next.
+pub(super) fn steps(state: &State, emit: &mut Emit<'_>) {
+    lease(state, emit);
+    visibility(state, emit);
+    delivery(state, emit);
+    deletion(state, emit);
+    give_up(state, emit);
+}
+
+/// A lease runs out: freely when its owner is gone, by a wrong clock while it works.
+fn lease(state: &State, emit: &mut Emit<'_>) {
+    let Some(item) = state
+        .item
+        .filter(|item| item.item().is_leased(super::state::NOW_MS))
+    else {
+        return;
+    };
+    let mut next = *state;
+    next.item = Some(super::Stored {
+        leased: false,
+        ..item
+    });
+    if !state.owner_works() {
+        emit(&|| "the lease runs out".to_owned(), next);
+    } else if let Some(left) = state.left.take(Fault::Skew) {
+        next = State {
+            left,
+            excused: true,
+            credit: next.credit + 1,
+            ..next
+        };
+        emit(
+            &|| "by others' clocks the lease runs out while its owner works".to_owned(),
+            next,
+        );
+    }
+}
+
+/// A message that is in flight becomes visible: nobody has it any more, or somebody still has.
+fn visibility(state: &State, emit: &mut Emit<'_>) {
+    for epoch in epochs(&state.lost) {
+        let mut next = *state;
+        next.lost[usize::from(epoch)] -= 1;
+        next.visible[usize::from(epoch)] += 1;
+        emit(
+            &|| format!("the message{} becomes visible again", of(epoch)),
+            next,
+        );
+    }
+    let Some(left) = state.left.take(Fault::Delivery) else {
+        return;
+    };
+    for slot in 0..state.processors.len() {
+        let mut next = State { left, ..*state };
+        let Some((epoch, Hold::Fresh)) = next.processors[slot].message() else {
+            continue;
+        };
+        if let Some(hold) = next.processors[slot].hold_mut() {
+            *hold = Hold::Stale;
+        }
+        next.visible[usize::from(epoch)] += 1;
+        emit(
+            &|| {
+                format!(
+                    "the message{} becomes visible while a processor has it",
+                    of(epoch)
+                )
+            },
+            next,
+        );
+    }
+}
+
+/// A message is handed to nobody.
+fn delivery(state: &State, emit: &mut Emit<'_>) {
+    let Some(left) = state.left.take(Fault::Delivery) else {
+        return;
+    };
+    for epoch in epochs(&state.visible) {
+        let mut next = State { left, ..*state };
+        next.visible[usize::from(epoch)] -= 1;
+        next.lost[usize::from(epoch)] += 1;
+        emit(
+            &|| {
+                format!(
+                    "the message{} is delivered, and the delivery lost",
+                    of(epoch)
+                )
+            },
+            next,
+        );
+    }
+}
+
+/// The event's item is deleted, as its time to live may do. With it, that the event and each of its
+/// replays had their effects is forgotten: each may have it once more.
+fn deletion(state: &State, emit: &mut Emit<'_>) {
+    if let (Some(item), Some(left)) = (state.item, state.left.take(Fault::Deletion)) {
+        let next = State {
+            item: None,
+            excused: true,
+            credit: state.credit.saturating_add_unsigned(1 + item.epoch),
+            left,
+            ..*state
+        };
+        emit(&|| "the event's item is deleted".to_owned(), next);
+    }
+}
+
+/// The queue gives a message up that was received too often.
+fn give_up(state: &State, emit: &mut Emit<'_>) {
+    let Some(left) = state.left.take(Fault::GiveUp) else {
+        return;
+    };
+    for epoch in epochs(&state.visible) {
+        let mut next = State { left, ..*state };
+        next.visible[usize::from(epoch)] -= 1;
+        next.letters[usize::from(epoch)] += 1;
+        emit(
+            &|| {
+                format!(
+                    "the queue moves the message{} to the dead-letter queue",
+                    of(epoch)
+                )
+            },
+            next,
+        );
+    }
+}

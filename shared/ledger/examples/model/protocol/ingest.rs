@@ -1,0 +1,186 @@
+use hookgate_ledger::{Record, State as Is, may_mark_enqueued, on_record};
+
+use super::state::NOW_MS;
+use super::{Call, Emit, Fault, Ingest, Mutation, Reply, State, Stored};
+
+const NAMES: [&str; 2] = ["ingest A", "ingest B"];
+
+/// What the ingests may do next.
+pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
+    for (slot, ingest) in state.ingests.into_iter().enumerate() {
+        match ingest {
+            Ingest::Idle if slot == 0 || state.ingests[0] != Ingest::Idle => {
+                request(state, slot, emit);
+            }
+            // They are alike: one is enough.
+            Ingest::Idle => {}
+            Ingest::Record => record(state, slot, mutation, emit),
+            Ingest::Send { epoch, marks } => send(state, slot, epoch, marks, mutation, emit),
+            Ingest::Keep { epoch, marks } if mutation == Mutation::CompensatingDelete => {
+                delete(state, slot, epoch, marks, emit);
+            }
+            Ingest::Keep { epoch, marks } => keep(state, slot, epoch, marks, mutation, emit),
+            Ingest::Mark { epoch } => mark(state, slot, epoch, emit),
+        }
+    }
+}
+
+fn request(state: &State, slot: usize, emit: &mut Emit<'_>) {
+    if let Some(left) = state.left.take(Fault::Send) {
+        let mut next = State { left, ..*state };
+        next.ingests[slot] = Ingest::Record;
+        emit(
+            &|| {
+                format!(
+                    "the provider sends its request; {} verifies it",
+                    NAMES[slot]
+                )
+            },
+            next,
+        );
+    }
+}
+
+fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
+    let decide = |world: &mut State| {
+        let decision = on_record(world.item().as_ref(), true, NOW_MS);
+        if decision == Record::New {
+            world.item = Some(Stored {
+                is: Is::Received,
+                epoch: 0,
+                owner: None,
+                leased: false,
+            });
+        }
+        match decision {
+            Record::SendAgain { .. } if mutation == Mutation::NaiveDrop => Record::Duplicate,
+            decision => decision,
+        }
+    };
+    let then = |world: &mut State, reply: Reply<Record>| match reply {
+        Reply::Is(Record::New) => {
+            world.accepted |= mutation == Mutation::AnswerBeforeSend;
+            world.ingests[slot] = Ingest::Send {
+                epoch: 0,
+                marks: false,
+            };
+            ": it is new"
+        }
+        Reply::Is(Record::SendAgain { epoch }) => {
+            world.ingests[slot] = Ingest::Send {
+                epoch: small(epoch),
+                marks: true,
+            };
+            ": its message may not have been sent"
+        }
+        Reply::Is(Record::Duplicate | Record::PayloadMismatch) => {
+            answer(world, slot);
+            ": it is a duplicate, and answered with 200"
+        }
+        Reply::Failed => refuse(world, slot),
+    };
+    call(state, slot, "records the event", &decide, &then, emit);
+}
+
+fn send(
+    state: &State,
+    slot: usize,
+    epoch: u8,
+    marks: bool,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let enqueue = |world: &mut State| world.visible[usize::from(epoch)] += 1;
+    let then = |world: &mut State, reply: Reply<()>| match reply {
+        Reply::Is(()) => carried(world, slot, epoch, marks),
+        Reply::Failed => {
+            world.ingests[slot] = Ingest::Keep { epoch, marks };
+            world.accepted |= mutation == Mutation::AnswerBeforeSend;
+            ""
+        }
+    };
+    call(state, slot, "sends the message", &enqueue, &then, emit);
+}
+
+fn keep(
+    state: &State,
+    slot: usize,
+    epoch: u8,
+    marks: bool,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let write = |world: &mut State| world.outbox[usize::from(epoch)] = true;
+    let then = |world: &mut State, reply: Reply<()>| match reply {
+        Reply::Is(()) => carried(world, slot, epoch, marks),
+        Reply::Failed if mutation == Mutation::AnswerWithoutOutbox => {
+            carried(world, slot, epoch, marks)
+        }
+        Reply::Failed => refuse(world, slot),
+    };
+    call(state, slot, "writes it to the outbox", &write, &then, emit);
+}
+
+/// The mutation that undoes its record instead.
+fn delete(state: &State, slot: usize, _: u8, _: bool, emit: &mut Emit<'_>) {
+    let delete = |world: &mut State| world.item = None;
+    let then = |world: &mut State, _: Reply<()>| refuse(world, slot);
+    call(state, slot, "deletes its record", &delete, &then, emit);
+}
+
+fn mark(state: &State, slot: usize, epoch: u8, emit: &mut Emit<'_>) {
+    let write = |world: &mut State| {
+        if may_mark_enqueued(world.item().as_ref(), epoch.into())
+            && let Some(item) = &mut world.item
+        {
+            item.is = Is::Enqueued;
+        }
+    };
+    let then = |world: &mut State, _: Reply<()>| {
+        answer(world, slot);
+        ", and answers with 200"
+    };
+    call(state, slot, "marks it as enqueued", &write, &then, emit);
+}
+
+/// A carrier is proven.
+fn carried(world: &mut State, slot: usize, epoch: u8, marks: bool) -> &'static str {
+    if marks {
+        world.ingests[slot] = Ingest::Mark { epoch };
+        return "";
+    }
+    answer(world, slot);
+    ", and answers with 200"
+}
+
+fn answer(world: &mut State, slot: usize) {
+    world.accepted = true;
+    world.ingests[slot] = Ingest::Idle;
+}
+
+fn refuse(world: &mut State, slot: usize) -> &'static str {
+    world.ingests[slot] = Ingest::Idle;
+    ", and answers with 503"
+}
+
+fn call<R: Copy>(
+    state: &State,
+    slot: usize,
+    what: &str,
+    effect: &dyn Fn(&mut State) -> R,
+    then: &dyn Fn(&mut State, Reply<R>) -> &'static str,
+    emit: &mut Emit<'_>,
+) {
+    let call = Call {
+        who: NAMES[slot],
+        what,
+        effect,
+        then,
+        dies: &|world| world.ingests[slot] = Ingest::Idle,
+    };
+    call.emit(state, emit);
+}
+
+fn small(epoch: u32) -> u8 {
+    u8::try_from(epoch).expect("the model's epochs are small")
+}

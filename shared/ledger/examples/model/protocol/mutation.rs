@@ -1,0 +1,77 @@
+/// A rule of the protocol that is broken on purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// The protocol as it is.
+    #[default]
+    None,
+    /// A redelivery of an event that is recorded is a duplicate, whatever is known of its message.
+    NaiveDrop,
+    /// Where the queue does not take the message, the record is deleted and the provider told to come
+    /// again; there is no outbox.
+    CompensatingDelete,
+    /// A message whose event somebody else holds is acknowledged.
+    AcknowledgeWhenBusy,
+    /// The provider is answered before the message is sent.
+    AnswerBeforeSend,
+    /// A message whose event has no item is dropped.
+    ClaimWithoutUpsert,
+    /// A claim keeps nobody off.
+    NoLease,
+    /// A replay first writes the event back to `received`, at the new epoch, and then sends.
+    ReplayResetsFirst,
+    /// A dead event cannot be claimed.
+    DeadIsFinal,
+    /// A claim does not look at the item's epoch.
+    StaleEpochClaims,
+    /// The provider is answered with a 2xx though the outbox did not take the message.
+    AnswerWithoutOutbox,
+    /// The sweeper removes the row, and then sends its message.
+    SweeperRemovesFirst,
+    /// A message is acknowledged though its completion failed.
+    AcknowledgeUncompleted,
+    /// An event that is done can be claimed again at its own epoch.
+    DoneIsClaimable,
+    /// A replay's message carries the epoch that the event already has.
+    ReplayKeepsEpoch,
+}
+
+impl Mutation {
+    /// All that break a rule, the nine of the design first.
+    pub(crate) const ALL: [Mutation; 14] = [
+        Mutation::NaiveDrop,
+        Mutation::CompensatingDelete,
+        Mutation::AcknowledgeWhenBusy,
+        Mutation::AnswerBeforeSend,
+        Mutation::ClaimWithoutUpsert,
+        Mutation::NoLease,
+        Mutation::ReplayResetsFirst,
+        Mutation::DeadIsFinal,
+        Mutation::StaleEpochClaims,
+        Mutation::AnswerWithoutOutbox,
+        Mutation::SweeperRemovesFirst,
+        Mutation::AcknowledgeUncompleted,
+        Mutation::DoneIsClaimable,
+        Mutation::ReplayKeepsEpoch,
+    ];
+
+    /// Its name in the documents and on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mutation::None => "none",
+            Mutation::NaiveDrop => "naive-drop",
+            Mutation::CompensatingDelete => "compensating-delete",
+            Mutation::AcknowledgeWhenBusy => "acknowledge-when-busy",
+            Mutation::AnswerBeforeSend => "answer-before-send",
+            Mutation::ClaimWithoutUpsert => "claim-without-upsert",
+            Mutation::NoLease => "no-lease",
+            Mutation::ReplayResetsFirst => "replay-resets-first",
+            Mutation::DeadIsFinal => "dead-is-final",
+            Mutation::StaleEpochClaims => "stale-epoch-claims",
+            Mutation::AnswerWithoutOutbox => "answer-without-outbox",
+            Mutation::SweeperRemovesFirst => "sweeper-removes-first",
+            Mutation::AcknowledgeUncompleted => "acknowledge-uncompleted",
+            Mutation::DoneIsClaimable => "done-is-claimable",
+            Mutation::ReplayKeepsEpoch => "replay-keeps-epoch",
+        }
+    }
+}

@@ -1,0 +1,382 @@
+use hookgate_ledger::{Claim, Item, State as Is, may_bury, may_complete, may_release, on_claim};
+
+use super::state::{NOBODY, NOW_MS, name};
+use super::{Call, Emit, Fault, Hold, Mutation, Processor, Reply, State, Stored};
+
+const NAMES: [&str; 2] = ["processor A", "processor B"];
+
+/// What the processors may do next.
+pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
+    for (slot, processor) in state.processors.into_iter().enumerate() {
+        match processor {
+            Processor::Idle => {}
+            Processor::Claim(epoch, hold) => claim(state, slot, epoch, hold, mutation, emit),
+            Processor::Handle(epoch, hold) => handle(state, slot, epoch, hold, emit),
+            Processor::Complete(epoch, hold) => complete(state, slot, epoch, hold, mutation, emit),
+            Processor::Release(..) => release(state, slot, emit),
+            Processor::SendLetter(epoch, hold) => {
+                send_letter(state, slot, epoch, hold, emit);
+            }
+            Processor::Bury(epoch, hold) => bury(state, slot, epoch, hold, emit),
+            Processor::Acknowledge(epoch, hold) => acknowledge(state, slot, epoch, hold, emit),
+        }
+    }
+    receive(state, emit);
+}
+
+/// An idle processor is handed a visible message.
+fn receive(state: &State, emit: &mut Emit<'_>) {
+    for (slot, _) in idle(state) {
+        for epoch in epochs(&state.visible) {
+            let mut next = *state;
+            next.visible[usize::from(epoch)] -= 1;
+            next.processors[slot] = Processor::Claim(epoch, Hold::Fresh);
+            emit(
+                &|| format!("{} receives the message{}", NAMES[slot], of(epoch)),
+                next,
+            );
+            if let Some(left) = state.left.take(Fault::Delivery) {
+                let mut twice = State { left, ..next };
+                twice.visible[usize::from(epoch)] += 1;
+                let who = NAMES[slot];
+                emit(
+                    &|| format!("{who} receives a copy of the message{}", of(epoch)),
+                    twice,
+                );
+            }
+        }
+    }
+}
+
+fn claim(
+    state: &State,
+    slot: usize,
+    epoch: u8,
+    hold: Hold,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let take = |world: &mut State| {
+        let decision = decide(world.item(), epoch, name(slot), mutation);
+        if decision == Claim::Granted {
+            world.item = Some(Stored {
+                is: Is::Processing,
+                epoch,
+                owner: Some(name(slot)),
+                leased: true,
+            });
+        }
+        decision
+    };
+    let then = |world: &mut State, reply: Reply<Claim>| match reply {
+        Reply::Is(Claim::Granted) => {
+            world.processors[slot] = Processor::Handle(epoch, hold);
+            ", and runs the handler"
+        }
+        Reply::Is(Claim::Settled) => {
+            finish(world, slot, epoch, hold);
+            ": it is settled"
+        }
+        Reply::Is(Claim::Busy { .. }) if mutation == Mutation::AcknowledgeWhenBusy => {
+            finish(world, slot, epoch, hold);
+            ": somebody else holds it"
+        }
+        Reply::Is(Claim::Busy { .. }) => {
+            leave(world, slot);
+            ": somebody else holds it, so the message waits"
+        }
+        Reply::Failed => {
+            leave(world, slot);
+            ""
+        }
+    };
+    call(state, slot, "claims the event", &take, &then, emit);
+}
+
+fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> Claim {
+    let epoch = u32::from(epoch);
+    match (mutation, item) {
+        (Mutation::ClaimWithoutUpsert, None) => Claim::Settled,
+        (Mutation::DeadIsFinal, Some(item)) if item.state == Is::Dead => Claim::Settled,
+        (Mutation::NoLease, Some(item)) if item.state == Is::Processing => Claim::Granted,
+        (Mutation::DoneIsClaimable, Some(item)) if item.state == Is::Done => Claim::Granted,
+        (Mutation::StaleEpochClaims, Some(item)) => {
+            let blind = Item {
+                epoch: item.epoch.min(epoch),
+                ..item
+            };
+            on_claim(Some(&blind), epoch, &me, NOW_MS)
+        }
+        (_, item) => on_claim(item.as_ref(), epoch, &me, NOW_MS),
+    }
+}
+
+/// What the handler does is no call of the ledger: it has its effect, or not, or dies.
+fn handle(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+    let who = NAMES[slot];
+    let mut done = *state;
+    happen(&mut done, epoch);
+    done.processors[slot] = Processor::Complete(epoch, hold);
+    emit(
+        &|| format!("{who}'s handler has its effect{}", of(epoch)),
+        done,
+    );
+    if let Some(left) = state.left.take(Fault::Transient) {
+        let mut next = State { left, ..*state };
+        next.processors[slot] = Processor::Release(epoch, hold);
+        emit(
+            &|| format!("{who}'s handler fails, and may succeed later"),
+            next,
+        );
+    }
+    if let Some(left) = state.left.take(Fault::Permanent) {
+        let mut next = State { left, ..*state };
+        next.processors[slot] = Processor::SendLetter(epoch, hold);
+        emit(&|| format!("{who}'s handler fails for good"), next);
+    }
+    if let Some(left) = state.left.take(Fault::Failure) {
+        let mut next = State { left, ..*state };
+        happen(&mut next, epoch);
+        next.credit += 1;
+        next.processors[slot] = Processor::Release(epoch, hold);
+        emit(
+            &|| format!("{who}'s handler has its effect, and says that it failed"),
+            next,
+        );
+    }
+    if let Some(left) = state.left.take(Fault::Crash) {
+        let mut dead = State { left, ..*state };
+        leave(&mut dead, slot);
+        emit(
+            &|| format!("{who} dies before its handler has an effect"),
+            dead,
+        );
+    }
+}
+
+fn happen(world: &mut State, epoch: u8) {
+    world.effect = world.effect.max(Some(epoch));
+    world.credit -= 1;
+}
+
+fn complete(
+    state: &State,
+    slot: usize,
+    epoch: u8,
+    hold: Hold,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let write = |world: &mut State| {
+        if may_complete(world.item().as_ref(), epoch.into()) {
+            world.item = Some(Stored {
+                is: Is::Done,
+                epoch,
+                owner: None,
+                leased: false,
+            });
+        }
+    };
+    let then = |world: &mut State, reply: Reply<()>| match reply {
+        Reply::Failed if mutation != Mutation::AcknowledgeUncompleted => {
+            leave(world, slot);
+            ""
+        }
+        _ => {
+            finish(world, slot, epoch, hold);
+            ""
+        }
+    };
+    call(
+        state,
+        slot,
+        "writes that the event is done",
+        &write,
+        &then,
+        emit,
+    );
+}
+
+fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
+    let give_back = |world: &mut State| {
+        if may_release(world.item().as_ref(), &name(slot))
+            && let Some(item) = &mut world.item
+        {
+            item.leased = false;
+        }
+    };
+    let then = |world: &mut State, _: Reply<()>| {
+        leave(world, slot);
+        ", and leaves the message"
+    };
+    call(state, slot, "gives its claim back", &give_back, &then, emit);
+}
+
+fn send_letter(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+    let send = |world: &mut State| world.letters[usize::from(epoch)] += 1;
+    let then = |world: &mut State, reply: Reply<()>| {
+        match reply {
+            Reply::Failed => leave(world, slot),
+            Reply::Is(()) => world.processors[slot] = Processor::Bury(epoch, hold),
+        }
+        ""
+    };
+    call(
+        state,
+        slot,
+        "sends the message to the dead-letter queue",
+        &send,
+        &then,
+        emit,
+    );
+}
+
+fn bury(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+    let write = |world: &mut State| {
+        if may_bury(world.item().as_ref(), &name(slot))
+            && let Some(item) = &mut world.item
+        {
+            item.is = Is::Dead;
+            item.owner = None;
+            item.leased = false;
+        }
+    };
+    let then = |world: &mut State, reply: Reply<()>| {
+        match reply {
+            Reply::Failed => leave(world, slot),
+            // Its letter is sent: right, even where somebody else overtook the write.
+            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(epoch, hold),
+        }
+        ""
+    };
+    call(
+        state,
+        slot,
+        "writes that the event is dead",
+        &write,
+        &then,
+        emit,
+    );
+}
+
+fn acknowledge(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+    let delete = |world: &mut State| {
+        if hold == Hold::Fresh {
+            world.processors[slot] = Processor::Acknowledge(epoch, Hold::Gone);
+        }
+    };
+    let then = |world: &mut State, _: Reply<()>| {
+        leave(world, slot);
+        ""
+    };
+    call(
+        state,
+        slot,
+        "acknowledges the message",
+        &delete,
+        &then,
+        emit,
+    );
+    // A receipt that is no longer the newest may still remove the message.
+    if hold == Hold::Stale {
+        for next in removals(state, slot, epoch) {
+            let who = NAMES[slot];
+            emit(
+                &|| format!("{who} acknowledges the message that others see too; it is removed"),
+                next,
+            );
+        }
+    }
+}
+
+/// The states after the message that a processor holds is removed, wherever it is by now.
+fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
+    let at = usize::from(epoch);
+    let mut all = Vec::new();
+    let mut gone = *state;
+    leave(&mut gone, slot);
+    if state.visible[at] > 0 {
+        let mut next = gone;
+        next.visible[at] -= 1;
+        all.push(next);
+    }
+    if state.lost[at] > 0 {
+        let mut next = gone;
+        next.lost[at] -= 1;
+        all.push(next);
+    }
+    let other = 1 - slot;
+    if state.processors[other].message() == Some((epoch, Hold::Fresh)) {
+        let mut next = gone;
+        if let Some(hold) = next.processors[other].hold_mut() {
+            *hold = Hold::Gone;
+        }
+        all.push(next);
+    }
+    all
+}
+
+/// Goes on to acknowledge. Right, where the event is settled for this message.
+fn finish(world: &mut State, slot: usize, epoch: u8, hold: Hold) {
+    let settled = world.item.is_some_and(|item| {
+        item.epoch > epoch || (item.epoch == epoch && matches!(item.is, Is::Done | Is::Dead))
+    });
+    world.early |= !settled;
+    world.processors[slot] = Processor::Acknowledge(epoch, hold);
+}
+
+/// Ends the invocation: a message that is its own comes back later; nobody owns its claim any more.
+fn leave(world: &mut State, slot: usize) {
+    let processor = std::mem::take(&mut world.processors[slot]);
+    let Some((epoch, hold)) = processor.message() else {
+        return;
+    };
+    if hold == Hold::Fresh {
+        world.lost[usize::from(epoch)] += 1;
+    }
+    let noted = world
+        .item
+        .is_some_and(|item| item.epoch > epoch || (item.epoch == epoch && item.is == Is::Done));
+    if matches!(processor, Processor::Complete(..)) && !noted {
+        // Its effect happened and is not known: the one reason of its own for another.
+        world.credit += 1;
+    }
+    if let Some(item) = &mut world.item
+        && item.owner == Some(name(slot))
+    {
+        item.owner = Some(NOBODY);
+    }
+}
+
+fn call<R: Copy>(
+    state: &State,
+    slot: usize,
+    what: &str,
+    effect: &dyn Fn(&mut State) -> R,
+    then: &dyn Fn(&mut State, Reply<R>) -> &'static str,
+    emit: &mut Emit<'_>,
+) {
+    let call = Call {
+        who: NAMES[slot],
+        what,
+        effect,
+        then,
+        dies: &|world| leave(world, slot),
+    };
+    call.emit(state, emit);
+}
+
+fn idle(state: &State) -> impl Iterator<Item = (usize, Processor)> {
+    let slots = state.processors.into_iter().enumerate();
+    // They are alike: one is enough.
+    slots.filter(|(_, p)| *p == Processor::Idle).take(1)
+}
+
+pub(super) fn epochs(places: &[u8]) -> Vec<u8> {
+    let epochs = (0..).zip(places).filter(|(_, count)| **count > 0);
+    epochs.map(|(epoch, _)| epoch).collect()
+}
+
+pub(super) fn of(epoch: u8) -> &'static str {
+    ["", " of the replay", " of the second replay"][usize::from(epoch)]
+}

@@ -1,0 +1,136 @@
+use std::fmt;
+use std::hash::BuildHasher;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::invariants::{Invariant, violated};
+use super::{Budget, Emit, Mutation, State, environment, ingest, operator, processor, sweeper};
+
+/// What a search saw.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// States that can be reached.
+    pub(crate) states: usize,
+    /// Steps between them.
+    pub(crate) steps: usize,
+    /// The most steps that a state is away from the beginning.
+    pub(crate) depth: usize,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// Every invariant holds in every state.
+    Holds(Found),
+    /// One does not; by a shortest way.
+    Broken(Counterexample),
+}
+
+/// The shortest way to a state in which an invariant does not hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Counterexample {
+    /// What does not hold.
+    pub(crate) invariant: Invariant,
+    /// What happened, in order.
+    pub(crate) steps: Vec<String>,
+}
+
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in (1..).zip(&self.steps) {
+            writeln!(f, "{number:>4}. {step}")?;
+        }
+        write!(f, "      and this does not hold: {}", self.invariant)
+    }
+}
+
+/// Everything that may come next.
+pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
+    processor::steps(state, mutation, emit);
+    environment::steps(state, emit);
+    sweeper::steps(state, mutation, emit);
+    ingest::steps(state, mutation, emit);
+    operator::steps(state, mutation, emit);
+}
+
+/// Visits every state that can be reached, the nearest first, until an invariant does not hold.
+pub(crate) fn search(budget: Budget, mutation: Mutation) -> Verdict {
+    match visit(budget, mutation, State::sorted) {
+        // Told again with everybody under one name from start to end.
+        Verdict::Broken(_) => visit(budget, mutation, |state| state),
+        holds => holds,
+    }
+}
+
+/// States in the order of discovery, each with the one that it was first reached from.
+type Reached = Vec<(State, u32)>;
+
+fn visit(budget: Budget, mutation: Mutation, form: fn(State) -> State) -> Verdict {
+    let start = State::new(budget);
+    let hasher = DefaultHashBuilder::default();
+    let mut seen: HashTable<u32> = HashTable::new();
+    let mut reached: Reached = Vec::new();
+    let add = |state: State, from: u32, seen: &mut HashTable<u32>, reached: &mut Reached| {
+        let entry = seen.entry(
+            hasher.hash_one(state),
+            |at| reached[*at as usize].0 == state,
+            |at| hasher.hash_one(reached[*at as usize].0),
+        );
+        if let Entry::Vacant(new) = entry {
+            new.insert(u32::try_from(reached.len()).expect("fewer than four billion states"));
+            reached.push((state, from));
+        }
+    };
+    add(start, 0, &mut seen, &mut reached);
+    let (mut steps_made, mut depth, mut level_end) = (0, 0, 1);
+    let mut at = 0;
+    while at < reached.len() {
+        if at == level_end {
+            depth += 1;
+            level_end = reached.len();
+        }
+        let (state, _) = reached[at];
+        if let Some(invariant) = violated(&state, &budget, mutation) {
+            return Verdict::Broken(Counterexample {
+                invariant,
+                steps: told(&reached, at, mutation, form),
+            });
+        }
+        let from = u32::try_from(at).expect("fewer than four billion states");
+        steps(&state, mutation, &mut |_, next| {
+            steps_made += 1;
+            add(form(next), from, &mut seen, &mut reached);
+        });
+        at += 1;
+    }
+    Verdict::Holds(Found {
+        states: reached.len(),
+        steps: steps_made,
+        depth,
+    })
+}
+
+/// How the state at `at` came about.
+fn told(
+    reached: &Reached,
+    mut at: usize,
+    mutation: Mutation,
+    form: fn(State) -> State,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    while at > 0 {
+        let (state, from) = reached[at];
+        let from = from as usize;
+        let mut label = None;
+        steps(&reached[from].0, mutation, &mut |tell, next| {
+            if label.is_none() && form(next) == state {
+                label = Some(tell());
+            }
+        });
+        told.push(label.expect("a step leads there"));
+        at = from;
+    }
+    told.reverse();
+    told
+}

@@ -1,0 +1,228 @@
+use hookgate_ledger::{Item, State as Is};
+
+use super::budget::Budget;
+
+/// Epochs are 0, 1 and 2 here.
+pub(super) const EPOCHS: usize = 3;
+
+/// The model's time, and leases before and after it.
+pub(super) const NOW_MS: u64 = 10_000;
+const LIVE_MS: u64 = 20_000;
+const LAPSED_MS: u64 = 0;
+const EXPIRES_S: u64 = 1_000_000;
+
+/// Owns a claim and is dead, or works at something else: equal to no process.
+pub(super) const NOBODY: u8 = 9;
+
+/// The event's item, small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Stored {
+    pub(super) is: Is,
+    pub(super) epoch: u8,
+    pub(super) owner: Option<u8>,
+    pub(super) leased: bool,
+}
+
+impl Stored {
+    /// The item as the ledger's decisions want it.
+    pub(super) fn item(self) -> Item<u8> {
+        Item {
+            state: self.is,
+            epoch: self.epoch.into(),
+            owner: self.owner,
+            lease_until_ms: if self.leased { LIVE_MS } else { LAPSED_MS },
+            expires_s: EXPIRES_S,
+        }
+    }
+}
+
+/// An ingest and the call that it makes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Ingest {
+    #[default]
+    Idle,
+    Record,
+    /// `marks`: a redelivery proved that the message was not known to be sent.
+    Send {
+        epoch: u8,
+        marks: bool,
+    },
+    Keep {
+        epoch: u8,
+        marks: bool,
+    },
+    Mark {
+        epoch: u8,
+    },
+}
+
+/// A processor, its message, and the call that it makes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Processor {
+    #[default]
+    Idle,
+    Claim(u8, Hold),
+    /// The handler runs.
+    Handle(u8, Hold),
+    /// The handler's effect happened.
+    Complete(u8, Hold),
+    Release(u8, Hold),
+    SendLetter(u8, Hold),
+    Bury(u8, Hold),
+    Acknowledge(u8, Hold),
+}
+
+impl Processor {
+    /// The message that it holds.
+    pub(super) fn message(self) -> Option<(u8, Hold)> {
+        match self {
+            Processor::Idle => None,
+            Processor::Claim(epoch, hold)
+            | Processor::Handle(epoch, hold)
+            | Processor::Complete(epoch, hold)
+            | Processor::Release(epoch, hold)
+            | Processor::SendLetter(epoch, hold)
+            | Processor::Bury(epoch, hold)
+            | Processor::Acknowledge(epoch, hold) => Some((epoch, hold)),
+        }
+    }
+
+    pub(super) fn hold_mut(&mut self) -> Option<&mut Hold> {
+        match self {
+            Processor::Idle => None,
+            Processor::Claim(_, hold)
+            | Processor::Handle(_, hold)
+            | Processor::Complete(_, hold)
+            | Processor::Release(_, hold)
+            | Processor::SendLetter(_, hold)
+            | Processor::Bury(_, hold)
+            | Processor::Acknowledge(_, hold) => Some(hold),
+        }
+    }
+
+    /// Whether it works under a claim.
+    pub(super) fn works(self) -> bool {
+        !matches!(
+            self,
+            Processor::Idle | Processor::Claim(..) | Processor::Acknowledge(..)
+        )
+    }
+}
+
+/// What a processor's receipt of its message is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Hold {
+    /// The message is its own until it gives it back.
+    Fresh,
+    /// The message became visible again: another may have it too.
+    Stale,
+    /// Somebody else removed the message.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Sweeper {
+    #[default]
+    Idle,
+    Send(u8),
+    Remove(u8),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Operator {
+    #[default]
+    Idle,
+    /// Read the event's epoch; will send this one.
+    Send(u8),
+}
+
+/// Everything that is, and what was promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    pub(super) item: Option<Stored>,
+    pub(super) ingests: [Ingest; 2],
+    pub(super) processors: [Processor; 2],
+    pub(super) sweeper: Sweeper,
+    pub(super) operator: Operator,
+    /// Messages by epoch: visible in the queue, in flight with nobody, in the dead-letter queue.
+    pub(super) visible: [u8; EPOCHS],
+    pub(super) lost: [u8; EPOCHS],
+    pub(super) letters: [u8; EPOCHS],
+    /// Rows of the outbox by epoch.
+    pub(super) outbox: [bool; EPOCHS],
+    /// A request was answered with a 2xx.
+    pub(super) accepted: bool,
+    /// The newest epoch of a replay that was answered with 202.
+    pub(super) replayed: u8,
+    /// Effects happened, up to this epoch.
+    pub(super) effect: Option<u8>,
+    /// How many more effects there may be: one, and one for each reason for another.
+    pub(super) credit: i8,
+    /// Whether a clock was wrong or an item deleted: two handlers at a time are allowed.
+    pub(super) excused: bool,
+    /// A message was acknowledged too early.
+    pub(super) early: bool,
+    /// What may yet happen.
+    pub(super) left: Budget,
+}
+
+impl State {
+    pub(super) fn new(budget: Budget) -> State {
+        State {
+            credit: 1,
+            left: budget,
+            ..State::default()
+        }
+    }
+
+    pub(super) fn item(&self) -> Option<Item<u8>> {
+        self.item.map(Stored::item)
+    }
+
+    /// The messages of an epoch or a later one, wherever something brings them back.
+    pub(super) fn carriers(&self, epoch: u8) -> usize {
+        let from = usize::from(epoch);
+        let count = |places: &[u8; EPOCHS]| -> usize {
+            places[from..].iter().map(|n| usize::from(*n)).sum()
+        };
+        let held = self.processors.iter().filter_map(|p| p.message());
+        let held = held.filter(|(of, hold)| *of >= epoch && *hold == Hold::Fresh);
+        let kept = self.outbox[from..].iter().filter(|kept| **kept);
+        count(&self.visible)
+            + count(&self.lost)
+            + count(&self.letters)
+            + held.count()
+            + kept.count()
+    }
+
+    /// Whether the owner of the claim still works under it.
+    pub(super) fn owner_works(&self) -> bool {
+        let owner = self.item.and_then(|item| item.owner);
+        let mut processors = self.processors.iter().enumerate();
+        processors.any(|(slot, p)| p.works() && owner == Some(name(slot)))
+    }
+
+    /// The same for every order of the ingests and processors, which are alike.
+    #[must_use]
+    pub(super) fn sorted(mut self) -> State {
+        self.ingests.sort_unstable();
+        let owner = self.item.and_then(|item| item.owner);
+        let rank = |slot: usize| (self.processors[slot], owner == Some(name(slot)));
+        if rank(1) < rank(0) {
+            self.processors.swap(0, 1);
+            if let Some(item) = &mut self.item {
+                item.owner = match owner {
+                    Some(1) => Some(2),
+                    Some(2) => Some(1),
+                    other => other,
+                };
+            }
+        }
+        self
+    }
+}
+
+/// How a processor is named in a claim.
+pub(super) fn name(slot: usize) -> u8 {
+    if slot == 0 { 1 } else { 2 }
+}
