@@ -82,6 +82,13 @@ async fn a_call_that_hangs_costs_no_event() {
 }
 
 #[tokio::test]
+async fn a_message_whose_event_somebody_held_who_died_waits_and_is_handled() {
+    let mut world = World::start().await;
+    assert_eq!(world.meet_a_dead_holder().await, (0, 1));
+    assert!(world.comes_to_its_end().await);
+}
+
+#[tokio::test]
 async fn a_batch_that_is_half_done_at_its_deadline_is_done_in_the_end() {
     let mut world = World::start().await;
     let (short, long) = (Duration::from_secs(2), Duration::from_secs(30));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hookgate_twin::engines::QUEUE;
+
 use super::handler::Act;
 use super::world::LATE;
 use super::{Effects, Plan, World};
@@ -74,6 +76,34 @@ impl World {
         self.next_event();
         self.faults.begin(Plan::from([(call, super::Fault::Hang)]));
         self.send().await
+    }
+
+    /// A processor dies under its claim; its message comes again at once, before the lease is over. How
+    /// many messages were acknowledged then, and how many are left.
+    pub async fn meet_a_dead_holder(&mut self) -> (usize, usize) {
+        self.next_event();
+        self.faults.begin(Plan::new());
+        assert!(self.send().await, "nothing is wrong yet");
+        // The receive is call 0 of a poll, the claim call 1.
+        self.faults
+            .begin(Plan::from([(1, super::Fault::CrashAfter)]));
+        self.process().await;
+        self.faults.begin(Plan::new());
+        let again = self.engines.sqs.give_back(QUEUE).await;
+        again.expect("the queue answers");
+        let acknowledged = self.process().await.len();
+        (acknowledged, self.queued().await)
+    }
+
+    /// Whether the event of the last request comes to its effect, in the end.
+    pub async fn comes_to_its_end(&mut self) -> bool {
+        for _ in 0..ROUNDS {
+            self.clock.advance(LATE);
+            self.process().await;
+        }
+        self.event()
+            .await
+            .is_some_and(|event| event.state == "done")
     }
 
     /// Whether the event of the last request is in the queue or the outbox.
