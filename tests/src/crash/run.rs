@@ -206,10 +206,16 @@ async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
             return;
         };
         run.asked += 1;
-        if let Some((202, _)) = world.operate("/admin/replay", &asked).await {
-            run.epoch = event.epoch + 1;
-            run.slices = replayed == Replayed::Range;
-            return;
+        // A range ends now, and the event is to be in it.
+        world.clock.advance(Duration::from_secs(1));
+        match world.operate("/admin/replay", &asked).await {
+            Some((202, _)) => {
+                run.epoch = event.epoch + 1;
+                run.slices = replayed == Replayed::Range;
+                return;
+            }
+            Some((status, answer)) => assert!(status >= 500 || status == 422, "{answer}"),
+            None => {}
         }
     }
 }
