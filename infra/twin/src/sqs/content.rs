@@ -67,10 +67,19 @@ impl MessageAttribute {
                 "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
             ));
         }
-        self.string_value
-            .as_deref()
-            .map_or(Ok(()), check_characters)
+        let text = self.string_value.as_deref().unwrap_or_default();
+        if kind == "Number" && !is_number(text) {
+            return refuse(format!(
+                "Can't cast the value of message (user) attribute '{name}' to a number."
+            ));
+        }
+        check_characters(text)
     }
+}
+
+/// Whether it is a number, whole or not: what stands for infinity or for none at all is not.
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// Refuses characters outside the set that SQS carries.
