@@ -57,7 +57,7 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     known(&[Ministack, Fauxqs], "the_sources_of_a_dead_letter_queue_are_listed", "InvalidAction", "it has no ListDeadLetterSourceQueues"),
 
     known(&[Fauxqs], "a_handle_that_no_receive_gave_out_is_invalid", "left: Ok(())", "it takes any receipt handle"),
-    known(&[Ministack], "an_older_handle_is_accepted_and_deletes_nothing", "ReceiptHandleIsInvalid", "it forgets older handles"),
+    known(&[Ministack], "an_older_handle_is_accepted_and_the_latest_still_works", "ReceiptHandleIsInvalid", "it forgets older handles"),
 
     known(&[Ministack, Fauxqs], "moves", "InvalidAction", "it has no message move tasks"),
 
