@@ -11,6 +11,7 @@ use crate::emulator::built;
 use crate::gateway::Answer;
 use crate::provider::Signed;
 use crate::servers::{Stack, provisioned};
+use crate::template::root;
 
 /// The CloudFormation that the template translates to, as `tests/run` says it.
 const TEMPLATE: &str = "HOOKGATE_TEST_TEMPLATE";
@@ -148,6 +149,13 @@ impl Cloud {
                         .await;
                     properties.insert("Content".to_owned(), layer);
                 }
+                "AWS::CloudFormation::Stack" => {
+                    let file = nested(&properties["TemplateURL"]);
+                    let path = format!("/{}/{file}", self.stack.name);
+                    let template = std::fs::read(root().join(&file)).expect("a nested template");
+                    self.put(&path, template).await;
+                    properties["TemplateURL"] = json!(format!("{}{path}", self.url));
+                }
                 "AWS::Lambda::EventSourceMapping" => {
                     properties.remove("ScalingConfig");
                 }
@@ -232,6 +240,13 @@ fn add_variables(properties: &mut Map<String, Value>, variables: Variables) {
             own[name] = json!(value);
         }
     }
+}
+
+/// The file of a nested template, out of the place where the translation puts it.
+fn nested(url: &Value) -> String {
+    let url = url.as_str().expect("a URL");
+    let (_, file) = url.split_once(".com/").expect("a file in a bucket");
+    file.to_owned()
 }
 
 fn output<'a>(stack: &'a str, key: &str) -> &'a str {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_yaml_ng::Value;
 
-/// The template.
+/// A template.
 #[derive(Debug)]
 pub struct Template(Value);
 
@@ -15,9 +15,14 @@ pub fn root() -> PathBuf {
 }
 
 impl Template {
-    /// Reads it.
+    /// Reads `template.yaml`.
     pub fn read() -> Template {
-        let text = std::fs::read_to_string(root().join("template.yaml")).expect("a template");
+        Template::of("template.yaml")
+    }
+
+    /// Reads a template of this repository.
+    pub fn of(file: &str) -> Template {
+        let text = std::fs::read_to_string(root().join(file)).expect("a template");
         Template(serde_yaml_ng::from_str(&text).expect("a template is YAML"))
     }
 
@@ -26,8 +31,28 @@ impl Template {
     /// # Panics
     /// When there is no such resource.
     pub fn properties(&self, name: &str) -> &Value {
+        &self.resource(name)["Properties"]
+    }
+
+    /// A resource.
+    ///
+    /// # Panics
+    /// When there is no such resource.
+    pub fn resource(&self, name: &str) -> &Value {
         let resource = self.0["Resources"].get(name);
-        &resource.unwrap_or_else(|| panic!("no resource {name}"))["Properties"]
+        resource.unwrap_or_else(|| panic!("no resource {name}"))
+    }
+
+    /// A parameter.
+    pub fn parameter(&self, name: &str) -> &Value {
+        &self.0["Parameters"][name]
+    }
+
+    /// A function's properties, with those that all functions have.
+    pub fn function(&self, name: &str) -> Value {
+        let mut merged = self.0["Globals"]["Function"].clone();
+        merge(&mut merged, self.properties(name));
+        merged
     }
 
     /// The resources of a type, as `AWS::SQS::Queue`: name and resource.
@@ -47,8 +72,24 @@ impl Template {
     }
 }
 
+/// Puts `own` over `common`, as the Serverless transform does: key by key, lists joined.
+fn merge(common: &mut Value, own: &Value) {
+    match (common, own) {
+        (Value::Mapping(common), Value::Mapping(own)) => {
+            for (key, value) in own {
+                match common.get_mut(key) {
+                    Some(below) => merge(below, value),
+                    None => drop(common.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (Value::Sequence(common), Value::Sequence(own)) => common.extend_from_slice(own),
+        (common, own) => *common = own.clone(),
+    }
+}
+
 /// What a `!If` gives when its condition holds; anything else as it is.
-fn unconditional(value: &Value) -> &Value {
+pub fn unconditional(value: &Value) -> &Value {
     match value {
         Value::Tagged(tagged) if tagged.tag == "If" => &tagged.value[1],
         other => other,
@@ -78,11 +119,12 @@ pub fn seconds(value: &Value) -> Duration {
     )
 }
 
-/// A value as the template writes it: `!GetAtt Queue.Arn`.
+/// A value as the template writes it: `!GetAtt Queue.Arn`; a list's items with commas between them.
 pub fn written(value: &Value) -> String {
     match value {
         Value::Tagged(tagged) => format!("{} {}", tagged.tag, written(&tagged.value)),
         Value::String(text) => text.clone(),
+        Value::Sequence(items) => items.iter().map(written).collect::<Vec<_>>().join(", "),
         other => panic!("neither text nor tag: {other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookgate_aws::{OPERATION_TIMEOUT, table};
 use hookgate_ledger::MAX_ATTEMPTS;
-use hookgate_tests::template::{Template, list, root, seconds, text, written};
+use hookgate_tests::template::{Template, list, root, seconds, text, unconditional, written};
 use serde_yaml_ng::Value;
 
 const FUNCTION: &str = "AWS::Serverless::Function";
@@ -13,12 +13,25 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 /// A resource as a role writes it, and the calls that are allowed on it.
 type Allowed = (&'static str, &'static [&'static str]);
 
+/// The large bodies.
+const BODIES: &str = "!Sub ${ArchiveBucket.Arn}/bodies/*";
+
+/// The table and its index.
+const TABLE_AND_INDEX: &str = "!GetAtt Table.Arn, !Sub ${Table.Arn}/index/by-received";
+
+/// What comes with a parameter: the customer's key, and traces, for which AWS knows no resources.
+const OPTIONAL: [Allowed; 2] = [
+    ("!Ref DataKeyArn", &["kms:Decrypt", "kms:GenerateDataKey"]),
+    ("*", &["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
+];
+
 /// The functions, and what each may do: no call that is not here, on nothing else.
 #[rustfmt::skip]
 const ALLOWED: &[(&str, &[Allowed])] = &[
     ("Ingest", &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
+        (BODIES, &["s3:PutObject"]),
         ("!Sub arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${ParameterPrefix}/*", &["ssm:GetParameter"]),
         ("!Sub arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretPrefix}/*", &["secretsmanager:GetSecretValue"]),
         ("!Ref SecretsKeyArn", &["kms:Decrypt"]),
@@ -28,13 +41,27 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]),
         ("!GetAtt DeadLetterQueue.Arn", &["sqs:SendMessage"]),
+        (BODIES, &["s3:GetObject"]),
+        ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
         ("!GetAtt ProcessorLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
     ]),
     ("Sweeper", &[
-        ("!Sub ${Table.Arn}/index/by-received", &["dynamodb:Query"]),
+        (TABLE_AND_INDEX, &["dynamodb:Query"]),
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:DeleteItem"]),
+        ("!GetAtt Table.Arn", &["dynamodb:BatchGetItem", "dynamodb:PutItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
+        (BODIES, &["s3:GetObject"]),
+        ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
         ("!GetAtt SweeperLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+    ]),
+    ("Admin", &[
+        (TABLE_AND_INDEX, &["dynamodb:Query"]),
+        ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"]),
+        ("!GetAtt Queue.Arn", &["sqs:SendMessage", "sqs:GetQueueAttributes"]),
+        ("!GetAtt DeadLetterQueue.Arn", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks"]),
+        (BODIES, &["s3:GetObject"]),
+        ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
+        ("!GetAtt AdminLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
     ]),
 ];
 
@@ -61,7 +88,7 @@ fn every_function_crate_is_deployed_from_its_own_binary() {
 #[test]
 fn the_processor_says_which_messages_failed_and_has_six_times_its_timeout_to_do_so() {
     let template = Template::read();
-    let processor = template.properties("Processor");
+    let processor = template.function("Processor");
     let mapping = &processor["Events"]["Messages"]["Properties"];
     assert_eq!(written(&mapping["Queue"]), "!GetAtt Queue.Arn");
     assert_eq!(
@@ -76,20 +103,20 @@ fn the_processor_says_which_messages_failed_and_has_six_times_its_timeout_to_do_
 #[test]
 fn each_wait_ends_before_the_one_around_it() {
     let template = Template::read();
-    let function = seconds(&template.properties("Ingest")["Timeout"]);
-    let api = template.properties("ApiIntegration")["TimeoutInMillis"]
-        .as_u64()
-        .unwrap();
+    let function = |name| seconds(&template.function(name)["Timeout"]);
+    let api = |name| template.properties(name)["TimeoutInMillis"].as_u64();
+    let api = |name| Duration::from_millis(api(name).unwrap());
     let waits = [
         OPERATION_TIMEOUT,
         ingest::BUDGET,
-        function,
-        Duration::from_millis(api),
+        function("Ingest"),
+        api("ApiIntegration"),
     ];
     assert!(
         waits.is_sorted_by(|shorter, longer| shorter < longer),
         "{waits:?}"
     );
+    assert!(function("Admin") < api("AdminIntegration"));
 }
 
 #[test]
@@ -159,20 +186,20 @@ fn each_queue_has_a_dead_letter_queue_and_no_message_outlives_the_memory_of_its_
 #[test]
 fn the_functions_find_in_their_environment_what_they_read_there() {
     let template = Template::read();
-    let both = [
+    let all = [
+        ("ARCHIVE_BUCKET", "!Ref ArchiveBucket"),
         ("HOOKGATE_CONFIG", "/opt/hookgate.toml"),
         ("HOOKGATE_LOG", "!Ref LogFilter"),
         ("HOOKGATE_QUEUE_URL", "!Ref Queue"),
         ("HOOKGATE_TABLE", "!Ref Table"),
     ];
-    for (name, function) in template.of_type(FUNCTION) {
-        let mut expected = BTreeMap::from(both);
-        if name == "Processor" {
+    for (name, _) in template.of_type(FUNCTION) {
+        let function = template.function(name);
+        let mut expected = BTreeMap::from(all);
+        if name == "Processor" || name == "Admin" {
             expected.insert("HOOKGATE_DLQ_URL", "!Ref DeadLetterQueue");
         }
-        let variables = function["Properties"]["Environment"]["Variables"]
-            .as_mapping()
-            .unwrap();
+        let variables = function["Environment"]["Variables"].as_mapping().unwrap();
         let variables: BTreeMap<&str, String> = variables
             .iter()
             .map(|(name, value)| (text(name), written(value)))
@@ -183,7 +210,7 @@ fn the_functions_find_in_their_environment_what_they_read_there() {
             .collect();
         assert_eq!(expected, variables, "{name}");
         assert_eq!(
-            written(list(&function["Properties"]["Layers"])[0]),
+            written(list(&function["Layers"])[0]),
             "!Ref Configuration",
             "{name}"
         );
@@ -216,15 +243,16 @@ fn each_function_may_make_its_own_calls_and_no_others() {
             "{role} writes its policies out"
         );
         let statements = template.statements(&role);
-        let granted: Vec<(String, Vec<&str>)> = statements
+        let granted: BTreeSet<(String, Vec<&str>)> = statements
             .iter()
             .map(|statement| {
                 let actions = list(&statement["Action"]).into_iter().map(text).collect();
                 (written(&statement["Resource"]), actions)
             })
             .collect();
-        let allowed: Vec<(String, Vec<&str>)> = allowed
+        let allowed: BTreeSet<(String, Vec<&str>)> = allowed
             .iter()
+            .chain(&OPTIONAL)
             .map(|(resource, actions)| ((*resource).to_owned(), actions.to_vec()))
             .collect();
         assert_eq!(granted, allowed, "{name}");
@@ -232,7 +260,7 @@ fn each_function_may_make_its_own_calls_and_no_others() {
 }
 
 #[test]
-fn no_role_has_a_wildcard_but_below_a_prefix_of_its_own() {
+fn no_role_has_a_wildcard_but_below_a_prefix_of_its_own_and_for_traces() {
     let template = Template::read();
     for (role, _) in template.of_type("AWS::IAM::Role") {
         for statement in template.statements(role) {
@@ -243,9 +271,13 @@ fn no_role_has_a_wildcard_but_below_a_prefix_of_its_own() {
                     .all(|action| !text(action).contains('*')),
                 "{role}"
             );
+            if statement["Sid"] == "WriteTraces" {
+                continue;
+            }
             for resource in list(&statement["Resource"]) {
                 let written = written(resource);
                 let fixed = written.strip_suffix("Prefix}/*").unwrap_or(&written);
+                let fixed = fixed.strip_suffix("/bodies/*").unwrap_or(fixed);
                 assert!(!fixed.contains('*'), "{role}: {written}");
             }
         }
@@ -256,17 +288,23 @@ fn no_role_has_a_wildcard_but_below_a_prefix_of_its_own() {
 fn what_is_kept_is_encrypted_and_outlives_the_stack() {
     let template = Template::read();
     let table = template.properties("Table");
-    assert_eq!(table["SSESpecification"]["SSEEnabled"], true);
     assert_eq!(
         table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
         true
     );
+    // DynamoDB encrypts by itself; the queues and the bucket are told, with the customer's key or AWS's.
+    let key = unconditional(&table["SSESpecification"]);
+    assert_eq!(written(&key["KMSMasterKeyId"]), "!Ref DataKeyArn");
     for (name, queue) in template.of_type("AWS::SQS::Queue") {
-        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{name}");
+        let either = ["SqsManagedSseEnabled", "KmsMasterKeyId"].map(|p| &queue["Properties"][p]);
+        assert!(either.iter().all(|property| !property.is_null()), "{name}");
     }
-    for (name, table) in template.of_type("AWS::DynamoDB::Table") {
-        assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
-        assert_eq!(table["UpdateReplacePolicy"], "Retain", "{name}");
+    let bucket = template.properties("ArchiveBucket");
+    assert!(!bucket["BucketEncryption"].is_null());
+    let kept = ["Table", "ArchiveBucket", "DeadLetterQueue"];
+    for (name, resource) in kept.map(|name| (name, template.resource(name))) {
+        assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
     }
     for (name, logs) in template.of_type("AWS::Logs::LogGroup") {
         assert!(
@@ -274,4 +312,99 @@ fn what_is_kept_is_encrypted_and_outlives_the_stack() {
             "{name} is not kept for ever"
         );
     }
+}
+
+#[test]
+fn a_large_body_is_kept_at_least_as_long_as_a_message_that_needs_it() {
+    let template = Template::read();
+    let queues = template.of_type("AWS::SQS::Queue");
+    let lives = queues.map(|(_, queue)| seconds(&queue["Properties"]["MessageRetentionPeriod"]));
+    let days = u32::try_from(lives.sum::<Duration>().as_secs().div_ceil(86_400)).unwrap();
+    let retention = template.parameter("ArchiveRetentionDays");
+    assert!(retention["MinValue"].as_u64() > Some(u64::from(days)));
+    let default = retention["Default"]
+        .as_u64()
+        .map(|days| Duration::from_secs(days * 86_400));
+    assert!(default >= Some(table::LEDGER_RETENTION));
+}
+
+#[test]
+fn nothing_is_read_or_written_without_tls() {
+    let template = Template::read();
+    let policies = ["AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"];
+    let policies = policies.iter().flat_map(|kind| template.of_type(kind));
+    let policies: Vec<_> = policies.collect();
+    assert_eq!(policies.len(), 3);
+    for (name, policy) in policies {
+        let statements = list(&policy["Properties"]["PolicyDocument"]["Statement"]);
+        let tls = statements
+            .iter()
+            .find(|statement| statement["Sid"] == "OverTlsOnly");
+        let tls = tls.unwrap_or_else(|| panic!("{name} wants TLS"));
+        assert_eq!(
+            tls["Condition"]["Bool"]["aws:SecureTransport"], "false",
+            "{name}"
+        );
+        assert!(
+            statements
+                .iter()
+                .all(|statement| statement["Effect"] == "Deny"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn only_the_functions_that_send_may_send() {
+    let template = Template::read();
+    let senders = |policy: &str, statement: &str| {
+        let statements = list(&template.properties(policy)["PolicyDocument"]["Statement"]);
+        let denied = statements
+            .into_iter()
+            .find(|found| found["Sid"] == statement);
+        let condition = &denied.expect("a statement")["Condition"];
+        // What SQS moves by itself has no principal, and has to pass.
+        assert_eq!(condition["Null"]["aws:PrincipalArn"], "false");
+        let senders = list(&condition["ArnNotLike"]["aws:PrincipalArn"]);
+        let senders = senders
+            .into_iter()
+            .map(|sender| written(unconditional(sender)));
+        senders.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        senders("QueuePolicy", "OnlyTheGatewaySends"),
+        [
+            "!GetAtt IngestRole.Arn",
+            "!GetAtt SweeperRole.Arn",
+            "!GetAtt AdminRole.Arn",
+            "!Ref SenderArn"
+        ]
+    );
+    assert_eq!(
+        senders("DeadLetterQueuePolicy", "OnlyTheProcessorSends"),
+        ["!GetAtt ProcessorRole.Arn"]
+    );
+}
+
+#[test]
+fn the_operators_routes_want_iam_and_the_senders_want_none() {
+    let template = Template::read();
+    for (name, route) in template.of_type("AWS::ApiGatewayV2::Route") {
+        let properties = &route["Properties"];
+        let admin = text(&properties["RouteKey"]).contains("/admin/");
+        assert_eq!(
+            properties["AuthorizationType"] == "AWS_IAM",
+            admin,
+            "{name}"
+        );
+    }
+    assert_eq!(template.properties("AdminUrl")["AuthType"], "AWS_IAM");
+    assert_eq!(template.properties("IngestUrl")["AuthType"], "NONE");
+    // An open Function URL takes both permissions.
+    let invoke = template.properties("AnyoneMayInvokeIngestByItsUrl");
+    assert_eq!(invoke["InvokedViaFunctionUrl"], true);
+    assert_eq!(invoke["Action"], "lambda:InvokeFunction");
+    let url = template.properties("AnyoneMayCallIngestUrl");
+    assert_eq!(url["FunctionUrlAuthType"], "NONE");
+    assert_eq!(url["Action"], "lambda:InvokeFunctionUrl");
 }
