@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
 
 use crate::deployment::{Deployment, Variables};
 use crate::emulator::built;
@@ -57,7 +58,8 @@ impl Cloud {
         } else {
             "x86_64"
         };
-        let name = cloud.stack.name.clone();
+        // The deployment's own table and queues have its name.
+        let name = format!("{}-stack", cloud.stack.name);
         cloud
             .call(&[
                 ("Action", "CreateStack"),
@@ -116,8 +118,8 @@ impl Cloud {
 
     /// The translated template with code and layers where it says they are.
     ///
-    /// Changed for this server alone: it mounts no layers, runs functions on this machine, and takes
-    /// a mapping's greatest concurrency for a text.
+    /// Changed for this server alone: it mounts no layers, runs functions on this machine, takes
+    /// a mapping's greatest concurrency for a text, and knows no alarms with metric math.
     async fn packaged(&self, deployment: &Deployment) -> Value {
         let text = std::fs::read_to_string(provisioned(TEMPLATE)).expect("a translated template");
         let mut template: Value = serde_json::from_str(&text).expect("a template is JSON");
@@ -152,8 +154,7 @@ impl Cloud {
                 "AWS::CloudFormation::Stack" => {
                     let file = nested(&properties["TemplateURL"]);
                     let path = format!("/{}/{file}", self.stack.name);
-                    let template = std::fs::read(root().join(&file)).expect("a nested template");
-                    self.put(&path, template).await;
+                    self.put(&path, without_metric_math(&file)).await;
                     properties["TemplateURL"] = json!(format!("{}{path}", self.url));
                 }
                 "AWS::Lambda::EventSourceMapping" => {
@@ -247,6 +248,25 @@ fn nested(url: &Value) -> String {
     let url = url.as_str().expect("a URL");
     let (_, file) = url.split_once(".com/").expect("a file in a bucket");
     file.to_owned()
+}
+
+/// A nested template, for a server whose alarms watch single metrics only.
+fn without_metric_math(file: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(root().join(file)).expect("a nested template");
+    let mut template: Yaml = serde_yaml_ng::from_str(&text).expect("a template is YAML");
+    let resources = template["Resources"].as_mapping_mut().expect("resources");
+    for (_, resource) in resources.iter_mut() {
+        let properties = resource["Properties"].as_mapping_mut().expect("properties");
+        if properties.remove("Metrics").is_some() {
+            properties.insert("Namespace".into(), "Hookgate".into());
+            properties.insert("MetricName".into(), "EventsRejected".into());
+            properties.insert("Statistic".into(), "Sum".into());
+            properties.insert("Period".into(), 300.into());
+        }
+    }
+    serde_yaml_ng::to_string(&template)
+        .expect("a template is YAML")
+        .into_bytes()
 }
 
 fn output<'a>(stack: &'a str, key: &str) -> &'a str {
