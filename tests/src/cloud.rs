@@ -34,12 +34,14 @@ pub struct Cloud {
     pub stack: Stack,
     url: String,
     host: String,
+    admin_host: String,
     http: reqwest::Client,
 }
 
 impl Cloud {
-    /// Deploys the template, with the functions as they were built and a deployment's configuration.
-    pub async fn deploy(deployment: &Deployment) -> Cloud {
+    /// Deploys the template with some parameters, with the functions as they were built and a
+    /// deployment's configuration.
+    pub async fn deploy(deployment: &Deployment, parameters: &[(&str, &str)]) -> Cloud {
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
@@ -50,6 +52,7 @@ impl Cloud {
             stack,
             url,
             host: String::new(),
+            admin_host: String::new(),
             http,
         };
         let template = cloud.packaged(deployment).await;
@@ -60,24 +63,30 @@ impl Cloud {
         };
         // The deployment's own table and queues have its name.
         let name = format!("{}-stack", cloud.stack.name);
-        cloud
-            .call(&[
-                ("Action", "CreateStack"),
-                ("StackName", &name),
-                ("TemplateBody", &template.to_string()),
-                ("Parameters.member.1.ParameterKey", "Architecture"),
-                ("Parameters.member.1.ParameterValue", architecture),
-                ("Capabilities.member.1", "CAPABILITY_IAM"),
-            ])
-            .await;
+        let mut request = vec![
+            ("Action".to_owned(), "CreateStack".to_owned()),
+            ("StackName".to_owned(), name.clone()),
+            ("TemplateBody".to_owned(), template.to_string()),
+            (
+                "Capabilities.member.1".to_owned(),
+                "CAPABILITY_IAM".to_owned(),
+            ),
+        ];
+        let own = [("Architecture", architecture)];
+        let parameters = parameters.iter().chain(&own);
+        for (index, (key, value)) in (1..).zip(parameters) {
+            let member = format!("Parameters.member.{index}");
+            request.push((format!("{member}.ParameterKey"), (*key).to_owned()));
+            request.push((format!("{member}.ParameterValue"), (*value).to_owned()));
+        }
+        cloud.call(&request).await;
         let outputs = cloud.created(&name).await;
         let output = |key: &str| output(&outputs, key).to_owned();
         cloud.stack.table = output("TableName");
         cloud.stack.queue_url = output("QueueUrl");
         cloud.stack.dead_letter_queue_url = output("DeadLetterQueueUrl");
-        let api = output("WebhookUrl");
-        let host = api.trim_start_matches("http://").split('/').next();
-        cloud.host = host.expect("a URL has a host").to_owned();
+        cloud.host = host(&output("ApiUrl"));
+        cloud.admin_host = host(&output("AdminUrl"));
         cloud
     }
 
@@ -102,6 +111,22 @@ impl Cloud {
             word: text("status"),
             key: text("event"),
         }
+    }
+
+    /// What the operators' API answers: to an identity of the account, or to nobody known.
+    pub async fn ask(&self, path: &str, signed: bool) -> (u16, Value) {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .header("host", &self.admin_host);
+        if signed {
+            request = request
+                .header("authorization", signed_for("execute-api"))
+                .header("x-amz-date", "20260101T000000Z");
+        }
+        let response = request.send().await.expect("the operators' API answers");
+        let status = response.status().as_u16();
+        (status, response.json().await.expect("a JSON answer"))
     }
 
     /// The code of an event's last state, and how often it was claimed.
@@ -198,7 +223,7 @@ impl Cloud {
         );
     }
 
-    async fn call(&self, parameters: &[(&str, &str)]) -> String {
+    async fn call(&self, parameters: &[(String, String)]) -> String {
         let pairs = parameters
             .iter()
             .map(|(name, value)| format!("{name}={}", percent_encoded(value)));
@@ -221,7 +246,10 @@ impl Cloud {
     async fn created(&self, name: &str) -> String {
         for _ in 0..POLLS {
             let stack = self
-                .call(&[("Action", "DescribeStacks"), ("StackName", name)])
+                .call(&[
+                    ("Action".to_owned(), "DescribeStacks".to_owned()),
+                    ("StackName".to_owned(), name.to_owned()),
+                ])
                 .await;
             if stack.contains("CREATE_COMPLETE") {
                 return stack;
@@ -267,6 +295,12 @@ fn without_metric_math(file: &str) -> Vec<u8> {
     serde_yaml_ng::to_string(&template)
         .expect("a template is YAML")
         .into_bytes()
+}
+
+/// A URL's host.
+fn host(url: &str) -> String {
+    let (_, after) = url.split_once("://").expect("a URL has a scheme");
+    after.split('/').next().unwrap_or_default().to_owned()
 }
 
 fn output<'a>(stack: &'a str, key: &str) -> &'a str {

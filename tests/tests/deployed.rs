@@ -10,7 +10,7 @@ use hookgate_tests::provider;
 #[ignore = "needs an AWS-compatible server and the translated template: run tests/run"]
 async fn each_systems_event_goes_all_the_way_through_the_deployed_template() {
     let deployment = Deployment::new().await;
-    let cloud = Cloud::deploy(&deployment).await;
+    let cloud = Cloud::deploy(&deployment, &[]).await;
     for sample in deployment.samples("deployed") {
         let (source, path) = (sample.source, sample.path());
         let first = cloud.send(&path, &sample.good).await;
@@ -32,6 +32,10 @@ async fn each_systems_event_goes_all_the_way_through_the_deployed_template() {
         );
         let altered = cloud.send(&path, &sample.altered()).await;
         assert_eq!(i64::from(altered.status), sample.refused, "{source}");
+        let shown = format!("/admin/events/{}", first.key);
+        let (_, seen) = cloud.ask(&shown, true).await;
+        assert_eq!(seen["state"], "done", "{source}: {seen}");
+        assert_eq!(cloud.ask(&shown, false).await.0, 403, "{source}");
         assert_eq!(
             cloud.ended(&first.key).await,
             ("D".into(), "1".into()),
@@ -45,4 +49,20 @@ async fn each_systems_event_goes_all_the_way_through_the_deployed_template() {
     assert_eq!(sent.status, 200);
     assert_eq!(cloud.ended(&sent.key).await, ("X".into(), "1".into()));
     assert_eq!(cloud.stack.take_dead_letters().await.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs an AWS-compatible server and the translated template: run tests/run"]
+async fn an_event_goes_through_function_urls_and_operators_see_it() {
+    let deployment = Deployment::new().await;
+    let cloud = Cloud::deploy(&deployment, &[("Endpoint", "FunctionUrl")]).await;
+    let samples = deployment.samples("urls");
+    let sample = &samples[0];
+    let sent = cloud.send(&sample.path(), &sample.good).await;
+    assert_eq!((sent.status, sent.word.as_str()), (200, "accepted"));
+    assert_eq!(cloud.ended(&sent.key).await, ("D".into(), "1".into()));
+    let shown = format!("/admin/events/{}", sent.key);
+    let (_, seen) = cloud.ask(&shown, true).await;
+    assert_eq!(seen["state"], "done", "{seen}");
+    assert_eq!(cloud.ask(&shown, false).await.0, 403);
 }
