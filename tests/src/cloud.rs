@@ -11,7 +11,7 @@ use crate::deployment::{Deployment, Variables};
 use crate::emulator::built;
 use crate::gateway::Answer;
 use crate::provider::Signed;
-use crate::servers::{Stack, provisioned};
+use crate::servers::{Stack, provisioned, signed_for};
 use crate::template::root;
 
 /// The CloudFormation that the template translates to, as `tests/run` says it.
@@ -309,12 +309,6 @@ fn output<'a>(stack: &'a str, key: &str) -> &'a str {
     value
         .unwrap_or_else(|| panic!("no output {key}: {stack}"))
         .0
-}
-
-/// The server takes any signature, and finds the service in it.
-fn signed_for(service: &str) -> String {
-    let scope = format!("20260101/us-east-1/{service}/aws4_request");
-    format!("AWS4-HMAC-SHA256 Credential=test/{scope}, SignedHeaders=host, Signature=0")
 }
 
 fn percent_encoded(text: &str) -> String {

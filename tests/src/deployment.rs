@@ -81,6 +81,7 @@ impl Deployment {
             ("HOOKGATE_CONFIG", self.config().display().to_string()),
             ("HOOKGATE_TABLE", self.stack.table.clone()),
             ("HOOKGATE_QUEUE_URL", self.stack.queue_url.clone()),
+            ("ARCHIVE_BUCKET", self.stack.bucket.clone()),
             ("AWS_ENDPOINT_URL", self.stack.url.clone()),
         ]
     }

@@ -7,9 +7,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use hookgate_aws::DynamoTable;
+use hookgate_aws::{DynamoTable, S3Bodies};
 use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::unix_ms;
+use hookgate_gateway::{Body, unix_ms};
 use serde_json::{Value, json};
 
 /// Where it is, as `tests/run` says it.
@@ -30,7 +30,7 @@ pub fn provisioned(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"))
 }
 
-/// A table, a queue and its dead-letter queue of one test's own.
+/// A table, a queue, its dead-letter queue and a bucket of one test's own.
 #[derive(Clone, Debug)]
 pub struct Stack {
     /// Where the server is.
@@ -41,6 +41,8 @@ pub struct Stack {
     pub queue_url: String,
     /// The dead-letter queue's URL.
     pub dead_letter_queue_url: String,
+    /// The bucket's name.
+    pub bucket: String,
     /// What no other test's names have.
     pub name: String,
     dynamodb: aws_sdk_dynamodb::Client,
@@ -67,12 +69,14 @@ impl Stack {
             table: name.clone(),
             queue_url: String::new(),
             dead_letter_queue_url: String::new(),
+            bucket: format!("{name}-archive"),
             name,
             dynamodb,
             sqs,
         };
         stack.dead_letter_queue_url = stack.create_queue("dead").await;
         stack.queue_url = stack.create_queue("events").await;
+        stack.create_bucket().await;
         stack
     }
 
@@ -86,6 +90,37 @@ impl Stack {
             .expect("the queue is created")
             .queue_url
             .expect("a queue has a URL")
+    }
+
+    async fn create_bucket(&self) {
+        let request = reqwest::Client::new()
+            .put(format!("{}/{}", self.url, self.bucket))
+            .header("authorization", signed_for("s3"));
+        let response = request.send().await.expect("the server answers");
+        let status = response.status();
+        assert!(status.is_success(), "the bucket is created: {status}");
+    }
+
+    /// Deletes the bodies that messages have claim checks for.
+    pub async fn delete_bodies(&self, messages: &[Message]) {
+        for message in messages {
+            let text = message.body().expect("a message has a body");
+            let message = hookgate_gateway::Message::from_json(text).expect("a message of ours");
+            let Body::Kept(check) = message.event.body else {
+                panic!("the message carries its body");
+            };
+            let url = format!("{}/{}/{}", self.url, self.bucket, check.key);
+            let delete = reqwest::Client::new()
+                .delete(url)
+                .header("authorization", signed_for("s3"));
+            let status = delete.send().await.expect("the server answers").status();
+            assert!(status.is_success(), "{status}");
+        }
+    }
+
+    /// The bucket, as the functions see it.
+    pub fn bodies(&self) -> S3Bodies {
+        S3Bodies::new(&config(&self.url), &self.bucket)
     }
 
     /// Stores a secret in Systems Manager; its reference in a configuration.
@@ -201,6 +236,12 @@ impl Stack {
             .set_item(Some(item.into()));
         put.send().await.expect("the event is claimed");
     }
+}
+
+/// A signature for a service: the server takes any, and finds the service in it.
+pub(crate) fn signed_for(service: &str) -> String {
+    let scope = format!("20260101/us-east-1/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential=test/{scope}, SignedHeaders=host, Signature=0")
 }
 
 /// The SDK's configuration for a server at `url`.

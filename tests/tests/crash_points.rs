@@ -36,6 +36,8 @@ fn stories() -> Vec<(&'static str, Scenario)> {
         ),
         ("is replayed by its key", Scenario { replay: Some(Replayed::Key), ..story(&[]) }),
         ("is replayed by its time", Scenario { replay: Some(Replayed::Range), ..story(&[]) }),
+        ("is large", Scenario { large: true, double_send: true, ..story(&[Act::Transient]) }),
+        ("is large, and replayed", Scenario { large: true, replay: Some(Replayed::Key), ..story(&[]) }),
         ("is a write", Scenario { double_send: true, ..story(&[Act::Write]) }),
         ("fails, then is a write", story(&[Act::Transient, Act::Write])),
         ("is a write, and replayed", Scenario { replay: Some(Replayed::Key), ..story(&[Act::Write]) }),
@@ -192,6 +194,7 @@ fn random(seed: u64) -> Scenario {
     let faults = 1 + random.usize(0..4);
     Scenario {
         script,
+        large: random.u8(0..4) == 0,
         double_send: random.bool(),
         redrive: random.bool(),
         replay: [None, Some(Replayed::Key), Some(Replayed::Range)][random.usize(0..3)],

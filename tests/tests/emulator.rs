@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hookgate_gateway::{Body, redeem};
 use hookgate_tests::batch::{batch, process};
 use hookgate_tests::deployment::{
-    Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with, with,
+    Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with, processor_with,
+    with,
 };
 use hookgate_tests::gateway::unix_s;
 use hookgate_tests::provider::{self, Signed};
@@ -242,6 +244,62 @@ async fn bytes_that_are_no_text_reach_the_queue_unchanged() {
         assert_eq!(envelope["tenant"], name);
         assert_eq!(envelope["key"], accepted["event"], "{name}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
+    let deployment = Deployment::new().await;
+    let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
+    let mut random = fastrand::Rng::with_seed(7);
+    let body: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+        .take(ingest::MAX_BODY_BYTES)
+        .collect();
+    let signed = provider::pakk(PAKK_SECRET, &body);
+    let request = event(HTTP_API, "/webhooks/pakk", &signed, Encoding::Base64);
+    let (status, accepted) = answer(&ingest.invoke(&request).await);
+    assert_eq!(status, 200, "{accepted}");
+
+    let messages = deployment.stack.take().await;
+    let message = hookgate_gateway::Message::from_json(messages[0].body().unwrap()).unwrap();
+    let Body::Kept(check) = message.event.body else {
+        panic!("the message carries the body");
+    };
+    let kept = redeem(&deployment.stack.bodies(), &check).await.unwrap();
+    assert!(kept == body, "to the byte");
+    assert!(process(&mut processor, &batch(&messages)).await.is_empty());
+    let key = accepted["event"].as_str().unwrap();
+    assert_eq!(deployment.stack.state(key).await, done());
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+async fn a_large_body_whose_object_is_gone_is_dead_and_one_whose_bucket_is_gone_waits() {
+    let deployment = Deployment::new().await;
+    let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
+    let nowhere = with(
+        deployment.processor_variables(),
+        "ARCHIVE_BUCKET",
+        "no-such-bucket",
+    );
+    let mut misled = processor_with(&nowhere).await;
+    let signed = provider::pakk(PAKK_SECRET, &vec![b'x'; ingest::INLINE_BODY_BYTES + 1]);
+    let request = event(HTTP_API, "/webhooks/pakk", &signed, Encoding::Plain);
+    let (_, accepted) = answer(&ingest.invoke(&request).await);
+    let key = accepted["event"].as_str().unwrap();
+    let messages = deployment.stack.take().await;
+    assert_eq!(process(&mut misled, &batch(&messages)).await.len(), 1);
+    assert_eq!(deployment.stack.state(key).await.0, "P", "{}", misled.log());
+
+    deployment.stack.delete_bodies(&messages).await;
+    assert!(process(&mut processor, &batch(&messages)).await.is_empty());
+    assert_eq!(
+        deployment.stack.state(key).await.0,
+        "X",
+        "{}",
+        processor.log()
+    );
+    assert_eq!(deployment.stack.take_dead_letters().await.len(), 1);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use hookgate_aws::DynamoTable;
 use hookgate_gateway::ports::{
     ClaimRequest, Claimed, Claims, Clock, EventStore, Grant, Held, SystemClock,
 };
-use hookgate_gateway::{Event, EventKey, Message, unix_ms};
+use hookgate_gateway::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
     Claim, Item, Record, State, may_bury, may_complete, may_mark_enqueued, may_release, on_claim,
     on_record,
@@ -98,7 +98,7 @@ impl Bench {
     }
 
     /// An event of its own for each case.
-    fn event(&mut self) -> Event {
+    fn event(&mut self) -> Event<Body> {
         self.serial += 1;
         Event {
             key: EventKey::new(None, "product", &format!("id:{}", self.serial)),
@@ -108,16 +108,16 @@ impl Bench {
             event_type: None,
             received: self.now,
             headers: Vec::new(),
-            body: bytes::Bytes::from_static(b"{}"),
+            body: Body::Inline(b"{}"[..].into()),
         }
     }
 
-    async fn put(&self, event: &Event, shape: &Shape) {
+    async fn put(&self, event: &Event<Body>, shape: &Shape) {
         let Some(item) = &shape.item else { return };
         let number = |n: u64| AttributeValue::N(n.to_string());
         let text = |s: &str| AttributeValue::S(s.to_owned());
         let hash = if shape.same_body {
-            event.body_hash()
+            event.body.sha256()
         } else {
             [0; 32]
         };
@@ -139,7 +139,7 @@ impl Bench {
     }
 
     /// State code, epoch and lease as they are stored now.
-    async fn stored(&self, event: &Event) -> Option<(String, u32, u64)> {
+    async fn stored(&self, event: &Event<Body>) -> Option<(String, u32, u64)> {
         let key = [("pk", event.key.as_str()), ("sk", "event")];
         let key: HashMap<_, _> = key
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
@@ -279,7 +279,7 @@ impl Bench {
     }
 
     /// The item is in the new state where the decision allows it, and as it was otherwise.
-    async fn ends(&self, event: &Event, shape: &Shape, changed: bool, code: &str) {
+    async fn ends(&self, event: &Event<Body>, shape: &Shape, changed: bool, code: &str) {
         let stored = self.stored(event).await;
         if changed {
             assert_eq!(stored.unwrap().0, code, "{shape:?}");
@@ -296,7 +296,7 @@ impl Bench {
     }
 }
 
-fn held(event: &Event) -> Held<'_> {
+fn held(event: &Event<Body>) -> Held<'_> {
     Held {
         event,
         epoch: EPOCH,

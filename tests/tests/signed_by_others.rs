@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, Secrets, SqsQueue};
+use hookgate_aws::{DynamoTable, S3Bodies, Secrets, SqsQueue};
 use hookgate_gateway::config::Config;
 use hookgate_gateway::operators::EventReader;
 use hookgate_gateway::ports::{Clock, Documents};
@@ -53,8 +53,8 @@ impl Documents for Given {
 /// A gateway whose time is that of a vector.
 struct Gateway<'a> {
     engines: &'a Engines,
-    ingest: Ingest<DynamoTable, SqsQueue, Given, Standing>,
-    processor: Processor<DynamoTable, SqsQueue, Standing, Handlers>,
+    ingest: Ingest<DynamoTable, SqsQueue, S3Bodies, Given, Standing>,
+    processor: Processor<DynamoTable, SqsQueue, S3Bodies, Standing, Handlers>,
     clock: Standing,
 }
 
@@ -87,10 +87,12 @@ impl<'a> Gateway<'a> {
                 sources,
                 table.clone(),
                 queue.clone(),
+                Some(engines.bodies()),
                 Given(documents),
                 clock,
             ),
-            processor: Processor::new(table, queue, clock, Handlers, Vec::new()).unwrap(),
+            processor: Processor::new(table, queue, engines.bodies(), clock, Handlers, Vec::new())
+                .unwrap(),
             clock,
         }
     }

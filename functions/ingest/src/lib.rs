@@ -3,59 +3,69 @@
 //! A 2xx means that the event is durable. [`Ingest::handle`] reads from top to bottom; every line of
 //! it that can refuse a request says with which [`Rejection`].
 
+mod limits;
 mod path;
 mod rejection;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::ports::{Clock, Documents, EventQueue, EventStore, Outbox, chain};
-use hookgate_gateway::{Event, Message, MismatchPolicy, Sources};
+use hookgate_gateway::ports::{Bodies, Clock, Documents, EventQueue, EventStore, Outbox, chain};
+use hookgate_gateway::{Body, ClaimCheck, Event, Message, MismatchPolicy, Sources};
 use hookgate_ledger::Record;
 use hookgate_signature::{HandshakeAnswer, Request as Signed};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
+pub use limits::{INLINE_BODY_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
 pub use path::WebhookPath;
 pub use rejection::Rejection;
-
-/// The largest body that is taken, in bytes: base64 of it and the headers fit a queue message (1 MiB).
-pub const MAX_BODY_BYTES: usize = 700 * 1024;
 
 /// How long a request may take before it is answered with 503. Shopify gives up after 5 s, and the
 /// function's own time-out is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
 
-/// What ingest needs: the sources, a store, a queue, the issuers' documents, the time.
+/// What ingest needs: the sources, a store, a queue, a place for large bodies, the issuers' documents,
+/// the time.
 #[derive(Debug)]
-pub struct Ingest<S, Q, D, C> {
+pub struct Ingest<S, Q, B, D, C> {
     sources: Sources,
     store: S,
     queue: Q,
+    bodies: Option<B>,
     documents: D,
     clock: C,
 }
 
 /// How a request that was not refused is answered.
 enum Answer {
-    Accepted(Event),
-    Duplicate(Event),
+    Accepted(Event<Body>),
+    Duplicate(Event<Body>),
     Handshake(HandshakeAnswer),
 }
 
-impl<S, Q, D, C> Ingest<S, Q, D, C>
+impl<S, Q, B, D, C> Ingest<S, Q, B, D, C>
 where
     S: EventStore + Outbox,
     Q: EventQueue,
+    B: Bodies,
     D: Documents,
     C: Clock,
 {
-    /// Ingest for these sources.
-    pub fn new(sources: Sources, store: S, queue: Q, documents: D, clock: C) -> Self {
+    /// Ingest for these sources. Without a place for large bodies it takes none.
+    pub fn new(
+        sources: Sources,
+        store: S,
+        queue: Q,
+        bodies: Option<B>,
+        documents: D,
+        clock: C,
+    ) -> Self {
         warn_of_weak_sources(&sources);
         Ingest {
             sources,
             store,
             queue,
+            bodies,
             documents,
             clock,
         }
@@ -94,8 +104,9 @@ where
         if request.method() != http::Method::POST {
             return Err(Rejection::Method);
         }
-        if request.body().len() > MAX_BODY_BYTES {
-            return Err(Rejection::TooLarge);
+        let limit = self.limit();
+        if request.body().len() > limit {
+            return Err(Rejection::TooLarge { limit });
         }
         let now = self.clock.now();
         let headers = headers(request);
@@ -111,6 +122,23 @@ where
         self.keep(event, trace, source.on_mismatch(), now).await
     }
 
+    /// The largest body that is taken, in bytes.
+    fn limit(&self) -> usize {
+        match self.bodies {
+            Some(_) => MAX_BODY_BYTES,
+            None => MAX_MESSAGE_BODY_BYTES,
+        }
+    }
+
+    /// The form in which an event's body travels.
+    fn carried(&self, event: &Event) -> Body {
+        if self.bodies.is_some() && event.body.len() > INLINE_BODY_BYTES {
+            Body::Kept(ClaimCheck::of(&event.key, &event.body))
+        } else {
+            Body::Inline(event.body.clone())
+        }
+    }
+
     /// Records an event and enqueues it, unless a carrier of it is proven already.
     async fn keep(
         &self,
@@ -119,6 +147,8 @@ where
         on_mismatch: MismatchPolicy,
         now: SystemTime,
     ) -> Result<Answer, Rejection> {
+        let (body, carried) = (event.body.clone(), self.carried(&event));
+        let event = event.with_body(carried);
         match self
             .store
             .record(&event, now)
@@ -126,11 +156,11 @@ where
             .map_err(Rejection::Store)?
         {
             Record::New => {
-                let event = self.send(event, 0, trace).await?;
+                let event = self.send(event, &body, 0, trace).await?;
                 Ok(Answer::Accepted(event))
             }
             Record::SendAgain { epoch } => {
-                let event = self.send(event, epoch, trace).await?;
+                let event = self.send(event, &body, epoch, trace).await?;
                 // The marker only spares the next redelivery its message: losing it loses nothing.
                 if let Err(error) = self.store.mark_enqueued(&event.key, epoch).await {
                     tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
@@ -149,12 +179,18 @@ where
     }
 
     /// Hands a message to the queue; where it does not take it, to the outbox, which the sweeper empties.
+    /// A body that does not travel with it is kept before, so that no message ever lacks its body.
     async fn send(
         &self,
-        event: Event,
+        event: Event<Body>,
+        body: &Bytes,
         epoch: u32,
         trace: Option<String>,
-    ) -> Result<Event, Rejection> {
+    ) -> Result<Event<Body>, Rejection> {
+        if let Body::Kept(check) = &event.body {
+            let kept = self.bodies.keep(check, body).await;
+            kept.map_err(Rejection::Bodies)?;
+        }
         let message = Message {
             event,
             epoch,
@@ -196,7 +232,7 @@ impl Answer {
     }
 }
 
-fn acknowledge(status: &'static str, event: &Event) -> Response<Bytes> {
+fn acknowledge(status: &'static str, event: &Event<Body>) -> Response<Bytes> {
     tracing::info!(
         outcome = status,
         source = event.source,
@@ -204,7 +240,7 @@ fn acknowledge(status: &'static str, event: &Event) -> Response<Bytes> {
         tenant = event.tenant,
         event_id = event.id,
         key = %event.key,
-        body_bytes = event.body.len(),
+        body_bytes = event.body.bytes(),
         "event"
     );
     json(

@@ -15,12 +15,13 @@ async fn main() -> Result<(), Error> {
         config,
         table,
         queue,
+        bodies,
         secrets,
     } = environment.adapters().await?;
     let sources = Sources::load(&config, &secrets, Place::Deployed);
     let (sources, ()) = tokio::join!(sources, table.warm_up());
     let documents = HttpDocuments::default();
-    let ingest = Ingest::new(sources?, table, queue, documents, SystemClock);
+    let ingest = Ingest::new(sources?, table, queue, bodies, documents, SystemClock);
     let ingest = &ingest;
     run(service_fn(|request: Request| async move {
         let response = ingest.handle(as_sent(request)).await;

@@ -25,8 +25,11 @@ pub enum Rejection {
     #[error("method not allowed: webhooks are taken by POST")]
     Method,
     /// The body is larger than can be kept.
-    #[error("the body is larger than {} bytes", crate::MAX_BODY_BYTES)]
-    TooLarge,
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The largest that can.
+        limit: usize,
+    },
     /// The request is not authentic.
     #[error("the request could not be authenticated")]
     NotAuthentic {
@@ -47,6 +50,9 @@ pub enum Rejection {
     /// The store did not record the event.
     #[error("the event could not be stored; send it again")]
     Store(#[source] PortError),
+    /// The large body was not kept.
+    #[error("the event could not be stored; send it again")]
+    Bodies(#[source] PortError),
     /// The queue did not take the message.
     #[error("the event could not be queued; send it again")]
     Queue(#[source] PortError),
@@ -71,7 +77,7 @@ impl Rejection {
         match self {
             Rejection::UnknownPath | Rejection::UnknownSource => StatusCode::NOT_FOUND,
             Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Rejection::NotAuthentic { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
@@ -79,6 +85,7 @@ impl Rejection {
             Rejection::PayloadMismatch => StatusCode::CONFLICT,
             Rejection::Undecided(_)
             | Rejection::Store(_)
+            | Rejection::Bodies(_)
             | Rejection::Queue(_)
             | Rejection::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -90,13 +97,14 @@ impl Rejection {
             Rejection::UnknownPath => "unknown_path",
             Rejection::UnknownSource => "unknown_source",
             Rejection::Method => "method",
-            Rejection::TooLarge => "too_large",
+            Rejection::TooLarge { .. } => "too_large",
             Rejection::NotAuthentic { reason, .. } | Rejection::Undecided(reason) => {
                 reason.as_str()
             }
             Rejection::MissingField(_) => "missing_field",
             Rejection::PayloadMismatch => "payload_mismatch",
             Rejection::Store(_) => "store_unavailable",
+            Rejection::Bodies(_) => "bodies_unavailable",
             Rejection::Queue(_) => "queue_unavailable",
             Rejection::TimedOut => "timed_out",
         }
@@ -105,7 +113,7 @@ impl Rejection {
     pub(crate) fn log(&self, source: &str) {
         let (status, reason) = (self.status().as_u16(), self.reason());
         match self {
-            Rejection::Store(error) | Rejection::Queue(error) => {
+            Rejection::Store(error) | Rejection::Bodies(error) | Rejection::Queue(error) => {
                 tracing::error!(
                     outcome = "rejected",
                     source,

@@ -3,6 +3,7 @@
 //!
 //! [`Processor::process`] is one message's way from top to bottom.
 
+mod body;
 pub mod handlers;
 mod letter;
 mod outcome;
@@ -11,12 +12,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use body::with_body;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use handlers::{DEFAULT, Effect, HandlerError, Registry};
 use hookgate_gateway::config::ConfigError;
 use hookgate_gateway::ports::{
-    Archive, ClaimRequest, Claimed, Claims, Clock, Held, Joined, JoinedCompletion, WorkQueue, chain,
+    Archive, Bodies, ClaimRequest, Claimed, Claims, Clock, Held, Joined, JoinedCompletion,
+    WorkQueue, chain,
 };
 use hookgate_gateway::{Message, Route, Target};
 use hookgate_ledger::{Next, next_after_failure};
@@ -32,12 +35,13 @@ const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
 /// What is kept of an invocation's time to write down how a handler ended.
 const CLOSING_TIME: Duration = Duration::from_millis(500);
 
-/// What the processor needs: a store of claims and payloads, the queues, the time,
-/// the handlers and the routes to them.
+/// What the processor needs: a store of claims and payloads, the queues, the place of large bodies, the
+/// time, the handlers and the routes to them.
 #[derive(Debug)]
-pub struct Processor<S, Q, C, H> {
+pub struct Processor<S, Q, B, C, H> {
     store: S,
     queue: Q,
+    bodies: B,
     clock: C,
     handlers: H,
     routes: Vec<Route>,
@@ -52,10 +56,11 @@ pub struct Invocation {
     pub deadline: SystemTime,
 }
 
-impl<S, Q, C, H> Processor<S, Q, C, H>
+impl<S, Q, B, C, H> Processor<S, Q, B, C, H>
 where
     S: Claims + JoinedCompletion + Archive,
     Q: WorkQueue,
+    B: Bodies,
     C: Clock,
     H: Registry,
 {
@@ -66,6 +71,7 @@ where
     pub fn new(
         store: S,
         queue: Q,
+        bodies: B,
         clock: C,
         handlers: H,
         routes: Vec<Route>,
@@ -81,6 +87,7 @@ where
         Ok(Processor {
             store,
             queue,
+            bodies,
             clock,
             handlers,
             routes,
@@ -160,7 +167,10 @@ where
         }
     }
 
-    /// Archives the payload, then runs the handler within the invocation's time. A panic is an error.
+    /// Archives the payload, fetches its body where that is elsewhere, then runs the handler within the
+    /// invocation's time. A panic is an error.
+    ///
+    /// In this order, so that an event whose body is gone is listed for operators.
     async fn run(
         &self,
         held: Held<'_>,
@@ -171,11 +181,12 @@ where
             .archive(held.event)
             .await
             .map_err(|error| HandlerError::transient(chain(&error)))?;
+        let event = with_body(held.event, &self.bodies).await?;
         let left = invocation
             .deadline
             .duration_since(self.clock.now() + CLOSING_TIME)
             .unwrap_or(Duration::ZERO);
-        let run = AssertUnwindSafe(self.handlers.run(handler, held.event)).catch_unwind();
+        let run = AssertUnwindSafe(self.handlers.run(handler, &event)).catch_unwind();
         match tokio::time::timeout(left, run).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(HandlerError::panicked(panic.as_ref())),

@@ -16,11 +16,12 @@ async fn main() -> Result<(), Error> {
         config,
         table,
         queue,
+        bodies,
         ..
     } = environment.adapters().await?;
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());
-    let processor = Processor::new(table, queue, SystemClock, Handlers, config.routes)?;
+    let processor = Processor::new(table, queue, bodies, SystemClock, Handlers, config.routes)?;
     let processor = &processor;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation {

@@ -1,21 +1,24 @@
-//! The embedded engines with the gateway's table and queues in them, and clients that talk to them as
-//! to AWS.
+//! The embedded engines with the gateway's table, queues and bucket in them, and clients that talk to
+//! them as to AWS.
 
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
-use hookgate_aws::{DynamoTable, SqsDeadLetters, SqsQueue};
-use hookgate_gateway::ports::PortError;
+use hookgate_aws::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
+use hookgate_gateway::ports::{Clock as _, PortError, SystemClock};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::dynamo::Dynamo;
+use crate::s3::{self, Objects, S3Error};
 use crate::sqs::{Clock, Sqs, SqsError};
 
 /// The table's name.
@@ -24,11 +27,16 @@ pub const TABLE: &str = "hookgate-ledger";
 pub const QUEUE: &str = "hookgate-events";
 /// The dead-letter queue's name.
 pub const DEAD_LETTER_QUEUE: &str = "hookgate-dead-letters";
+/// The bucket's name.
+pub const BUCKET: &str = "hookgate-archive";
 
 // The queues' settings are those of the template.
 const VISIBILITY_TIMEOUT_S: u64 = 180;
 const RETENTION_S: u64 = 14 * 24 * 3600;
 const MAX_RECEIVE_COUNT: u32 = 13;
+
+/// How long objects are kept: longer than any message of theirs, and than payloads by default.
+const OBJECT_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// Running engines.
 pub struct Engines {
@@ -38,9 +46,11 @@ pub struct Engines {
     pub dynamodb_endpoint: String,
     /// SQS's endpoint.
     pub sqs_endpoint: String,
+    /// S3's endpoint.
+    pub s3_endpoint: String,
     dynamo: Dynamo,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 /// Why the engines do not start.
@@ -54,6 +64,9 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// S3's objects cannot be kept.
+    #[error(transparent)]
+    Objects(#[from] S3Error),
     /// The table cannot be made or read.
     #[error(transparent)]
     Table(#[from] PortError),
@@ -80,42 +93,44 @@ impl Engines {
     /// When an engine does not start, or its state cannot be read.
     pub async fn start(data: &Path) -> Result<Engines, EngineError> {
         let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
-        Engines::with(Some(&data.join("dynamodb.sqlite")), sqs).await
+        let objects = Objects::open(&data.join("s3"))?;
+        objects.expire(SystemClock.now(), OBJECT_RETENTION)?;
+        Engines::with(Some(&data.join("dynamodb.sqlite")), sqs, objects).await
     }
 
-    /// Starts the engines in memory, with a clock of the caller's choice for the queues.
+    /// Starts the engines in memory, objects in a temporary folder, with a clock of the caller's choice
+    /// for the queues.
     ///
     /// # Errors
     /// When an engine does not start.
     pub async fn in_memory(clock: Clock) -> Result<Engines, EngineError> {
         let sqs = Sqs::open_with_clock(None, clock).map_err(EngineError::queue)?;
-        Engines::with(None, sqs).await
+        Engines::with(None, sqs, Objects::temporary()?).await
     }
 
-    async fn with(dynamodb: Option<&Path>, sqs: Sqs) -> Result<Engines, EngineError> {
+    async fn with(
+        dynamodb: Option<&Path>,
+        sqs: Sqs,
+        objects: Objects,
+    ) -> Result<Engines, EngineError> {
         let dynamo = Dynamo::start(dynamodb)
             .await
             .map_err(|error| failed("DynamoDB")(&error))?;
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .map_err(|error| failed("SQS")(&error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| failed("SQS")(&error))?;
-        let (stop, mut stopped) = watch::channel(false);
-        let serve = sqs.clone().serve(listener, async move {
-            // An error means that nobody can stop it any more: stop.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        });
-        let serving = tokio::spawn(async move {
-            if let Err(error) = serve.await {
-                tracing::error!(%error, "the embedded SQS stopped listening");
-            }
-        });
+        let (queues, sqs_endpoint) = listen("SQS").await?;
+        let (bucket, s3_endpoint) = listen("S3").await?;
+        let (stop, stopped) = watch::channel(false);
+        let serve_queues = sqs.clone().serve(queues, ended(stopped.clone()));
+        let serve_bucket =
+            axum::serve(bucket, s3::router(objects)).with_graceful_shutdown(ended(stopped));
+        let serving = vec![
+            tokio::spawn(until_the_end("SQS", serve_queues)),
+            tokio::spawn(until_the_end("S3", serve_bucket.into_future())),
+        ];
         let engines = Engines {
             sqs,
             dynamodb_endpoint: dynamo.endpoint.clone(),
-            sqs_endpoint: format!("http://{address}"),
+            sqs_endpoint,
+            s3_endpoint,
             dynamo,
             stop,
             serving,
@@ -127,7 +142,17 @@ impl Engines {
 
     /// The table, as the functions see it.
     pub fn table(&self, retention: Option<Duration>) -> DynamoTable {
-        DynamoTable::new(self.dynamodb_client(), TABLE, retention)
+        DynamoTable::new(self.dynamodb_client(), TABLE, retention).with_bodies(Some(self.bodies()))
+    }
+
+    /// The bucket, as the functions see it.
+    pub fn bodies(&self) -> S3Bodies {
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials()))
+            .endpoint_url(&self.s3_endpoint);
+        S3Bodies::new(&aws.build(), BUCKET)
     }
 
     /// The queues, as the functions see them.
@@ -156,7 +181,9 @@ impl Engines {
     pub async fn stop(self) {
         // What has ended already need not be stopped.
         let _ = self.stop.send(true);
-        let _ = self.serving.await;
+        for serving in self.serving {
+            let _ = serving.await;
+        }
         self.dynamo.stop().await;
     }
 
@@ -208,6 +235,27 @@ impl Engines {
     }
 }
 
+/// A free port of the loopback interface, and its URL.
+async fn listen(engine: &'static str) -> Result<(TcpListener, String), EngineError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.map_err(|error| failed(engine)(&error))?;
+    let address = listener.local_addr();
+    let address = address.map_err(|error| failed(engine)(&error))?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// Serves until an engine is stopped.
+async fn until_the_end(engine: &str, serve: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = serve.await {
+        tracing::error!(engine, %error, "an embedded engine stopped listening");
+    }
+}
+
+pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody can stop it any more: stop.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
 /// The engines are on this machine and answer at once, but a machine that is busy with a build may not.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -225,6 +273,7 @@ impl fmt::Debug for Engines {
         f.debug_struct("Engines")
             .field("dynamodb_endpoint", &self.dynamodb_endpoint)
             .field("sqs_endpoint", &self.sqs_endpoint)
+            .field("s3_endpoint", &self.s3_endpoint)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! AWS's side on a laptop: DynamoDB, SQS, event source mapping and the OIDC issuer of a test provider.
+//! AWS's side on a laptop: DynamoDB, SQS, S3, event source mapping and the OIDC issuer of a test provider.
 //!
 //! Nothing here is deployed. The functions and adapters run against it unchanged, because it speaks
 //! AWS's own protocols.
@@ -8,6 +8,7 @@ pub mod engines;
 mod http;
 mod issuer;
 pub mod mapping;
+pub mod s3;
 pub mod sqs;
 mod token;
 mod twin;

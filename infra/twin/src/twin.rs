@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use admin::Admin;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate_aws::{DynamoTable, HttpDocuments, Secrets, SqsDeadLetters, SqsQueue};
+use hookgate_aws::{DynamoTable, HttpDocuments, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Message, Place, Sources, UnusableSource};
@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::engines::{EngineError, Engines, QUEUE};
+use crate::engines::{EngineError, Engines, QUEUE, ended};
 use crate::http::{Front, router};
 use crate::issuer::{AUDIENCE, Issuer};
 use crate::mapping::{InvokeError, Mapping};
@@ -33,9 +33,9 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
-pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, HttpDocuments, SystemClock>;
+pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>;
 pub(crate) type TwinAdmin = Admin<DynamoTable, SqsQueue, SqsDeadLetters, SystemClock>;
-type TwinProcessor = Processor<DynamoTable, SqsQueue, SystemClock, Handlers>;
+type TwinProcessor = Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Handlers>;
 
 /// How to start a twin.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub struct Twin {
     pub url: String,
     /// What opens its operators' API.
     pub token: Token,
-    /// Its DynamoDB and SQS.
+    /// Its DynamoDB, SQS and S3.
     pub engines: Engines,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -116,6 +116,7 @@ impl Twin {
         let processor = Processor::new(
             table.clone(),
             queue.clone(),
+            engines.bodies(),
             SystemClock,
             Handlers,
             config.routes,
@@ -133,6 +134,7 @@ impl Twin {
             sources,
             table.clone(),
             queue.clone(),
+            Some(engines.bodies()),
             documents,
             SystemClock,
         );
@@ -209,11 +211,6 @@ async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineErr
         }
     }
     Ok(())
-}
-
-async fn ended(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody can stop it any more: stop.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Calls the sweeper as its schedule would, but more often: nobody waits a minute at their desk.

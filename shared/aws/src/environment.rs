@@ -5,7 +5,7 @@ use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::chain;
 use thiserror::Error;
 
-use crate::{DynamoTable, Secrets, SqsDeadLetters, SqsQueue, connect};
+use crate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, connect};
 
 /// The environment variables of a function, and the configuration that they point at.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Adapters {
     pub table: DynamoTable,
     /// The queue of events.
     pub queue: SqsQueue,
+    /// Where large bodies are kept; `None` where no bucket is configured.
+    pub bodies: Option<S3Bodies>,
     /// The secrets that the configuration refers to.
     pub secrets: Secrets,
 }
@@ -85,6 +87,11 @@ impl Environment {
         self.required("HOOKGATE_DLQ_URL")
     }
 
+    /// The name of the bucket of large bodies, `ARCHIVE_BUCKET`, where there is one.
+    pub fn archive_bucket(&self) -> Option<&str> {
+        self.optional("ARCHIVE_BUCKET")
+    }
+
     /// Which log lines are written, `HOOKGATE_LOG`, as `info` or `ingest=debug,info`.
     pub fn log_filter(&self) -> &str {
         self.variables
@@ -117,9 +124,12 @@ impl Environment {
         let aws = connect().await;
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let sqs = aws_sdk_sqs::Client::new(&aws);
+        let bodies = self.archive_bucket().map(|name| S3Bodies::new(&aws, name));
         Ok(Adapters {
-            table: DynamoTable::new(dynamodb, self.table()?, config.retention),
+            table: DynamoTable::new(dynamodb, self.table()?, config.retention)
+                .with_bodies(bodies.clone()),
             queue: SqsQueue::new(sqs, self.queue_url()?),
+            bodies,
             secrets: Secrets::new(self.variables.clone(), Some(aws)),
             config,
         })
@@ -141,10 +151,11 @@ impl Environment {
     }
 
     fn required(&self, name: &'static str) -> Result<&str, BadEnvironment> {
-        self.variables
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-            .ok_or(BadEnvironment::Missing(name))
+        self.optional(name).ok_or(BadEnvironment::Missing(name))
+    }
+
+    fn optional(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name).map(String::as_str);
+        value.filter(|value| !value.is_empty())
     }
 }

@@ -3,15 +3,12 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use hookgate_gateway::operators::{
-    EventDetail, EventQuery, EventRange, EventReader, EventSummary, Page, Payload, Place, Stored,
+    EventDetail, EventQuery, EventRange, EventReader, EventSummary, Page, Place, Stored,
 };
 use hookgate_gateway::ports::{BoxError, PortError};
-use hookgate_gateway::{Event, EventKey, unix_ms};
+use hookgate_gateway::{Body, Event, EventKey, unix_ms};
 
 use crate::archive::{Kept, read_payload};
 use crate::attributes::{Attributes, bytes, number, s, text};
@@ -53,16 +50,11 @@ impl EventReader for DynamoTable {
 
     async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
         let items = self.event_items(key).await?;
-        Ok(ledger_item(&items)
-            .and_then(summary)
-            .map(|summary| EventDetail {
-                summary,
-                payload: read_payload(&items).map(|kept| Payload {
-                    headers: kept.headers,
-                    body_base64: STANDARD.encode(&kept.body),
-                    body: String::from_utf8(kept.body).ok(),
-                }),
-            }))
+        let Some(summary) = ledger_item(&items).and_then(summary) else {
+            return Ok(None);
+        };
+        let payload = self.payload(&items).await?;
+        Ok(Some(EventDetail { summary, payload }))
     }
 
     async fn stored_event(&self, key: &EventKey) -> Result<Option<Stored>, PortError> {
@@ -74,7 +66,7 @@ impl EventReader for DynamoTable {
         // A payload that is not the one that was signed is none.
         let event = read_payload(&items)
             .and_then(|kept| event(key, item, kept))
-            .filter(|event| bytes(item, "bh") == Some(&event.body_hash()[..]));
+            .filter(|event| bytes(item, "bh") == Some(&event.body.sha256()[..]));
         Ok(Some(Stored {
             epoch: stored.epoch,
             event,
@@ -177,7 +169,7 @@ fn ledger_item(items: &[Attributes]) -> Option<&Attributes> {
 }
 
 /// The event as it came in.
-fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event> {
+fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event<Body>> {
     Some(Event {
         key: key.clone(),
         source: some_text(item, "src")?,
@@ -186,7 +178,7 @@ fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event> {
         event_type: some_text(item, "typ"),
         received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, "t0")?))?,
         headers: kept.headers,
-        body: Bytes::from(kept.body),
+        body: kept.body,
     })
 }
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use hookgate_gateway::ports::{ClaimRequest, Claimed, Claims, EventStore, Grant, Held, PortError};
-use hookgate_gateway::{Event, EventKey, unix_ms};
+use hookgate_gateway::{Body, Event, EventKey, unix_ms};
 use hookgate_ledger::{Claim, Item, Record, State, on_claim, on_record};
 
 use crate::attributes::{Attributes, b, bytes, n, number, s, text};
@@ -41,7 +41,7 @@ pub(crate) const COMPLETE: &str = "attribute_not_exists(pk) \
 const MINE: &str = "#st = :processing AND #own = :me";
 
 impl EventStore for DynamoTable {
-    async fn record(&self, event: &Event, now: SystemTime) -> Result<Record, PortError> {
+    async fn record(&self, event: &Event<Body>, now: SystemTime) -> Result<Record, PortError> {
         let now_ms = unix_ms(now);
         let written = self
             .client
@@ -60,7 +60,7 @@ impl EventStore for DynamoTable {
             Err(error) => return Err(PortError::new("record the event", error)),
         };
         let old = old.unwrap_or_default();
-        let same_body = bytes(&old, "bh") == Some(&event.body_hash()[..]);
+        let same_body = bytes(&old, "bh") == Some(&event.body.sha256()[..]);
         match stored_item(&old).map(|item| on_record(Some(&item), same_body, now_ms)) {
             Some(Record::New) | None => Err(PortError::new(
                 "record the event",
@@ -290,7 +290,7 @@ const DESCRIBE: &str = "#exp = if_not_exists(#exp, :exp), #t0 = if_not_exists(#t
 
 type Names = std::collections::HashMap<String, String>;
 
-fn description(event: &Event) -> (Names, Attributes) {
+fn description(event: &Event<Body>) -> (Names, Attributes) {
     let mut names = Names::new();
     let mut values = Attributes::new();
     let expires = n(expires_s(event.received, LEDGER_RETENTION));
@@ -302,18 +302,18 @@ fn description(event: &Event) -> (Names, Attributes) {
 }
 
 /// What operators read of an event. A tenant, id or type that it has not is the empty text.
-fn describing(event: &Event) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 6] {
+fn describing(event: &Event<Body>) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 6] {
     [
         ("t0", n(unix_ms(event.received))),
         ("src", s(&event.source)),
-        ("bh", b(event.body_hash())),
+        ("bh", b(event.body.sha256())),
         ("ten", s(event.tenant.as_deref().unwrap_or_default())),
         ("eid", s(event.id.as_deref().unwrap_or_default())),
         ("typ", s(event.event_type.as_deref().unwrap_or_default())),
     ]
 }
 
-fn new_item(event: &Event, now: SystemTime) -> Attributes {
+fn new_item(event: &Event<Body>, now: SystemTime) -> Attributes {
     let mut item: Attributes = describing(event)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,10 +1,12 @@
-//! The gateway's ports on AWS: the ledger and the archive in DynamoDB, the queues in SQS, secrets in
-//! Systems Manager and Secrets Manager, token issuers' documents over HTTPS, logs to CloudWatch.
+//! The gateway's ports on AWS: the ledger and the archive in DynamoDB, large bodies in S3, the queues in
+//! SQS, secrets in Systems Manager and Secrets Manager, token issuers' documents over HTTPS, logs to
+//! CloudWatch.
 //!
 //! The local twin uses these same adapters against its own engines.
 
 mod archive;
 mod attributes;
+mod bodies;
 mod connect;
 mod dead_letters;
 mod documents;
@@ -17,9 +19,11 @@ mod queue;
 mod ranges;
 mod replays;
 mod secrets;
+mod signing;
 pub mod table;
 mod telemetry;
 
+pub use bodies::S3Bodies;
 pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect};
 pub use dead_letters::SqsDeadLetters;
 pub use documents::HttpDocuments;

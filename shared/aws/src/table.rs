@@ -3,7 +3,7 @@
 //! One item per event (`sk = event`), the hot one, under 1 KB; and, once the processor has seen it,
 //! its payload in items of their own (`sk = payload`, `payload.0001` …), written once. Only the
 //! payload's first item carries the index keys, so that changing an event's state never pays for
-//! the index.
+//! the index. A large body is in S3: then the payload's one item has the claim check for it.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +14,8 @@ use aws_sdk_dynamodb::types::{
 };
 use hookgate_gateway::ports::{BoxError, PortError};
 use hookgate_gateway::{EventKey, unix_ms};
+
+use crate::S3Bodies;
 
 /// Partition key: the event's key.
 pub const PK: &str = "pk";
@@ -41,6 +43,7 @@ pub struct DynamoTable {
     pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) retention: Option<Duration>,
+    pub(crate) bodies: Option<S3Bodies>,
 }
 
 impl DynamoTable {
@@ -54,7 +57,14 @@ impl DynamoTable {
             client,
             name: name.into(),
             retention,
+            bodies: None,
         }
+    }
+
+    /// The table, with the place where the large bodies of its payloads are.
+    #[must_use]
+    pub fn with_bodies(self, bodies: Option<S3Bodies>) -> DynamoTable {
+        DynamoTable { bodies, ..self }
     }
 
     /// Makes the first connection, so that no request has to wait for it.

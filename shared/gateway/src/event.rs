@@ -7,8 +7,11 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 /// One thing that happened, as a provider told it.
+///
+/// An `Event` has its body at hand, as a handler needs it. An `Event<Body>` is on its way, and its body
+/// may be kept elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<B = Bytes> {
     /// Its key in the ledger.
     pub key: EventKey,
     /// The source that it came in by.
@@ -24,13 +27,22 @@ pub struct Event {
     /// The request's headers that are kept: none that carries a credential.
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte as it was signed.
-    pub body: Bytes,
+    pub body: B,
 }
 
-impl Event {
-    /// SHA-256 of the body.
-    pub fn body_hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.body).into()
+impl<B> Event<B> {
+    /// The same event with its body in another form.
+    pub fn with_body<C>(self, body: C) -> Event<C> {
+        Event {
+            key: self.key,
+            source: self.source,
+            tenant: self.tenant,
+            id: self.id,
+            event_type: self.event_type,
+            received: self.received,
+            headers: self.headers,
+            body,
+        }
     }
 
     /// The provider's type, or `-` where it names none.

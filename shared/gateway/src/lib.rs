@@ -4,6 +4,7 @@
 //! an [`Event`], which travels the queue inside a [`Message`]. What the functions need of the world
 //! (a store, queues, secrets, documents, a clock) are the traits in [`ports`].
 
+mod body;
 pub mod config;
 mod event;
 mod message;
@@ -12,6 +13,7 @@ pub mod ports;
 mod route;
 mod source;
 
+pub use body::{Body, BodyError, ClaimCheck, redeem};
 pub use event::{Event, EventKey, unix_ms};
 pub use message::{MESSAGE_VERSION, Message, MessageError};
 pub use route::{Route, Target};

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Event, EventKey, unix_ms};
+use crate::{Body, ClaimCheck, Event, EventKey, unix_ms};
 
 /// The version of the envelope that this build writes, and the only one that it reads.
 pub const MESSAGE_VERSION: u32 = 1;
@@ -14,7 +14,7 @@ pub const MESSAGE_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The event.
-    pub event: Event,
+    pub event: Event<Body>,
     /// 0 for the provider's own delivery; each replay adds one.
     pub epoch: u32,
     /// The trace that the request belongs to, as Lambda or the caller named it.
@@ -32,14 +32,17 @@ pub enum MessageError {
     Version(u32),
     /// The body is not base64.
     #[error("the body is not base64")]
-    Body(#[source] base64::DecodeError),
+    Base64(#[source] base64::DecodeError),
+    /// There is neither a body nor a claim check for it, or both.
+    #[error("the message has not either a body or a claim check")]
+    Body,
     /// The key is none.
     #[error("the event key is malformed")]
     Key,
 }
 
-/// The envelope. The body is base64, because a queue refuses many control characters and all bytes
-/// that are not UTF-8.
+/// The envelope. It has either the body or a claim check for it. The body is base64, because a queue
+/// refuses many control characters and all bytes that are not UTF-8.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     v: u32,
@@ -56,7 +59,23 @@ struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
     headers: Vec<(String, String)>,
-    body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim_check: Option<ClaimCheck>,
+}
+
+impl Envelope {
+    fn body(&self) -> Result<Body, MessageError> {
+        match (&self.body, &self.claim_check) {
+            (Some(text), None) => {
+                let body = STANDARD.decode(text).map_err(MessageError::Base64)?;
+                Ok(Body::Inline(body.into()))
+            }
+            (None, Some(check)) => Ok(Body::Kept(check.clone())),
+            _ => Err(MessageError::Body),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -70,6 +89,10 @@ impl Message {
     /// # Errors
     /// None in practice: every field is text or a number.
     pub fn to_json(&self) -> serde_json::Result<String> {
+        let (body, claim_check) = match &self.event.body {
+            Body::Inline(body) => (Some(STANDARD.encode(body)), None),
+            Body::Kept(check) => (None, Some(check.clone())),
+        };
         serde_json::to_string(&Envelope {
             v: MESSAGE_VERSION,
             key: self.event.key.as_str().to_owned(),
@@ -81,7 +104,8 @@ impl Message {
             received_ms: unix_ms(self.event.received),
             trace: self.trace.clone(),
             headers: self.event.headers.clone(),
-            body: STANDARD.encode(&self.event.body),
+            body,
+            claim_check,
         })
     }
 
@@ -95,6 +119,7 @@ impl Message {
             return Err(MessageError::Version(version.v));
         }
         let envelope: Envelope = serde_json::from_str(text).map_err(MessageError::Malformed)?;
+        let body = envelope.body()?;
         Ok(Message {
             epoch: envelope.epoch,
             trace: envelope.trace,
@@ -106,10 +131,7 @@ impl Message {
                 event_type: envelope.event_type,
                 received: UNIX_EPOCH + Duration::from_millis(envelope.received_ms),
                 headers: envelope.headers,
-                body: STANDARD
-                    .decode(envelope.body)
-                    .map_err(MessageError::Body)?
-                    .into(),
+                body,
             },
         })
     }
@@ -118,6 +140,8 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BYTES: &[u8] = b"\x00\xff\xfe\r\n\x0b";
 
     fn message() -> Message {
         Message {
@@ -131,9 +155,15 @@ mod tests {
                 event_type: Some("stock \u{1f4e6}".into()),
                 received: UNIX_EPOCH + Duration::from_millis(1_760_000_000_123),
                 headers: vec![("content-type".into(), "application/octet-stream".into())],
-                body: bytes::Bytes::from_static(b"\x00\xff\xfe\r\n\x0b"),
+                body: Body::Inline(BYTES.into()),
             },
         }
+    }
+
+    fn large() -> Message {
+        let mut large = message();
+        large.event.body = Body::Kept(ClaimCheck::of(&large.event.key, BYTES));
+        large
     }
 
     #[test]
@@ -141,6 +171,29 @@ mod tests {
         let json = message().to_json().unwrap();
         assert!(json.chars().all(|c| c >= ' '), "{json}");
         assert_eq!(Message::from_json(&json).unwrap(), message());
+    }
+
+    #[test]
+    fn a_large_body_is_represented_by_its_claim_check_alone() {
+        let json = large().to_json().unwrap();
+        assert!(!json.contains("\"body\""), "{json}");
+        assert_eq!(Message::from_json(&json).unwrap(), large());
+    }
+
+    #[test]
+    fn a_message_has_either_a_body_or_a_claim_check() {
+        let (small, large) = (message().to_json().unwrap(), large().to_json().unwrap());
+        let why = |text: &str| Message::from_json(text).unwrap_err().to_string();
+        let both = large.replace("\"claim_check\"", "\"body\":\"AA==\",\"claim_check\"");
+        let neither = small.replace("\"body\"", "\"bidy\"");
+        for text in [both, neither] {
+            assert_eq!(
+                why(&text),
+                "the message has not either a body or a claim check"
+            );
+        }
+        let short = large.replace("\"sha256\":\"", "\"sha256\":\"00");
+        assert_eq!(why(&short), "not a message of this gateway");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use hookgate_signature::FetchFailure;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub use crate::body::Bodies;
 use crate::config::SecretRef;
-use crate::{Event, EventKey, Message};
+use crate::{Body, Event, EventKey, Message};
 
 /// Any error, on its way into a [`PortError`].
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -73,7 +74,7 @@ pub trait EventStore: Send + Sync {
     /// Records an event, unless it is known: the answer says which, by the ledger's rules.
     fn record(
         &self,
-        event: &Event,
+        event: &Event<Body>,
         now: SystemTime,
     ) -> impl Future<Output = Result<Record, PortError>> + Send;
 
@@ -154,7 +155,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug)]
 pub struct Held<'a> {
     /// The event.
-    pub event: &'a Event,
+    pub event: &'a Event<Body>,
     /// The epoch it was claimed at.
     pub epoch: u32,
     /// Who holds it.
@@ -243,7 +244,7 @@ pub trait Claims: Send + Sync {
 /// Keeps raw payloads for replay and audit.
 pub trait Archive: Send + Sync {
     /// Stores an event's payload. Written once: a second call changes nothing.
-    fn archive(&self, event: &Event) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn archive(&self, event: &Event<Body>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// A message on its way to the dead-letter queue.

@@ -30,7 +30,7 @@ impl Route {
     }
 
     /// Whether an event takes this route. An event without a type is matched by `*` alone.
-    pub fn matches(&self, event: &Event) -> bool {
+    pub fn matches<B>(&self, event: &Event<B>) -> bool {
         self.source.matches(&event.source)
             && self
                 .event_type

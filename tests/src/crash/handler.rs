@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hookgate_gateway::Event;
 use hookgate_gateway::ports::{PortError, Write};
 use processor::handlers::{Effect, HandlerError, Registry};
@@ -38,6 +39,9 @@ pub(crate) struct Effects {
     pub(crate) most_running: usize,
     /// What it does next, the next last.
     pub(crate) script: Vec<Act>,
+    /// The body that the provider sent, and how many runs were given another.
+    pub(crate) sent: Bytes,
+    pub(crate) altered: usize,
     /// The sort key of the count that its writes add to.
     pub(crate) counter: String,
 }
@@ -72,14 +76,9 @@ impl Registry for Scripted {
         &["log"]
     }
 
-    async fn run(&self, _: &str, _: &Event) -> Result<Effect, HandlerError> {
+    async fn run(&self, _: &str, event: &Event) -> Result<Effect, HandlerError> {
         let _running = Running::begin(&self.effects);
-        let act = self
-            .effects
-            .lock()
-            .expect("no handler panics here")
-            .script
-            .pop();
+        let act = self.next_act(event);
         match act {
             Some(Act::Transient) => return Err(HandlerError::transient("scripted")),
             Some(Act::Throttled) => {
@@ -105,6 +104,12 @@ impl Registry for Scripted {
 }
 
 impl Scripted {
+    fn next_act(&self, event: &Event) -> Option<Act> {
+        let mut effects = self.effects.lock().expect("no handler panics here");
+        effects.altered += usize::from(event.body != effects.sent);
+        effects.script.pop()
+    }
+
     /// Adds 1 to the count in the table; the script goes on saying so.
     fn counting(&self) -> Effect {
         let mut effects = self.effects.lock().expect("no handler panics here");

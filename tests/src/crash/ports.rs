@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use hookgate_gateway::operators::{
     DeadLetters, EventDetail, EventQuery, EventRange, EventReader, EventSummary, Letter, Move,
     Page, Place, Replay, ReplayId, Replays, Saved, Stored,
 };
 use hookgate_gateway::ports::{
-    Archive, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held, Joined,
-    JoinedCompletion, Kept, Outbox, OutboxReader, PortError, WorkQueue, Write,
+    Archive, Bodies, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held,
+    Joined, JoinedCompletion, Kept, Outbox, OutboxReader, PortError, WorkQueue, Write,
 };
-use hookgate_gateway::{Event, EventKey, Message};
+use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message};
 use hookgate_ledger::Record;
 
 use super::Faults;
@@ -24,7 +25,7 @@ pub(crate) struct Faulty<P> {
 }
 
 impl<P: EventStore> EventStore for Faulty<P> {
-    async fn record(&self, event: &Event, now: SystemTime) -> Result<Record, PortError> {
+    async fn record(&self, event: &Event<Body>, now: SystemTime) -> Result<Record, PortError> {
         self.faults
             .call("record", || self.adapter.record(event, now))
             .await
@@ -104,9 +105,23 @@ impl<P: JoinedCompletion> JoinedCompletion for Faulty<P> {
 }
 
 impl<P: Archive> Archive for Faulty<P> {
-    async fn archive(&self, event: &Event) -> Result<(), PortError> {
+    async fn archive(&self, event: &Event<Body>) -> Result<(), PortError> {
         self.faults
             .call("archive", || self.adapter.archive(event))
+            .await
+    }
+}
+
+impl<P: Bodies> Bodies for Faulty<P> {
+    async fn keep(&self, check: &ClaimCheck, body: &Bytes) -> Result<(), PortError> {
+        self.faults
+            .call("keep-body", || self.adapter.keep(check, body))
+            .await
+    }
+
+    async fn fetch(&self, check: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
+        self.faults
+            .call("fetch-body", || self.adapter.fetch(check))
             .await
     }
 }

@@ -33,6 +33,8 @@ pub enum Replayed {
 pub struct Scenario {
     /// What the handler does, in order; afterwards it succeeds.
     pub script: Vec<Act>,
+    /// The event's body is too large for a message.
+    pub large: bool,
     /// The provider sends the event again after it was accepted.
     pub double_send: bool,
     /// An operator has dead letters sent again, once.
@@ -100,11 +102,13 @@ pub struct Ended {
 /// # Errors
 /// The first invariant that did not hold.
 pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violation> {
+    world.large = scenario.large;
     world.next_event();
     world.faults.begin(scenario.plan.clone());
     *world.effects.lock().expect("no handler panics here") = Effects {
         script: scenario.script.iter().rev().copied().collect(),
         counter: world.key().to_string(),
+        sent: world.body(),
         ..Effects::default()
     };
     let mut run = Run::default();
@@ -299,6 +303,15 @@ async fn check_end(world: &World, run: &Run) -> Result<(), Violation> {
             "I1",
             "accepted, and without effect or dead letter".into(),
         ));
+    }
+    let altered = world
+        .effects
+        .lock()
+        .expect("no handler panics here")
+        .altered;
+    if altered > 0 {
+        let found = format!("{altered} handlers got a body that was not sent");
+        return Err(violation(world, "I7", found));
     }
     let repeats = world.faults.fired().len() + run.asked;
     if effects_now > 1 + repeats {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use admin::Admin;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, Secrets, SqsDeadLetters, SqsQueue};
+use hookgate_aws::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate_gateway::config::Config;
 use hookgate_gateway::operators::{EventReader, EventSummary, Replays};
 use hookgate_gateway::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
@@ -63,6 +63,7 @@ impl Documents for NoDocuments {
 
 type Table = Faulty<DynamoTable>;
 type Queue = Faulty<SqsQueue>;
+type Bucket = Faulty<S3Bodies>;
 
 /// The functions on engines in memory, with ports that can be struck.
 pub struct World {
@@ -75,11 +76,13 @@ pub struct World {
     actors: Arc<Actors>,
     serial: usize,
     began: SystemTime,
+    /// Whether the next event's body is too large for a message.
+    pub(crate) large: bool,
 }
 
 struct Actors {
-    ingest: Ingest<Table, Queue, NoDocuments, TestClock>,
-    processor: Processor<Table, Queue, TestClock, Scripted>,
+    ingest: Ingest<Table, Queue, Bucket, NoDocuments, TestClock>,
+    processor: Processor<Table, Queue, Bucket, TestClock, Scripted>,
     sweeper: Sweeper<Table, Queue, TestClock>,
     admin: Admin<Table, Queue, Faulty<SqsDeadLetters>, TestClock>,
 }
@@ -109,6 +112,10 @@ impl World {
             adapter: engines.queue(),
             faults: faults.clone(),
         };
+        let bodies = Faulty {
+            adapter: engines.bodies(),
+            faults: faults.clone(),
+        };
         let letters = Faulty {
             adapter: engines.dead_letters(),
             faults: faults.clone(),
@@ -120,6 +127,7 @@ impl World {
         let processor = Processor::new(
             store.clone(),
             queue.clone(),
+            bodies.clone(),
             clock.clone(),
             handlers,
             Vec::new(),
@@ -129,6 +137,7 @@ impl World {
                 sources,
                 store.clone(),
                 queue.clone(),
+                Some(bodies),
                 NoDocuments,
                 clock.clone(),
             ),
@@ -151,6 +160,7 @@ impl World {
             signals,
             actors,
             serial: 0,
+            large: false,
             began: clock.now(),
             clock,
         }
@@ -331,12 +341,20 @@ impl World {
         delete.send().await.expect("the table answers");
     }
 
+    /// The body of the provider's request.
+    pub(crate) fn body(&self) -> Bytes {
+        let filler = if self.large {
+            " ".repeat(ingest::INLINE_BODY_BYTES)
+        } else {
+            String::new()
+        };
+        let id = self.serial;
+        format!(r#"{{"id":"evt_{id}","type":"run.failed","data":{{}}}}{filler}"#).into()
+    }
+
     fn request(&self) -> Request<Bytes> {
-        let body = format!(
-            r#"{{"id":"evt_{}","type":"run.failed","data":{{}}}}"#,
-            self.serial
-        );
-        let signed = provider::product(SECRET, unix_ms(self.clock.now()) / 1000, body.as_bytes());
+        let now = unix_ms(self.clock.now()) / 1000;
+        let signed = provider::product(SECRET, now, &self.body());
         let mut request = Request::post("/webhooks/product");
         for (name, value) in &signed.headers {
             request = request.header(name, value);

@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 
 use super::{EventRange, Page, Place};
 use crate::ports::PortError;
-use crate::{Event, EventKey};
+use crate::{Body, Event, EventKey};
 
 /// Reads what is known of events.
 pub trait EventReader: Send + Sync {
@@ -146,7 +146,7 @@ pub struct EventDetail {
 pub struct Payload {
     /// The headers that are kept.
     pub headers: Vec<(String, String)>,
-    /// The body, where it is text.
+    /// The body, where it is text of at most 1 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The body, byte for byte.
@@ -159,5 +159,5 @@ pub struct Stored {
     /// The epoch that it was last handled at.
     pub epoch: u32,
     /// The event as it came in; `None` where its payload is not kept (any more).
-    pub event: Option<Event>,
+    pub event: Option<Event<Body>>,
 }
