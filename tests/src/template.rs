@@ -43,6 +43,21 @@ impl Template {
         resource.unwrap_or_else(|| panic!("no resource {name}"))
     }
 
+    /// The names of all parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.names("Parameters")
+    }
+
+    /// The names of all outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.names("Outputs")
+    }
+
+    fn names<'a>(&'a self, section: &str) -> impl Iterator<Item = &'a str> {
+        let section = self.0[section].as_mapping().expect("a section");
+        section.keys().map(text)
+    }
+
     /// A parameter.
     pub fn parameter(&self, name: &str) -> &Value {
         &self.0["Parameters"][name]

@@ -1,0 +1,169 @@
+//! What the operators' pages have to say, because the stack declares it.
+
+use std::collections::BTreeSet;
+
+use hookgate_tests::template::{Template, list, root, text, unconditional};
+use serde_yaml_ng::Value;
+
+/// The metrics that the functions give out.
+const METRICS: [&str; 13] = [
+    "EventsAccepted",
+    "EventsDuplicate",
+    "EventsRejected",
+    "PayloadMismatch",
+    "EventsProcessed",
+    "EventsUnhandled",
+    "EventsFailed",
+    "EventsDeadLettered",
+    "EndToEndLatency",
+    "OutboxDepth",
+    "SweeperRuns",
+    "EventsReplayed",
+    "ColdStarts",
+];
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join("docs").join(name)).unwrap()
+}
+
+/// The sections of a page: heading and text.
+fn sections(page: &str) -> Vec<(&str, &str)> {
+    let sections = page.split("\n## ").skip(1);
+    let parted = sections.map(|section| section.split_once('\n').unwrap_or((section, "")));
+    parted.collect()
+}
+
+#[test]
+fn every_alarm_has_a_section_that_says_what_it_means_and_what_to_do() {
+    let alarms = Template::of("infra/alarms.yaml");
+    let page = page("alarms.md");
+    let sections = sections(&page);
+    let declared: BTreeSet<&str> = alarms
+        .of_type("AWS::CloudWatch::Alarm")
+        .map(|(name, alarm)| {
+            let link = format!("docs/alarms.md#{}", name.to_lowercase());
+            assert!(text(&alarm["Properties"]["AlarmDescription"]).ends_with(&link));
+            name
+        })
+        .collect();
+    assert_eq!(declared, sections.iter().map(|(name, _)| *name).collect());
+    for (name, section) in sections {
+        for part in ["**Means:** ", "**Do:** "] {
+            assert!(section.contains(part), "{name}: {part}");
+        }
+    }
+}
+
+#[test]
+fn every_alarm_is_heard_and_ends() {
+    let alarms = Template::of("infra/alarms.yaml");
+    for (name, alarm) in alarms.of_type("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        for action in ["AlarmActions", "OKActions"] {
+            assert_eq!(list(&properties[action]).len(), 1, "{name}: {action}");
+        }
+        assert!(!properties["TreatMissingData"].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn alarms_and_dashboard_show_metrics_that_the_functions_give_out() {
+    let ours = BTreeSet::from(METRICS);
+    let mut shown = BTreeSet::new();
+    for (name, alarm) in Template::of("infra/alarms.yaml").of_type("AWS::CloudWatch::Alarm") {
+        let mut watched = Vec::new();
+        metrics(&alarm["Properties"], &mut watched);
+        assert!(!watched.is_empty(), "{name}");
+        shown.extend(
+            watched
+                .into_iter()
+                .filter_map(|(space, metric)| (space == "Hookgate").then_some(metric)),
+        );
+    }
+    let dashboard = std::fs::read_to_string(root().join("infra/dashboard.yaml")).unwrap();
+    let single = dashboard.split("\"Hookgate\", \"").skip(1);
+    let searched = dashboard.split("MetricName=\\\"").skip(1);
+    let named = single
+        .chain(searched)
+        .filter_map(|rest| rest.split(['"', '\\']).next());
+    shown.extend(named.map(str::to_owned));
+    let shown: BTreeSet<&str> = shown.iter().map(String::as_str).collect();
+    assert_eq!(shown, ours);
+}
+
+/// Namespace and name of each metric in an alarm's properties.
+fn metrics(value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Mapping(mapping) => {
+            if let (Some(space), Some(name)) = (value.get("Namespace"), value.get("MetricName")) {
+                let word = |value: &Value| value.as_str().unwrap_or("one of AWS's").to_owned();
+                found.push((word(space), word(name)));
+            }
+            mapping.values().for_each(|value| metrics(value, found));
+        }
+        Value::Sequence(items) => items.iter().for_each(|item| metrics(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_dashboard_is_json() {
+    let dashboard = Template::of("infra/dashboard.yaml");
+    let body = &dashboard.properties("Dashboard")["DashboardBody"];
+    let Value::Tagged(sub) = body else {
+        panic!("a !Sub")
+    };
+    let body: serde_json::Value = serde_json::from_str(text(&sub.value[0])).unwrap();
+    let page = page("dashboard.md");
+    for widget in body["widgets"].as_array().unwrap() {
+        let title = widget["properties"]["title"].as_str().unwrap();
+        let title = title.split(',').next().unwrap();
+        assert!(page.contains(&format!("| {title} |")), "{title}");
+    }
+}
+
+#[test]
+fn every_statement_has_its_line_among_the_permissions() {
+    let page = page("permissions.md");
+    let mut declared = BTreeSet::new();
+    for file in ["template.yaml", "infra/alarms.yaml"] {
+        let template = Template::of(file);
+        let mut found = Vec::new();
+        for kind in [
+            "AWS::IAM::Role",
+            "AWS::SQS::QueuePolicy",
+            "AWS::S3::BucketPolicy",
+            "AWS::SNS::TopicPolicy",
+        ] {
+            for (_, resource) in template.of_type(kind) {
+                sids(&resource["Properties"], &mut found);
+            }
+        }
+        declared.extend(found);
+    }
+    let lines = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let lines: BTreeSet<String> = lines.map(str::to_owned).collect();
+    assert_eq!(declared, lines);
+}
+
+fn sids(value: &Value, found: &mut Vec<String>) {
+    match unconditional(value) {
+        Value::Mapping(mapping) => {
+            found.extend(mapping.get("Sid").map(|sid| text(sid).to_owned()));
+            mapping.values().for_each(|value| sids(value, found));
+        }
+        Value::Sequence(items) => items.iter().for_each(|item| sids(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_parameter_and_output_has_its_line_in_the_deployment_page() {
+    let page = page("deploy.md");
+    let template = Template::read();
+    for name in template.parameters().chain(template.outputs()) {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
