@@ -16,6 +16,11 @@ pub(crate) const FILTER: &str = "warn,dynoxide=error,ingest=info,processor=info"
 
 /// Prints lines for people: in colour on a terminal.
 pub(crate) fn log_lines(filter: EnvFilter) {
+    let no_metrics = format!("{}=off", hookgate_gateway::metrics::TARGET);
+    let filter = match no_metrics.parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stdout().is_terminal())

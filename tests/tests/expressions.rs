@@ -108,6 +108,7 @@ impl Bench {
             event_type: None,
             received: self.now,
             headers: Vec::new(),
+            trace: None,
             body: Body::Inline(b"{}"[..].into()),
         }
     }
@@ -208,7 +209,6 @@ impl Bench {
         let message = Message {
             event: self.event(),
             epoch: EPOCH,
-            trace: None,
         };
         self.put(&message.event, shape).await;
         let lease_until = self.now + Duration::from_secs(35);

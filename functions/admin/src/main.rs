@@ -2,16 +2,16 @@
 
 use admin::Admin;
 use bytes::Bytes;
-use hookgate_aws::{Environment, log_json};
+use hookgate_aws::{Environment, log_lambda};
 use hookgate_gateway::ports::SystemClock;
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
-    log_json(environment.log_filter());
     let letters = environment.dead_letters().await?;
     let of = environment.adapters().await?;
+    log_lambda(environment.log_filter(), "admin", of.config.sources.keys());
     let sources = of.config.sources.into_keys().collect();
     let retention = of.config.retention;
     let admin = Admin::new(sources, retention, of.table, of.queue, letters, SystemClock);

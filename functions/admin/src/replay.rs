@@ -8,7 +8,7 @@ use hookgate_gateway::operators::{
     Replayed, Replays, Sent, send_again,
 };
 use hookgate_gateway::ports::{Clock, EventQueue, PortError, chain};
-use hookgate_gateway::{EventKey, unix_ms};
+use hookgate_gateway::{EventKey, emit, unix_ms};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -146,6 +146,7 @@ where
             exhausted: true,
             ..progress
         };
+        emit!(EventsReplayed = replay.progress.sent);
         tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "replayed");
         match self.store.add_replay(&replay, self.clock.now()).await {
             Ok(()) => Some(replay.id.to_string()),

@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hookgate_gateway::ports::{Bodies, Clock, Documents, EventQueue, EventStore, Outbox, chain};
-use hookgate_gateway::{Body, ClaimCheck, Event, Message, MismatchPolicy, Sources};
+use hookgate_gateway::{
+    Body, ClaimCheck, Event, Message, MismatchPolicy, Sources, Trace, emit, shown,
+};
 use hookgate_ledger::Record;
 use hookgate_signature::{HandshakeAnswer, Request as Signed};
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -40,6 +42,7 @@ pub struct Ingest<S, Q, B, D, C> {
 enum Answer {
     Accepted(Event<Body>),
     Duplicate(Event<Body>),
+    Mismatch(Event<Body>),
     Handshake(HandshakeAnswer),
 }
 
@@ -78,24 +81,21 @@ where
 
     /// Answers one request. Never fails: what goes wrong is an answer too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let (source, trace) = (log_source(&request), trace(&request));
-        let answer = tokio::time::timeout(BUDGET, self.accept(&request, trace))
+        let answer = tokio::time::timeout(BUDGET, self.accept(&request))
             .await
             .unwrap_or(Err(Rejection::TimedOut));
         match answer {
             Ok(answer) => answer.respond(),
             Err(rejection) => {
-                rejection.log(&source);
+                let source = log_source(&request);
+                rejection.log(&source, trace_id(&request).as_deref());
+                rejection.count(&source);
                 rejection.respond()
             }
         }
     }
 
-    async fn accept(
-        &self,
-        request: &Request<Bytes>,
-        trace: Option<String>,
-    ) -> Result<Answer, Rejection> {
+    async fn accept(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
         let path = WebhookPath::parse(request.uri().path()).ok_or(Rejection::UnknownPath)?;
         let source = self
             .sources
@@ -119,7 +119,7 @@ where
             return Ok(Answer::Handshake(answer));
         }
         let event = source.event(&signed, path.tenant, request.body().clone(), now)?;
-        self.keep(event, trace, source.on_mismatch(), now).await
+        self.keep(event, source.on_mismatch(), now).await
     }
 
     /// The largest body that is taken, in bytes.
@@ -143,7 +143,6 @@ where
     async fn keep(
         &self,
         event: Event,
-        trace: Option<String>,
         on_mismatch: MismatchPolicy,
         now: SystemTime,
     ) -> Result<Answer, Rejection> {
@@ -156,11 +155,11 @@ where
             .map_err(Rejection::Store)?
         {
             Record::New => {
-                let event = self.send(event, &body, 0, trace).await?;
+                let event = self.send(event, &body, 0).await?;
                 Ok(Answer::Accepted(event))
             }
             Record::SendAgain { epoch } => {
-                let event = self.send(event, &body, epoch, trace).await?;
+                let event = self.send(event, &body, epoch).await?;
                 // The marker only spares the next redelivery its message: losing it loses nothing.
                 if let Err(error) = self.store.mark_enqueued(&event.key, epoch).await {
                     tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
@@ -171,7 +170,7 @@ where
             Record::PayloadMismatch => {
                 tracing::warn!(outcome = "payload-mismatch", source = event.source, key = %event.key, "event");
                 match on_mismatch {
-                    MismatchPolicy::SameIdWins => Ok(Answer::Duplicate(event)),
+                    MismatchPolicy::SameIdWins => Ok(Answer::Mismatch(event)),
                     MismatchPolicy::Reject => Err(Rejection::PayloadMismatch),
                 }
             }
@@ -185,17 +184,12 @@ where
         event: Event<Body>,
         body: &Bytes,
         epoch: u32,
-        trace: Option<String>,
     ) -> Result<Event<Body>, Rejection> {
         if let Body::Kept(check) = &event.body {
             let kept = self.bodies.keep(check, body).await;
             kept.map_err(Rejection::Bodies)?;
         }
-        let message = Message {
-            event,
-            epoch,
-            trace,
-        };
+        let message = Message { event, epoch };
         if let Err(error) = self.queue.send(&message).await {
             tracing::warn!(key = %message.event.key, error = chain(&error), "to the outbox");
             self.store.keep(&message).await.map_err(Rejection::Queue)?;
@@ -216,8 +210,18 @@ fn warn_of_weak_sources(sources: &Sources) {
 impl Answer {
     fn respond(self) -> Response<Bytes> {
         match self {
-            Answer::Accepted(event) => acknowledge("accepted", &event),
-            Answer::Duplicate(event) => acknowledge("duplicate", &event),
+            Answer::Accepted(event) => {
+                emit!(EventsAccepted = 1; source = event.source);
+                acknowledge("accepted", &event)
+            }
+            Answer::Duplicate(event) => {
+                emit!(EventsDuplicate = 1; source = event.source);
+                acknowledge("duplicate", &event)
+            }
+            Answer::Mismatch(event) => {
+                emit!(EventsDuplicate = 1, PayloadMismatch = 1; source = event.source);
+                acknowledge("duplicate", &event)
+            }
             Answer::Handshake(answer) => {
                 tracing::info!(outcome = "handshake", "event");
                 let mut response = Response::new(Bytes::from(answer.body));
@@ -236,10 +240,11 @@ fn acknowledge(status: &'static str, event: &Event<Body>) -> Response<Bytes> {
     tracing::info!(
         outcome = status,
         source = event.source,
-        event_type = event.type_or_dash(),
-        tenant = event.tenant,
-        event_id = event.id,
+        event_type = shown(event.type_or_dash()).as_ref(),
+        tenant = event.tenant.as_deref().map(shown).as_deref(),
+        event_id = event.id.as_deref().map(shown).as_deref(),
         key = %event.key,
+        trace_id = event.trace_id(),
         body_bytes = event.body.bytes(),
         "event"
     );
@@ -278,10 +283,10 @@ fn signed<'a>(request: &'a Request<Bytes>, headers: &'a [(&'a str, &'a [u8])]) -
     }
 }
 
-/// The trace that Lambda, or a caller, put into the request.
-fn trace(request: &Request<Bytes>) -> Option<String> {
-    let trace = request.headers().get("x-amzn-trace-id")?.to_str().ok()?;
-    (trace.len() <= 256).then(|| trace.to_owned())
+/// The id of the trace that a request belongs to, for the log line of one that is refused.
+fn trace_id(request: &Request<Bytes>) -> Option<String> {
+    let headers = headers(request);
+    Trace::of(&signed(request, &headers)).map(|trace| trace.id().to_owned())
 }
 
 /// The source's name for a log line: what a stranger wrote into the path is not repeated.

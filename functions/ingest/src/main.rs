@@ -1,7 +1,7 @@
 //! Lambda glue of ingest: adapters from the environment, Lambda's request types in and out.
 
 use bytes::Bytes;
-use hookgate_aws::{Adapters, Environment, HttpDocuments, log_json};
+use hookgate_aws::{Adapters, Environment, HttpDocuments, log_lambda};
 use hookgate_gateway::ports::SystemClock;
 use hookgate_gateway::{Place, Sources};
 use ingest::Ingest;
@@ -10,7 +10,6 @@ use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
-    log_json(environment.log_filter());
     let Adapters {
         config,
         table,
@@ -18,6 +17,7 @@ async fn main() -> Result<(), Error> {
         bodies,
         secrets,
     } = environment.adapters().await?;
+    log_lambda(environment.log_filter(), "ingest", config.sources.keys());
     let sources = Sources::load(&config, &secrets, Place::Deployed);
     let (sources, ()) = tokio::join!(sources, table.warm_up());
     let documents = HttpDocuments::default();

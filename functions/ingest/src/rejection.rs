@@ -1,6 +1,7 @@
 use bytes::Bytes;
+use hookgate_gateway::metrics::some;
 use hookgate_gateway::ports::{PortError, chain};
-use hookgate_gateway::{Source, Unverified};
+use hookgate_gateway::{Source, Unverified, emit};
 use hookgate_signature::{MissingField, Reason};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -110,7 +111,7 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn log(&self, source: &str) {
+    pub(crate) fn log(&self, source: &str, trace_id: Option<&str>) {
         let (status, reason) = (self.status().as_u16(), self.reason());
         match self {
             Rejection::Store(error) | Rejection::Bodies(error) | Rejection::Queue(error) => {
@@ -119,12 +120,30 @@ impl Rejection {
                     source,
                     status,
                     reason,
+                    trace_id,
                     error = chain(error),
                     "event"
                 );
             }
-            _ => tracing::warn!(outcome = "rejected", source, status, reason, "event"),
+            _ => tracing::warn!(
+                outcome = "rejected",
+                source,
+                status,
+                reason,
+                trace_id,
+                "event"
+            ),
         }
+    }
+
+    /// `source` counts only where it is a configured one.
+    pub(crate) fn count(&self, source: &str) {
+        let mismatch = matches!(self, Rejection::PayloadMismatch);
+        emit!(
+            EventsRejected = 1,
+            PayloadMismatch = some(mismatch.into());
+            source = source, reason = self.reason()
+        );
     }
 
     pub(crate) fn respond(&self) -> Response<Bytes> {

@@ -7,6 +7,7 @@ mod body;
 pub mod handlers;
 mod letter;
 mod outcome;
+mod tally;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,7 @@ use hookgate_gateway::{Message, Route, Target};
 use hookgate_ledger::{Next, next_after_failure};
 use letter::{Reason, dead_letter};
 use outcome::Fate;
+use tally::Tally;
 
 /// A claim outlives the invocation by this, so that nobody else starts while a handler may still run.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -102,13 +104,16 @@ where
             (record, fate)
         }));
         let mut response = SqsBatchResponse::default();
+        let mut tally = Tally::default();
         for (record, fate) in fates.await {
-            if fate == Fate::Again {
+            tally.count(fate.source, fate.end);
+            if fate.again {
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = record.message_id.clone().unwrap_or_default();
                 response.batch_item_failures.push(failure);
             }
         }
+        tally.emit();
         response
     }
 
@@ -189,7 +194,7 @@ where
         let run = AssertUnwindSafe(self.handlers.run(handler, &event)).catch_unwind();
         match tokio::time::timeout(left, run).await {
             Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(HandlerError::panicked(panic.as_ref())),
+            Ok(Err(_)) => Err(HandlerError::panicked()),
             Err(_) => Err(HandlerError::transient(
                 "the handler did not finish in time",
             )),

@@ -2,7 +2,7 @@
 //! responses out.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate_aws::{Adapters, Environment, log_json};
+use hookgate_aws::{Adapters, Environment, log_lambda};
 use hookgate_gateway::ports::SystemClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use processor::handlers::Handlers;
@@ -11,7 +11,6 @@ use processor::{Invocation, Processor};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
-    log_json(environment.log_filter());
     let Adapters {
         config,
         table,
@@ -19,6 +18,7 @@ async fn main() -> Result<(), Error> {
         bodies,
         ..
     } = environment.adapters().await?;
+    log_lambda(environment.log_filter(), "processor", config.sources.keys());
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());
     let processor = Processor::new(table, queue, bodies, SystemClock, Handlers, config.routes)?;

@@ -1,31 +1,61 @@
-//! How one message's processing ended: one log line each, and whether the message comes again.
+//! How one message's processing ended: one log line each, what is counted, and whether the message
+//! comes again.
 
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
-use hookgate_gateway::Message;
 use hookgate_gateway::ports::{Held, PortError, chain};
+use hookgate_gateway::{Event, Message, shown};
 
 use crate::handlers::{DEFAULT, HandlerError};
+use crate::tally::End;
 
 /// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is acknowledged: a terminal state was seen or written.
-    Finished,
-    /// It stays in the queue.
-    Again,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// It stays in the queue; otherwise a terminal state was seen or written.
+    pub(crate) again: bool,
+    /// What metrics count.
+    pub(crate) end: End,
+    /// Its source, where it could be read.
+    pub(crate) source: Option<String>,
+}
+
+impl Fate {
+    fn finished<B>(event: &Event<B>, end: End) -> Fate {
+        Fate {
+            again: false,
+            end,
+            source: Some(event.source.clone()),
+        }
+    }
+
+    fn again<B>(event: &Event<B>, end: End) -> Fate {
+        Fate {
+            again: true,
+            ..Fate::finished(event, end)
+        }
+    }
+
+    fn of_unreadable(again: bool, end: End) -> Fate {
+        Fate {
+            again,
+            end,
+            source: None,
+        }
+    }
 }
 
 macro_rules! line {
     ($level:ident, $outcome:literal, $event:expr $(, $($fields:tt)*)?) => {
         tracing::$level!(
             outcome = $outcome,
-            source = $event.source,
-            event_type = $event.type_or_dash(),
-            tenant = $event.tenant,
-            event_id = $event.id,
+            source = shown(&$event.source).as_ref(),
+            event_type = shown($event.type_or_dash()).as_ref(),
+            tenant = $event.tenant.as_deref().map(shown).as_deref(),
+            event_id = $event.id.as_deref().map(shown).as_deref(),
             key = %$event.key,
+            trace_id = $event.trace_id(),
             $($($fields)*,)?
             "event"
         )
@@ -39,32 +69,37 @@ pub(crate) fn done(held: Held<'_>, handler: &str, now: SystemTime) -> Fate {
         .as_millis();
     let total_ms = u64::try_from(total_ms).unwrap_or(u64::MAX);
     let attempt = held.grant.attempt;
-    if handler == DEFAULT {
+    let routed = handler != DEFAULT;
+    if !routed {
         line!(info, "unhandled", held.event, handler, attempt, total_ms);
     } else {
         line!(info, "done", held.event, handler, attempt, total_ms);
     }
-    Fate::Finished
+    let end = End::Processed {
+        routed,
+        latency_ms: (held.epoch == 0).then_some(total_ms),
+    };
+    Fate::finished(held.event, end)
 }
 
 pub(crate) fn settled(message: &Message) -> Fate {
     line!(info, "settled", message.event);
-    Fate::Finished
+    Fate::finished(&message.event, End::Uncounted)
 }
 
 pub(crate) fn busy(message: &Message) -> Fate {
     line!(info, "busy", message.event);
-    Fate::Again
+    Fate::again(&message.event, End::Uncounted)
 }
 
 pub(crate) fn not_started(message: &Message) -> Fate {
     line!(warn, "not-started", message.event);
-    Fate::Again
+    Fate::again(&message.event, End::Uncounted)
 }
 
 pub(crate) fn unavailable(message: &Message, error: &PortError) -> Fate {
     line!(error, "not-claimed", message.event, error = chain(error));
-    Fate::Again
+    Fate::again(&message.event, End::Failed)
 }
 
 pub(crate) fn retry(held: Held<'_>, handler: &str, error: &HandlerError, delay: Duration) -> Fate {
@@ -79,7 +114,7 @@ pub(crate) fn retry(held: Held<'_>, handler: &str, error: &HandlerError, delay: 
         delay_ms,
         error = error.message()
     );
-    Fate::Again
+    Fate::again(held.event, End::Failed)
 }
 
 pub(crate) fn dead(held: Held<'_>, handler: &str, error: &HandlerError) -> Fate {
@@ -93,7 +128,7 @@ pub(crate) fn dead(held: Held<'_>, handler: &str, error: &HandlerError) -> Fate 
         class = error.class(),
         error = error.message()
     );
-    Fate::Finished
+    Fate::finished(held.event, End::DeadLettered)
 }
 
 pub(crate) fn not_completed(held: Held<'_>, handler: &str, error: &PortError) -> Fate {
@@ -104,12 +139,12 @@ pub(crate) fn not_completed(held: Held<'_>, handler: &str, error: &PortError) ->
         handler,
         error = chain(error)
     );
-    Fate::Again
+    Fate::again(held.event, End::Failed)
 }
 
 pub(crate) fn not_buried(held: Held<'_>, error: &PortError) -> Fate {
     line!(error, "not-buried", held.event, error = chain(error));
-    Fate::Again
+    Fate::again(held.event, End::Failed)
 }
 
 pub(crate) fn not_released(held: Held<'_>, error: &PortError) {
@@ -130,7 +165,7 @@ pub(crate) fn unreadable(record: &SqsMessage, why: &str) -> Fate {
         error = why,
         "event"
     );
-    Fate::Finished
+    Fate::of_unreadable(false, End::DeadLettered)
 }
 
 pub(crate) fn not_set_aside(record: &SqsMessage, error: &PortError) -> Fate {
@@ -141,5 +176,5 @@ pub(crate) fn not_set_aside(record: &SqsMessage, error: &PortError) -> Fate {
         error,
         "event"
     );
-    Fate::Again
+    Fate::of_unreadable(true, End::Failed)
 }

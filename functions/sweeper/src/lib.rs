@@ -7,8 +7,10 @@ mod replays;
 
 use std::time::{Duration, SystemTime};
 
+use hookgate_gateway::metrics::some;
 use hookgate_gateway::operators::{EventReader, Replays};
 use hookgate_gateway::ports::{Clock, EventQueue, Kept, OutboxReader, PortError, chain};
+use hookgate_gateway::{emit, shown};
 pub use replays::Slice;
 
 /// What is kept of an invocation's time for the calls that are under way.
@@ -71,6 +73,13 @@ where
         }
     }
 
+    /// How many messages wait, for the metrics; `None` when the outbox does not answer.
+    async fn depth(&self) -> Option<u64> {
+        let depth = self.store.depth().await;
+        let logged = |error: &PortError| tracing::warn!(error = chain(error), "outbox not counted");
+        depth.inspect_err(logged).ok()
+    }
+
     async fn send(&self, kept: &Kept, swept: &mut Swept) -> Result<(), PortError> {
         let Some(message) = &kept.message else {
             tracing::error!(outcome = "unreadable", key = %kept.key, epoch = kept.epoch, "outbox");
@@ -79,7 +88,7 @@ where
         };
         self.queue.send(message).await?;
         self.store.remove(kept).await?;
-        tracing::info!(outcome = "swept", source = message.event.source, key = %kept.key, "outbox");
+        tracing::info!(outcome = "swept", source = shown(&message.event.source).as_ref(), key = %kept.key, "outbox");
         swept.sent += 1;
         Ok(())
     }
@@ -92,12 +101,21 @@ where
     Q: EventQueue,
     C: Clock,
 {
-    match sweeper.sweep(deadline).await {
+    let swept = sweeper.sweep(deadline).await;
+    let replayed = sweeper.replay(deadline).await;
+    let depth = sweeper.depth().await;
+    let well = swept.is_ok() && replayed.is_ok();
+    emit!(
+        SweeperRuns = some(well.into()),
+        OutboxDepth = depth,
+        EventsReplayed = replayed.as_ref().ok().and_then(|slice| some(slice.sent)),
+    );
+    match swept {
         Ok(swept) if swept == Swept::default() => {}
         Ok(Swept { sent, unreadable }) => tracing::info!(sent, unreadable, "outbox swept"),
         Err(error) => tracing::error!(error = chain(&error), "outbox not swept"),
     }
-    match sweeper.replay(deadline).await {
+    match replayed {
         Ok(slice) if slice == Slice::default() => {}
         Ok(Slice { sent, done }) => tracing::info!(sent, done, "replayed"),
         Err(error) => tracing::error!(error = chain(&error), "replays wait"),

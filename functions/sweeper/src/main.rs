@@ -1,6 +1,6 @@
 //! Lambda glue of the sweeper: adapters from the environment, a schedule's event in.
 
-use hookgate_aws::{Adapters, Environment, log_json};
+use hookgate_aws::{Adapters, Environment, log_lambda};
 use hookgate_gateway::ports::SystemClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
@@ -9,8 +9,17 @@ use sweeper::{Sweeper, run_once};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
-    log_json(environment.log_filter());
-    let Adapters { table, queue, .. } = environment.adapters().await?;
+    let Adapters {
+        config,
+        table,
+        queue,
+        ..
+    } = environment.adapters().await?;
+    log_lambda(
+        environment.log_filter(),
+        "sweeper",
+        config.sources.into_keys(),
+    );
     let sweeper = Sweeper::new(table, queue, SystemClock);
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {

@@ -1,6 +1,7 @@
 //! The whole gateway in one process: the functions' own code and adapters, on embedded engines.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +39,6 @@ pub(crate) type TwinAdmin = Admin<DynamoTable, SqsQueue, SqsDeadLetters, SystemC
 type TwinProcessor = Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Handlers>;
 
 /// How to start a twin.
-#[derive(Debug)]
 pub struct Options {
     /// Its configuration.
     pub config: Config,
@@ -50,6 +50,17 @@ pub struct Options {
     pub data: PathBuf,
     /// What opens its operators' API.
     pub token: Token,
+}
+
+/// Without the variables, which hold secrets.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("config", &self.config)
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A running twin.

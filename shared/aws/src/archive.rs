@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use hookgate_gateway::operators::Payload;
 use hookgate_gateway::ports::{Archive, BoxError, PortError};
-use hookgate_gateway::{Body, BodyError, Event, redeem, unix_ms};
+use hookgate_gateway::{Body, BodyError, Event, Trace, redeem, unix_ms};
 
 use crate::attributes::{self, Attributes, b, n, number, s, text};
 use crate::table::{
@@ -28,6 +28,9 @@ const PARTS: &str = "parts";
 
 /// The claim check for a body that is elsewhere, as JSON.
 const CLAIM_CHECK: &str = "chk";
+
+/// The trace's headers, as JSON.
+const TRACE: &str = "tr";
 
 /// The largest body that is also given as text: an answer of Lambda has at most 6 MB.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -60,7 +63,12 @@ impl Archive for DynamoTable {
             (INDEX_PK, s(partition)),
             (INDEX_SK, s(format!("{:013}", unix_ms(event.received)))),
         ];
-        let attributes = described.into_iter().chain(body.map_err(failed)?);
+        let trace = event.trace.as_ref().map(serde_json::to_string).transpose();
+        let trace = trace.map_err(|error| failed(error.into()))?;
+        let attributes = described
+            .into_iter()
+            .chain(trace.map(|trace| (TRACE, s(trace))))
+            .chain(body.map_err(failed)?);
         let first = item(event, PAYLOAD, attributes);
         self.put(first).await.map_err(failed)
     }
@@ -88,7 +96,7 @@ impl DynamoTable {
     /// The payload in an event's items, with its body from wherever that is; `None` where it is not kept
     /// (any more).
     pub(crate) async fn payload(&self, items: &[Attributes]) -> Result<Option<Payload>, PortError> {
-        let Some(Kept { headers, body }) = read_payload(items) else {
+        let Some(Kept { headers, body, .. }) = read_payload(items) else {
             return Ok(None);
         };
         let body = match body {
@@ -147,6 +155,7 @@ fn part_key(index: usize) -> String {
 /// What was kept of a request.
 pub(crate) struct Kept {
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) body: Body,
 }
 
@@ -155,16 +164,25 @@ pub(crate) fn read_payload(items: &[Attributes]) -> Option<Kept> {
     let find = |key: &str| items.iter().find(|item| text(item, SK) == Some(key));
     let first = find(PAYLOAD)?;
     let headers = serde_json::from_str(text(first, "hd")?).ok()?;
+    let trace = text(first, TRACE).and_then(|json| serde_json::from_str(json).ok());
     if let Some(check) = text(first, CLAIM_CHECK) {
         let body = Body::Kept(serde_json::from_str(check).ok()?);
-        return Some(Kept { headers, body });
+        return Some(Kept {
+            headers,
+            trace,
+            body,
+        });
     }
     let mut compressed = attributes::bytes(first, DATA)?.to_vec();
     for index in 1..number::<usize>(first, PARTS)? {
         compressed.extend_from_slice(attributes::bytes(find(&part_key(index))?, DATA)?);
     }
     let body = Body::Inline(Bytes::from(decompress(&compressed)?));
-    Some(Kept { headers, body })
+    Some(Kept {
+        headers,
+        trace,
+        body,
+    })
 }
 
 pub(crate) fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {

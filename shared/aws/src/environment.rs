@@ -8,9 +8,16 @@ use thiserror::Error;
 use crate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, connect};
 
 /// The environment variables of a function, and the configuration that they point at.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Environment {
     variables: HashMap<String, String>,
+}
+
+/// Without the values: `env:` secrets and the account's keys are among them.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
 }
 
 /// What a function's environment leads to.

@@ -178,6 +178,7 @@ fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event<Body>> {
         event_type: some_text(item, "typ"),
         received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, "t0")?))?,
         headers: kept.headers,
+        trace: kept.trace,
         body: kept.body,
     })
 }

@@ -1,6 +1,6 @@
 //! The gateway's ports on AWS: the ledger and the archive in DynamoDB, large bodies in S3, the queues in
-//! SQS, secrets in Systems Manager and Secrets Manager, token issuers' documents over HTTPS, logs to
-//! CloudWatch.
+//! SQS, secrets in Systems Manager and Secrets Manager, token issuers' documents over HTTPS, logs and
+//! metrics to CloudWatch.
 //!
 //! The local twin uses these same adapters against its own engines.
 
@@ -31,4 +31,4 @@ pub use environment::{Adapters, BadEnvironment, Environment};
 pub use queue::SqsQueue;
 pub use secrets::Secrets;
 pub use table::DynamoTable;
-pub use telemetry::log_json;
+pub use telemetry::{MetricLines, log_json, log_lambda, log_panic, telemetry};

@@ -3,7 +3,7 @@
 //! An item of its own a message (`sk = outbox#epoch`), found by the index under `outbox#shard`. It has no
 //! expiry: only the sweeper, once the message is sent, removes it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use futures_util::future::try_join_all;
 use hookgate_gateway::ports::{BoxError, Kept, Outbox, OutboxReader, PortError};
 use hookgate_gateway::{EventKey, Message, unix_ms};
@@ -47,6 +47,11 @@ impl OutboxReader for DynamoTable {
         Ok(try_join_all(rows).await?.into_iter().flatten().collect())
     }
 
+    async fn depth(&self) -> Result<u64, PortError> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.depth_of(shard))).await?;
+        Ok(shards.into_iter().sum())
+    }
+
     async fn remove(&self, kept: &Kept) -> Result<(), PortError> {
         self.client
             .delete_item()
@@ -65,6 +70,23 @@ impl OutboxReader for DynamoTable {
 }
 
 impl DynamoTable {
+    /// How many messages of a shard wait. What one answer holds (1 MB of the index, thousands of them)
+    /// is enough: more of them alarm nobody more.
+    async fn depth_of(&self, shard: u8) -> Result<u64, PortError> {
+        let counted = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(INDEX)
+            .key_condition_expression("gpk = :gpk")
+            .expression_attribute_values(":gpk", s(format!("{PREFIX}{shard}")))
+            .select(Select::Count)
+            .send()
+            .await
+            .map_err(|error| PortError::new("count the outbox", error.into_service_error()))?;
+        Ok(u64::try_from(counted.count).unwrap_or_default())
+    }
+
     /// The keys of a shard's oldest messages.
     async fn waiting_in(&self, shard: u8) -> Result<Vec<(EventKey, u32)>, PortError> {
         let page = self

@@ -4,8 +4,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
-use hookgate_gateway::Message;
 use hookgate_gateway::ports::{BoxError, DeadLetter, EventQueue, PortError, WorkQueue};
+use hookgate_gateway::{Message, Trace};
 
 /// The longest delay that SQS takes.
 const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
@@ -58,7 +58,7 @@ impl EventQueue for SqsQueue {
             .send_message()
             .queue_url(&self.url)
             .message_body(body);
-        if let Some(trace) = &message.trace {
+        if let Some(trace) = message.event.trace.as_ref().and_then(Trace::xray) {
             let value = MessageSystemAttributeValue::builder()
                 .data_type("String")
                 .string_value(trace)

@@ -10,7 +10,7 @@ use crate::ports::PortError;
 const NO_BODIES: &str = "no bucket is configured; ARCHIVE_BUCKET names it";
 
 /// An event's body on its way to the handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// It travels with the event.
     Inline(Bytes),

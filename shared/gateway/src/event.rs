@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,11 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::Trace;
+
 /// One thing that happened, as a provider told it.
 ///
 /// An `Event` has its body at hand, as a handler needs it. An `Event<Body>` is on its way, and its body
 /// may be kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Event<B = Bytes> {
     /// Its key in the ledger.
     pub key: EventKey,
@@ -26,6 +29,8 @@ pub struct Event<B = Bytes> {
     pub received: SystemTime,
     /// The request's headers that are kept: none that carries a credential.
     pub headers: Vec<(String, String)>,
+    /// The trace that its request belonged to; a replay belongs to the same.
+    pub trace: Option<Trace>,
     /// The body, byte for byte as it was signed.
     pub body: B,
 }
@@ -41,6 +46,7 @@ impl<B> Event<B> {
             event_type: self.event_type,
             received: self.received,
             headers: self.headers,
+            trace: self.trace,
             body,
         }
     }
@@ -48,6 +54,11 @@ impl<B> Event<B> {
     /// The provider's type, or `-` where it names none.
     pub fn type_or_dash(&self) -> &str {
         self.event_type.as_deref().unwrap_or("-")
+    }
+
+    /// The id of its trace.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.trace.as_ref().map(Trace::id)
     }
 }
 
@@ -89,6 +100,22 @@ impl fmt::Debug for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The longest text of a sender's that a log line repeats, in characters.
+const MAX_SHOWN: usize = 256;
+
+/// A sender's text as a log line repeats it: one line, and not longer than a line should be.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c);
+    if text.len() <= MAX_SHOWN && !text.contains(breaks) {
+        return Cow::Borrowed(text);
+    }
+    let one_line = text.chars().map(|c| match c {
+        c if breaks(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    });
+    Cow::Owned(one_line.take(MAX_SHOWN).collect())
 }
 
 /// Milliseconds since 1970; 0 for times before.

@@ -8,13 +8,17 @@ mod body;
 pub mod config;
 mod event;
 mod message;
+pub mod metrics;
 pub mod operators;
 pub mod ports;
+mod redacted;
 mod route;
 mod source;
+pub mod trace;
 
 pub use body::{Body, BodyError, ClaimCheck, redeem};
-pub use event::{Event, EventKey, unix_ms};
+pub use event::{Event, EventKey, shown, unix_ms};
 pub use message::{MESSAGE_VERSION, Message, MessageError};
 pub use route::{Route, Target};
 pub use source::{MismatchPolicy, Place, Source, Sources, UnusableSource, Unverified};
+pub use trace::Trace;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::trace::{Headers, Trace};
 use crate::{Body, ClaimCheck, Event, EventKey, unix_ms};
 
 /// The version of the envelope that this build writes, and the only one that it reads.
@@ -17,8 +18,6 @@ pub struct Message {
     pub event: Event<Body>,
     /// 0 for the provider's own delivery; each replay adds one.
     pub epoch: u32,
-    /// The trace that the request belongs to, as Lambda or the caller named it.
-    pub trace: Option<String>,
 }
 
 /// Why a queue message cannot be read.
@@ -57,7 +56,7 @@ struct Envelope {
     epoch: u32,
     received_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trace: Option<String>,
+    trace: Option<Headers>,
     headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -102,7 +101,7 @@ impl Message {
             event_type: self.event.event_type.clone(),
             epoch: self.epoch,
             received_ms: unix_ms(self.event.received),
-            trace: self.trace.clone(),
+            trace: self.event.trace.clone().map(Headers::from),
             headers: self.event.headers.clone(),
             body,
             claim_check,
@@ -122,7 +121,6 @@ impl Message {
         let body = envelope.body()?;
         Ok(Message {
             epoch: envelope.epoch,
-            trace: envelope.trace,
             event: Event {
                 key: EventKey::parse(&envelope.key).ok_or(MessageError::Key)?,
                 source: envelope.source,
@@ -131,6 +129,7 @@ impl Message {
                 event_type: envelope.event_type,
                 received: UNIX_EPOCH + Duration::from_millis(envelope.received_ms),
                 headers: envelope.headers,
+                trace: envelope.trace.as_ref().and_then(Trace::read),
                 body,
             },
         })
@@ -146,7 +145,6 @@ mod tests {
     fn message() -> Message {
         Message {
             epoch: 2,
-            trace: Some("Root=1-67891233-abcdef012345678912345678".into()),
             event: Event {
                 key: EventKey::new(None, "pakk", "body:00"),
                 source: "pakk".into(),
@@ -155,6 +153,10 @@ mod tests {
                 event_type: Some("stock \u{1f4e6}".into()),
                 received: UNIX_EPOCH + Duration::from_millis(1_760_000_000_123),
                 headers: vec![("content-type".into(), "application/octet-stream".into())],
+                trace: Trace::read(&Headers {
+                    xray: Some("Root=1-67891233-abcdef012345678912345678".into()),
+                    ..Headers::default()
+                }),
                 body: Body::Inline(BYTES.into()),
             },
         }

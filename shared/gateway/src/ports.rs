@@ -114,6 +114,9 @@ pub trait OutboxReader: Send + Sync {
     /// Some of the messages that wait, the oldest first.
     fn waiting(&self) -> impl Future<Output = Result<Vec<Kept>, PortError>> + Send;
 
+    /// How many messages wait.
+    fn depth(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
+
     /// Removes a message that was sent. Doing it twice is harmless.
     fn remove(&self, kept: &Kept) -> impl Future<Output = Result<(), PortError>> + Send;
 }
@@ -165,7 +168,7 @@ pub struct Held<'a> {
 }
 
 /// A write to a DynamoDB table that happens together with an event's completion, or not at all.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Write {
     /// Puts an item.
     Put {
@@ -248,7 +251,7 @@ pub trait Archive: Send + Sync {
 }
 
 /// A message on its way to the dead-letter queue.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DeadLetter<'a> {
     /// The message's text, untouched.
     pub body: &'a str,

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigError, SecretConfig, SourceConfig};
 use crate::ports::{Documents, SecretError, SecretStore, chain};
-use crate::{Event, EventKey};
+use crate::{Event, EventKey, Trace};
 
 /// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
 const MAX_FETCHES: usize = 4;
@@ -128,6 +128,7 @@ impl Source {
             event_type: meta.event_type,
             received: now,
             headers: kept_headers(request),
+            trace: Trace::of(request),
             body,
         })
     }

@@ -51,6 +51,10 @@ impl<P: OutboxReader> OutboxReader for Faulty<P> {
         self.faults.call("waiting", || self.adapter.waiting()).await
     }
 
+    async fn depth(&self) -> Result<u64, PortError> {
+        self.faults.call("depth", || self.adapter.depth()).await
+    }
+
     async fn remove(&self, kept: &Kept) -> Result<(), PortError> {
         self.faults
             .call("remove", || self.adapter.remove(kept))

@@ -4,7 +4,6 @@
 //! A handler returns `()` when its effect happened, or the [`Write`]s that are its effect, which then
 //! happen exactly once (`order_line_backordered` is an example).
 
-use std::any::Any;
 use std::time::Duration;
 
 use hookgate_gateway::Event;
@@ -111,14 +110,10 @@ impl HandlerError {
         HandlerError::Transient(why.into())
     }
 
-    /// A panic, which another attempt may not meet.
-    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> HandlerError {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        HandlerError::Transient(format!(
-            "the handler panicked: {}",
-            text.unwrap_or("no message")
-        ))
+    /// A panic, which another attempt may not meet. Its message is not repeated: an `expect` on what
+    /// was parsed prints parts of a body. The log says where it was.
+    pub(crate) fn panicked() -> HandlerError {
+        HandlerError::transient("the handler panicked")
     }
 
     /// The text for logs and operators.

@@ -114,7 +114,7 @@ impl Config {
     /// Names the first key that is unknown, missing or wrong, and says what to do.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let raw: RawConfig = toml::from_str(text)
-            .map_err(|error| ConfigError::at("configuration", error.to_string().trim_end()))?;
+            .map_err(|error| ConfigError::at("configuration", located(&error, text)))?;
         if raw.sources.is_empty() {
             return Err(ConfigError::at(
                 "sources",
@@ -180,7 +180,7 @@ fn source(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
     }
     let raw: RawSource = table
         .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::at(at(""), error.message()))?;
+        .map_err(|error: toml::de::Error| ConfigError::at(at(""), without_value(&error)))?;
     let row = row(name, &raw)?;
     if !row.uses_jwt() && raw.secrets.is_empty() {
         return Err(ConfigError::at(
@@ -233,6 +233,24 @@ fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
     row.validate()
         .map_err(|error| ConfigError::at(format!("sources.{name}"), error))?;
     Ok(row)
+}
+
+/// Where a text is wrong, and why, without the line itself: a secret may have been written there.
+fn located(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", without_value(error))
+}
+
+/// What is expected, without the text that was found instead.
+fn without_value(error: &toml::de::Error) -> &str {
+    let message = error.message();
+    let found = ["invalid type: string", "invalid value: string"];
+    let names_value = found.iter().any(|found| message.starts_with(found));
+    match message.rfind(", expected ") {
+        Some(start) if names_value => &message[start + 2..],
+        _ => message,
+    }
 }
 
 fn builtin(name: &str, provider: &str) -> Result<toml::Table, ConfigError> {

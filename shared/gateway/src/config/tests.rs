@@ -172,6 +172,7 @@ fn the_first_route_that_matches_is_taken() {
         event_type: event_type.map(str::to_owned),
         received: UNIX_EPOCH,
         headers: Vec::new(),
+        trace: None,
         body: bytes::Bytes::new(),
     };
     let taken = |source, event_type| config.routes[0].matches(&event(source, event_type));

@@ -35,7 +35,7 @@ pub trait DeadLetters: Send + Sync {
 }
 
 /// A message in the dead-letter queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The message's id there.
     pub message_id: String,

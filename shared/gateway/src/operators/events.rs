@@ -142,7 +142,7 @@ pub struct EventDetail {
 }
 
 /// What the provider sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Payload {
     /// The headers that are kept.
     pub headers: Vec<(String, String)>,

@@ -36,7 +36,6 @@ pub async fn send_again<S: EventReader, Q: EventQueue>(
     let message = Message {
         event,
         epoch: pending.epoch,
-        trace: None,
     };
     queue.send(&message).await?;
     Ok(Sent::Yes)

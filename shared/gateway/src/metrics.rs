@@ -1,0 +1,146 @@
+//! What is counted and timed: the one list of metrics, and how a function gives them out.
+//!
+//! [`emit!`](crate::emit) makes a `tracing` event of the target [`TARGET`]. In Lambda a layer writes
+//! it down in the embedded metric format; everywhere else the target is off.
+
+/// CloudWatch's namespace of all metrics.
+pub const NAMESPACE: &str = "Hookgate";
+
+/// The target of `tracing` events that are metrics and no log lines.
+pub const TARGET: &str = "hookgate::metrics";
+
+/// How a metric is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A time.
+    Milliseconds,
+}
+
+impl Unit {
+    /// CloudWatch's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Count => "Count",
+            Unit::Milliseconds => "Milliseconds",
+        }
+    }
+}
+
+/// By what a metric is told apart. Nothing that a sender chooses is ever one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// The name of a configured source.
+    Source,
+    /// Why a request is refused: one of the fixed words.
+    Reason,
+    /// The function.
+    Function,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Dimension; 3] = [Dimension::Source, Dimension::Reason, Dimension::Function];
+
+    /// Its name in CloudWatch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dimension::Source => "source",
+            Dimension::Reason => "reason",
+            Dimension::Function => "function",
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident by $dimensions:expr,)+) => {
+        /// A metric.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Metric {
+            /// All of them.
+            pub const ALL: &[Metric] = &[$(Metric::$name),+];
+
+            /// Its name in CloudWatch.
+            pub fn name(self) -> &'static str {
+                match self { $(Metric::$name => stringify!($name),)+ }
+            }
+
+            /// How it is measured.
+            pub fn unit(self) -> Unit {
+                match self { $(Metric::$name => Unit::$unit,)+ }
+            }
+
+            /// By what it is told apart, each on its own; there is always a total besides.
+            pub fn dimensions(self) -> &'static [Dimension] {
+                match self { $(Metric::$name => $dimensions,)+ }
+            }
+        }
+    };
+}
+
+const BY_SOURCE: &[Dimension] = &[Dimension::Source];
+
+metrics! {
+    /// Ingest took an event that it did not know.
+    EventsAccepted: Count by BY_SOURCE,
+    /// Ingest was sent an event again.
+    EventsDuplicate: Count by BY_SOURCE,
+    /// Ingest answered a request with an error.
+    EventsRejected: Count by &[Dimension::Source, Dimension::Reason],
+    /// An event id came again with another body.
+    PayloadMismatch: Count by BY_SOURCE,
+    /// An event was handled.
+    EventsProcessed: Count by BY_SOURCE,
+    /// An event was handled that no route takes; counted in `EventsProcessed` too.
+    EventsUnhandled: Count by BY_SOURCE,
+    /// An attempt failed, and the event comes again.
+    EventsFailed: Count by BY_SOURCE,
+    /// A message went to the dead-letter queue.
+    EventsDeadLettered: Count by BY_SOURCE,
+    /// From the arrival of an event's request until it was handled; replays are left out.
+    EndToEndLatency: Milliseconds by BY_SOURCE,
+    /// Messages that wait in the outbox after a sweep.
+    OutboxDepth: Count by &[],
+    /// A sweep came to its end without an error.
+    SweeperRuns: Count by &[],
+    /// Messages that a replay sent.
+    EventsReplayed: Count by &[],
+    /// A function's process started.
+    ColdStarts: Count by &[Dimension::Function],
+}
+
+impl Metric {
+    /// The metric of this name.
+    pub fn named(name: &str) -> Option<Metric> {
+        let mut all = Metric::ALL.iter().copied();
+        all.find(|metric| metric.name() == name)
+    }
+}
+
+/// Gives out values of metrics, and by what they are told apart: `emit!(EventsAccepted = 1; source = name)`.
+///
+/// A value is a `u64`, an `Option` of one, or `tracing::field::debug` of a list of them. The caller's crate
+/// depends on `tracing`.
+#[macro_export]
+macro_rules! emit {
+    ($($metric:ident = $value:expr),+ $(,)? $(; $($dimension:ident = $word:expr),+ $(,)?)?) => {{
+        // A metric that is not in the list does not compile.
+        const _: &[$crate::metrics::Metric] = &[$($crate::metrics::Metric::$metric),+];
+        tracing::info!(target: $crate::metrics::TARGET, $($metric = $value,)+ $($($dimension = $word,)+)?);
+    }};
+}
+
+/// How many values of one metric one line may carry.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+pub const MAX_VALUES: usize = 100;
+
+/// A number that is worth giving out; `None` for nothing.
+pub fn some(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
+}
