@@ -10,4 +10,5 @@ pub mod issuer;
 pub mod provider;
 pub mod servers;
 pub mod shapes;
+pub mod telemetry;
 pub mod template;
