@@ -2,25 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use hookgate_gateway::metrics::Metric;
 use hookgate_tests::template::{Template, list, root, text, unconditional};
 use serde_yaml_ng::Value;
-
-/// The metrics that the functions give out.
-const METRICS: [&str; 13] = [
-    "EventsAccepted",
-    "EventsDuplicate",
-    "EventsRejected",
-    "PayloadMismatch",
-    "EventsProcessed",
-    "EventsUnhandled",
-    "EventsFailed",
-    "EventsDeadLettered",
-    "EndToEndLatency",
-    "OutboxDepth",
-    "SweeperRuns",
-    "EventsReplayed",
-    "ColdStarts",
-];
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).unwrap()
@@ -68,7 +52,7 @@ fn every_alarm_is_heard_and_ends() {
 
 #[test]
 fn alarms_and_dashboard_show_metrics_that_the_functions_give_out() {
-    let ours = BTreeSet::from(METRICS);
+    let ours: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     let mut shown = BTreeSet::new();
     for (name, alarm) in Template::of("infra/alarms.yaml").of_type("AWS::CloudWatch::Alarm") {
         let mut watched = Vec::new();
@@ -165,5 +149,23 @@ fn every_parameter_and_output_has_its_line_in_the_deployment_page() {
     let template = Template::read();
     for name in template.parameters().chain(template.outputs()) {
         assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn every_metric_has_its_line() {
+    let page = page("metrics.md");
+    for metric in Metric::ALL {
+        let dimensions = metric.dimensions().iter();
+        let dimensions: Vec<_> = dimensions
+            .map(|dimension| format!("`{}`", dimension.name()))
+            .collect();
+        let unit = metric.unit().name();
+        let line = format!(
+            "| `{}` | {unit} | {} |",
+            metric.name(),
+            dimensions.join(", ")
+        );
+        assert!(page.contains(&line), "{line}");
     }
 }
