@@ -180,7 +180,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         assert_silent(
             "Debug",
             &format!("{value:?} {value:#?}"),
-            &[signature.clone()],
+            std::slice::from_ref(&signature),
         );
     }
 }
