@@ -236,7 +236,7 @@ pub struct Functions {
     pub engines: Engines,
     /// What the handler was given.
     pub handled: Noting,
-    ingest: Ingest<DynamoTable, SqsQueue, S3Bodies, NoDocuments, SystemClock>,
+    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, NoDocuments, SystemClock>,
     processor: Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Noting>,
 }
 
@@ -252,7 +252,7 @@ impl Functions {
         let config = Config::parse(CONFIG).expect("a good configuration");
         let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, &secrets, Place::Local).await;
+        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await;
         let (table, queue) = (engines.table(config.retention), engines.queue());
         let bodies = engines.bodies();
         let handled = Noting::default();

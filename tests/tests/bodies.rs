@@ -53,7 +53,7 @@ impl Registry for Collecting {
 /// Ingest and the processor, with a bucket each.
 struct Gateway {
     table: DynamoTable,
-    ingest: Ingest<DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>,
+    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>,
     processor: Processor<DynamoTable, SqsQueue, Option<S3Bodies>, SystemClock, Collecting>,
     handled: Collecting,
 }
@@ -69,7 +69,7 @@ impl Gateway {
         let variables = HashMap::from([("PAKK".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
         let config = Config::parse(SOURCES).unwrap();
-        let sources = Sources::load(&config, &secrets, Place::Local)
+        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now())
             .await
             .unwrap();
         let table = engines.table(Some(DEFAULT_RETENTION));

@@ -7,7 +7,7 @@ use hookgate_tests::template::{Template, list, root, text, unconditional};
 use serde_yaml_ng::Value;
 
 fn page(name: &str) -> String {
-    std::fs::read_to_string(root().join("docs").join(name)).unwrap()
+    std::fs::read_to_string(root().join("docs").join(name)).expect("a page of the docs")
 }
 
 /// The sections of a page: heading and text.

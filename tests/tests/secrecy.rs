@@ -110,7 +110,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
     let text = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
     let config = Config::parse(text).expect("a good configuration");
     let secrets = Secrets::new(variables.clone(), None);
-    let sources = Sources::load(&config, &secrets, Place::Local)
+    let sources = Sources::load(&config, secrets, Place::Local, std::time::UNIX_EPOCH)
         .await
         .expect("good sources");
     let (request, signature) = request("run.failed", SECRET);
@@ -125,7 +125,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         headers: &headers,
         body: request.body(),
     };
-    let source = sources.get("product").expect("it is configured");
+    let source = sources.ready().next().expect("it is configured");
     let body = request.body().clone();
     let event = source
         .event(&signed, None, body, std::time::UNIX_EPOCH)
@@ -135,7 +135,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         epoch: 0,
     };
     let json = message.to_json().expect("JSON");
-    let shown: [&dyn Debug; 14] = [
+    let shown: [&dyn Debug; 13] = [
         &Environment::new(variables.clone()),
         &Options {
             config,
@@ -144,7 +144,6 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
             data: "/tmp".into(),
             token: Token::new(TOKEN),
         },
-        &secrets,
         &sources,
         &Secret::new(SECRET),
         &Token::new(TOKEN),

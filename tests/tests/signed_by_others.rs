@@ -53,7 +53,7 @@ impl Documents for Given {
 /// A gateway whose time is that of a vector.
 struct Gateway<'a> {
     engines: &'a Engines,
-    ingest: Ingest<DynamoTable, SqsQueue, S3Bodies, Given, Standing>,
+    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, Given, Standing>,
     processor: Processor<DynamoTable, SqsQueue, S3Bodies, Standing, Handlers>,
     clock: Standing,
 }
@@ -75,7 +75,7 @@ impl<'a> Gateway<'a> {
             .collect();
         let config = Config::parse(&config(vector, &references)).unwrap();
         let secrets = Secrets::new(variables.collect(), None);
-        let sources = Sources::load(&config, &secrets, Place::Deployed)
+        let sources = Sources::load(&config, secrets, Place::Deployed, clock.now())
             .await
             .unwrap();
         let documents =

@@ -10,7 +10,9 @@ mod rejection;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::ports::{Bodies, Clock, Documents, EventQueue, EventStore, Outbox, chain};
+use hookgate_gateway::ports::{
+    Bodies, Clock, Documents, EventQueue, EventStore, Outbox, SecretStore, chain,
+};
 use hookgate_gateway::{
     Body, ClaimCheck, Event, Message, MismatchPolicy, Sources, Trace, emit, shown,
 };
@@ -26,11 +28,11 @@ pub use rejection::Rejection;
 /// function's own time-out is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
 
-/// What ingest needs: the sources, a store, a queue, a place for large bodies, the issuers' documents,
+/// What ingest needs: the sources with their secrets, a store, a queue, a place for large bodies, the issuers' documents,
 /// the time.
 #[derive(Debug)]
-pub struct Ingest<S, Q, B, D, C> {
-    sources: Sources,
+pub struct Ingest<K, S, Q, B, D, C> {
+    sources: Sources<K>,
     store: S,
     queue: Q,
     bodies: Option<B>,
@@ -46,8 +48,9 @@ enum Answer {
     Handshake(HandshakeAnswer),
 }
 
-impl<S, Q, B, D, C> Ingest<S, Q, B, D, C>
+impl<K, S, Q, B, D, C> Ingest<K, S, Q, B, D, C>
 where
+    K: SecretStore,
     S: EventStore + Outbox,
     Q: EventQueue,
     B: Bodies,
@@ -56,7 +59,7 @@ where
 {
     /// Ingest for these sources. Without a place for large bodies it takes none.
     pub fn new(
-        sources: Sources,
+        sources: Sources<K>,
         store: S,
         queue: Q,
         bodies: Option<B>,
@@ -75,7 +78,7 @@ where
     }
 
     /// The configured sources.
-    pub fn sources(&self) -> &Sources {
+    pub fn sources(&self) -> &Sources<K> {
         &self.sources
     }
 
@@ -111,10 +114,11 @@ where
         let now = self.clock.now();
         let headers = headers(request);
         let signed = signed(request, &headers);
-        source
-            .verify(&signed, &self.sources.keys, &self.documents, now)
+        let source = self
+            .sources
+            .verify(source, &signed, &self.documents, now)
             .await
-            .map_err(|why| Rejection::unverified(why, source))?;
+            .map_err(|why| Rejection::unverified(why, source.reject_status()))?;
         if let Some(answer) = source.handshake(&signed) {
             return Ok(Answer::Handshake(answer));
         }
@@ -199,8 +203,8 @@ where
 }
 
 /// Says at the start what a configured reading does not protect.
-fn warn_of_weak_sources(sources: &Sources) {
-    for source in sources.iter() {
+fn warn_of_weak_sources(sources: &Sources<impl SecretStore>) {
+    for source in sources.ready() {
         for warning in source.verifier().warnings() {
             tracing::warn!(source = source.name(), warning, "weak source");
         }

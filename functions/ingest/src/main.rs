@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hookgate_aws::{Adapters, Environment, HttpDocuments, log_lambda};
-use hookgate_gateway::ports::SystemClock;
+use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Place, Sources};
 use ingest::Ingest;
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         secrets,
     } = environment.adapters().await?;
     log_lambda(environment.log_filter(), "ingest", config.sources.keys());
-    let sources = Sources::load(&config, &secrets, Place::Deployed);
+    let sources = Sources::load(&config, secrets, Place::Deployed, SystemClock.now());
     let (sources, ()) = tokio::join!(sources, table.warm_up());
     let documents = HttpDocuments::default();
     let ingest = Ingest::new(sources?, table, queue, bodies, documents, SystemClock);

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use hookgate_gateway::metrics::some;
 use hookgate_gateway::ports::{PortError, chain};
-use hookgate_gateway::{Source, Unverified, emit};
+use hookgate_gateway::{Unverified, emit};
 use hookgate_signature::{MissingField, Reason};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -63,12 +63,10 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn unverified(why: Unverified, source: &Source) -> Rejection {
+    /// `status` is what the source's row answers.
+    pub(crate) fn unverified(why: Unverified, status: u16) -> Rejection {
         match why {
-            Unverified::Refused(reason) => Rejection::NotAuthentic {
-                status: source.reject_status(),
-                reason,
-            },
+            Unverified::Refused(reason) => Rejection::NotAuthentic { status, reason },
             Unverified::Undecided(reason) => Rejection::Undecided(reason),
         }
     }

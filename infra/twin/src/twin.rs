@@ -34,7 +34,8 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
-pub(crate) type TwinIngest = Ingest<DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>;
+pub(crate) type TwinIngest =
+    Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>;
 pub(crate) type TwinAdmin = Admin<DynamoTable, SqsQueue, SqsDeadLetters, SystemClock>;
 type TwinProcessor = Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Handlers>;
 
@@ -118,7 +119,7 @@ impl Twin {
         let issuer = Issuer::new(&format!("http://127.0.0.1:{}", address.port()));
         trust(&mut config, &issuer);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, &secrets, Place::Local).await?;
+        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await?;
 
         std::fs::create_dir_all(&data).map_err(|error| TwinError::Data(data.clone(), error))?;
         let engines = Engines::start(&data).await?;

@@ -3,9 +3,10 @@ use std::fmt;
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use aws_sdk_ssm::operation::get_parameter::GetParameterError;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use hookgate_gateway::config::SecretRef;
 use hookgate_gateway::ports::{PortError, SecretError, SecretStore};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 /// Secrets in environment variables, Systems Manager parameters and Secrets Manager.
@@ -28,56 +29,96 @@ impl Secrets {
         self.config.get_or_init(crate::connect).await
     }
 
-    async fn parameter(&self, name: &str) -> Result<String, SecretError> {
-        let found = aws_sdk_ssm::Client::new(self.config().await)
+    async fn parameter(&self, name: &str) -> Result<Vec<String>, SecretError> {
+        let output = aws_sdk_ssm::Client::new(self.config().await)
             .get_parameter()
             .name(name)
             .with_decryption(true)
             .send()
             .await
-            .map_err(|error| error.into_service_error());
-        match found {
-            Ok(output) => output
-                .parameter
-                .and_then(|parameter| parameter.value)
-                .ok_or_else(|| SecretError::Missing("the parameter has no value".into())),
-            Err(GetParameterError::ParameterNotFound(_)) => Err(SecretError::Missing(
-                "there is no parameter of this name".into(),
-            )),
-            Err(error) => Err(PortError::new("read the parameter", error).into()),
-        }
+            .map_err(|error| refused("read the parameter", error.into_service_error()))?;
+        let value = output.parameter.and_then(|parameter| parameter.value);
+        let none = || SecretError::Missing("the parameter has no value".into());
+        value.map(|value| vec![value]).ok_or_else(none)
     }
 
-    async fn secret(&self, id: &str) -> Result<String, SecretError> {
-        let found = aws_sdk_secretsmanager::Client::new(self.config().await)
-            .get_secret_value()
-            .secret_id(id)
-            .send()
-            .await
-            .map_err(|error| error.into_service_error());
-        match found {
-            Ok(output) => output
-                .secret_string
-                .ok_or_else(|| SecretError::Missing("the secret holds no text".into())),
-            Err(GetSecretValueError::ResourceNotFoundException(_)) => Err(SecretError::Missing(
-                "there is no secret of this name".into(),
-            )),
-            Err(error) => Err(PortError::new("read the secret", error).into()),
-        }
+    /// The current version's text, and the one's before it, as long as it has its label.
+    async fn versions(&self, id: &str) -> Result<Vec<String>, SecretError> {
+        let client = aws_sdk_secretsmanager::Client::new(self.config().await);
+        let stage = async |stage: &str| {
+            let call = client.get_secret_value().secret_id(id).version_stage(stage);
+            let output = call.send().await.map_err(SdkError::into_service_error);
+            match output {
+                Ok(output) => Ok(output.secret_string),
+                Err(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                Err(error) => Err(refused("read the secret", error)),
+            }
+        };
+        let (current, previous) = tokio::try_join!(stage("AWSCURRENT"), stage("AWSPREVIOUS"))?;
+        let none = || SecretError::Missing("there is no secret of this name, or no text".into());
+        let current = current.ok_or_else(none)?;
+        Ok(std::iter::once(current).chain(previous).collect())
     }
 }
 
 impl SecretStore for Secrets {
-    async fn fetch(&self, reference: &SecretRef) -> Result<String, SecretError> {
+    async fn fetch(&self, reference: &SecretRef) -> Result<Vec<String>, SecretError> {
         match reference {
             SecretRef::Env(name) => {
-                self.variables.get(name).cloned().ok_or_else(|| {
-                    SecretError::Missing("the environment variable is not set".into())
-                })
+                let value = self.variables.get(name).cloned();
+                let none = || SecretError::Missing("the environment variable is not set".into());
+                value.map(|value| vec![value]).ok_or_else(none)
             }
             SecretRef::Ssm(name) => self.parameter(name).await,
-            SecretRef::SecretsManager(id) => self.secret(id).await,
+            SecretRef::SecretsManager { id, field: None } => self.versions(id).await,
+            SecretRef::SecretsManager {
+                id,
+                field: Some(field),
+            } => {
+                let texts = self.versions(id).await?.into_iter();
+                let mut members = texts.map(|text| member(&text, field));
+                // The version before may be of another form.
+                let current = members.next().transpose()?;
+                Ok(current.into_iter().chain(members.flatten()).collect())
+            }
         }
+    }
+}
+
+/// A text member of a JSON object.
+fn member(text: &str, field: &str) -> Result<String, SecretError> {
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let found = value.as_ref().and_then(|value| value.get(field)?.as_str());
+    let none = || SecretError::Missing(format!("its text is no JSON object with a text `{field}`"));
+    found.map(str::to_owned).ok_or_else(none)
+}
+
+/// What AWS says where asking again does not help: no such secret, or no leave to read it.
+///
+/// Sources: the error tables of `GetParameter` and `GetSecretValue` in their API references.
+const FINAL: [&str; 8] = [
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidKeyId",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "ParameterNotFound",
+    "ParameterVersionNotFound",
+    "ValidationException",
+];
+
+fn refused<E>(action: &'static str, error: E) -> SecretError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match error.code() {
+        Some("ParameterNotFound") => {
+            SecretError::Missing("there is no parameter of this name".into())
+        }
+        Some(code) if FINAL.contains(&code) => {
+            SecretError::Missing(format!("cannot be read: {code}"))
+        }
+        _ => PortError::new(action, error).into(),
     }
 }
 

@@ -14,11 +14,13 @@ pub mod ports;
 mod redacted;
 mod route;
 mod source;
+mod sources;
 pub mod trace;
 
 pub use body::{Body, BodyError, ClaimCheck, redeem};
 pub use event::{Event, EventKey, shown, unix_ms};
 pub use message::{MESSAGE_VERSION, Message, MessageError};
 pub use route::{Route, Target};
-pub use source::{MismatchPolicy, Place, Source, Sources, UnusableSource, Unverified};
+pub use source::{MismatchPolicy, Place, Source, UnusableSource, Unverified};
+pub use sources::{COOL_DOWN, LiveSource, Sources};
 pub use trace::Trace;

@@ -288,11 +288,11 @@ pub enum SecretError {
 
 /// Gives out secrets.
 pub trait SecretStore: Send + Sync {
-    /// The secret's text.
+    /// The secret's texts: the current one, and then the one before it where the store still gives it out.
     fn fetch(
         &self,
         reference: &SecretRef,
-    ) -> impl Future<Output = Result<String, SecretError>> + Send;
+    ) -> impl Future<Output = Result<Vec<String>, SecretError>> + Send;
 }
 
 /// Fetches the public documents of token issuers (OpenID discovery, JWKS).

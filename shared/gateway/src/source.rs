@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -12,7 +11,7 @@ use hookgate_signature::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, SecretConfig, SourceConfig};
+use crate::config::{ConfigError, SecretConfig, SourceConfig};
 use crate::ports::{Documents, SecretError, SecretStore, chain};
 use crate::{Event, EventKey, Trace};
 
@@ -43,7 +42,7 @@ pub struct Source {
 pub enum Unverified {
     /// It is not authentic.
     Refused(Reason),
-    /// That could not be decided: the issuer's keys are not to be had.
+    /// That could not be decided: the issuer's keys, or the secrets, are not to be had.
     Undecided(Reason),
 }
 
@@ -68,7 +67,8 @@ impl Source {
         self.on_mismatch
     }
 
-    /// Checks a request, fetching the issuer's documents where the row works with tokens.
+    /// Checks a request with the secrets as they were loaded, fetching the issuer's documents where the
+    /// row works with tokens.
     ///
     /// # Errors
     /// Says whether the request is refused, or could not be judged.
@@ -178,14 +178,6 @@ fn is_dropped(name: &str) -> bool {
             .any(|word| name.contains(word))
 }
 
-/// All sources, with their secrets and the token issuers' keys.
-#[derive(Debug)]
-pub struct Sources {
-    by_name: BTreeMap<String, Source>,
-    /// The keys of token issuers, shared by all sources of this process.
-    pub keys: Mutex<KeyCache>,
-}
-
 /// Why the sources cannot be used.
 #[derive(Error)]
 pub enum UnusableSource {
@@ -219,47 +211,11 @@ pub enum Place {
     Local,
 }
 
-impl Sources {
-    /// Makes a configuration's sources ready: fetches all their secrets, side by side.
+impl Source {
+    /// Makes one source ready: fetches all its secrets, side by side.
     ///
     /// # Errors
     /// Names the key of the first secret that is missing or empty, or of the first wrong setting.
-    pub async fn load(
-        config: &Config,
-        secrets: &impl SecretStore,
-        place: Place,
-    ) -> Result<Sources, UnusableSource> {
-        let sources = config
-            .sources
-            .iter()
-            .map(|(name, source)| Source::load(name, source, secrets, place));
-        let by_name = try_join_all(sources)
-            .await?
-            .into_iter()
-            .map(|source| (source.name.clone(), source))
-            .collect();
-        Ok(Sources {
-            by_name,
-            keys: Mutex::default(),
-        })
-    }
-
-    /// The source of this name.
-    pub fn get(&self, name: &str) -> Option<&Source> {
-        self.by_name.get(name)
-    }
-
-    /// All sources, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Source> {
-        self.by_name.values()
-    }
-}
-
-impl Source {
-    /// Makes one source ready.
-    ///
-    /// # Errors
-    /// As [`Sources::load`].
     pub async fn load(
         name: &str,
         config: &SourceConfig,
@@ -274,7 +230,7 @@ impl Source {
                 fetch(&format!("sources.{name}.secrets[{index}]"), secret, secrets).await
             });
         let options = Options {
-            secrets: try_join_all(keys).await?,
+            secrets: try_join_all(keys).await?.concat(),
             issuers: config.issuers.clone(),
             variant: config.variant.clone(),
             assume_utc: config.assume_utc,
@@ -297,19 +253,12 @@ async fn fetch(
     key: &str,
     secret: &SecretConfig,
     store: &impl SecretStore,
-) -> Result<Secret, UnusableSource> {
-    let text = match store.fetch(&secret.reference).await {
-        Ok(text) if text.is_empty() => {
-            let problem = format!(
-                "{} is empty; an empty secret would let anybody sign",
-                secret.reference
-            );
-            return Err(ConfigError::at(key, problem).into());
-        }
-        Ok(text) => text,
-        Err(SecretError::Missing(why)) => {
-            return Err(ConfigError::at(key, format!("{}: {why}", secret.reference)).into());
-        }
+) -> Result<Vec<Secret>, UnusableSource> {
+    let reference = &secret.reference;
+    let wrong = |why: &str| ConfigError::at(key, format!("{reference}: {why}"));
+    let texts = match store.fetch(reference).await {
+        Ok(texts) => texts,
+        Err(SecretError::Missing(why)) => return Err(wrong(&why).into()),
         Err(source) => {
             return Err(UnusableSource::Unavailable {
                 key: key.to_owned(),
@@ -317,9 +266,12 @@ async fn fetch(
             });
         }
     };
-    let fetched = Secret::new(text);
+    if texts.is_empty() || texts.iter().any(String::is_empty) {
+        return Err(wrong("is empty; an empty secret would let anybody sign").into());
+    }
+    let fetched = texts.into_iter().map(Secret::new);
     Ok(match secret.not_after {
-        Some(time) => fetched.not_after(time),
-        None => fetched,
+        Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),
+        None => fetched.collect(),
     })
 }

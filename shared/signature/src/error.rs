@@ -120,6 +120,9 @@ reasons! {
     JwtWeakKey = "jwt_weak_key",
     /// The issuer's keys could not be fetched, so that nothing is decided.
     KeysUnavailable = "keys_unavailable",
+    /// The store of the source's secrets does not answer, so that nothing is decided. Never an engine's
+    /// own verdict.
+    SecretsUnavailable = "secrets_unavailable",
 }
 
 impl std::fmt::Display for Reason {

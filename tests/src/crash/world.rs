@@ -81,7 +81,7 @@ pub struct World {
 }
 
 struct Actors {
-    ingest: Ingest<Table, Queue, Bucket, NoDocuments, TestClock>,
+    ingest: Ingest<Secrets, Table, Queue, Bucket, NoDocuments, TestClock>,
     processor: Processor<Table, Queue, Bucket, TestClock, Scripted>,
     sweeper: Sweeper<Table, Queue, TestClock>,
     admin: Admin<Table, Queue, Faulty<SqsDeadLetters>, TestClock>,
@@ -100,7 +100,7 @@ impl World {
         let config = Config::parse(CONFIG).expect("a good configuration");
         let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, &secrets, Place::Local)
+        let sources = Sources::load(&config, secrets, Place::Local, clock.now())
             .await
             .expect("good sources");
         let table = engines.table(config.retention);

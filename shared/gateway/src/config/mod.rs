@@ -16,6 +16,9 @@ use crate::{MismatchPolicy, Route};
 /// How long raw payloads are kept unless configuration says otherwise.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// How old secrets may become unless configuration says otherwise.
+pub const DEFAULT_SECRETS_REFRESH: Duration = Duration::from_secs(300);
+
 /// A parsed configuration. Secrets are still references.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,6 +28,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How long raw payloads are kept; `None` keeps none, and nothing can be listed or replayed.
     pub retention: Option<Duration>,
+    /// How old secrets may become before they are fetched again.
+    pub secrets_refresh: Duration,
 }
 
 /// One source, not yet with its secrets.
@@ -68,8 +73,14 @@ pub enum SecretRef {
     Env(String),
     /// `ssm:/path`, a parameter of Systems Manager, decrypted.
     Ssm(String),
-    /// `secretsmanager:id`, a secret's current text by name or ARN.
-    SecretsManager(String),
+    /// `secretsmanager:id` or `secretsmanager:id#field`: a secret by name or ARN, and the member that
+    /// counts where its text is a JSON object.
+    SecretsManager {
+        /// Its name or ARN.
+        id: String,
+        /// The member.
+        field: Option<String>,
+    },
 }
 
 impl SecretRef {
@@ -81,7 +92,18 @@ impl SecretRef {
         match kind {
             "env" => Some(SecretRef::Env(name.to_owned())),
             "ssm" => Some(SecretRef::Ssm(name.to_owned())),
-            "secretsmanager" => Some(SecretRef::SecretsManager(name.to_owned())),
+            "secretsmanager" => {
+                // No name and no ARN of a secret has a `#`.
+                let (id, field) = match name.split_once('#') {
+                    Some((_, "")) => return None,
+                    Some((id, field)) => (id, Some(field.to_owned())),
+                    None => (name, None),
+                };
+                (!id.is_empty()).then(|| SecretRef::SecretsManager {
+                    id: id.to_owned(),
+                    field,
+                })
+            }
             _ => None,
         }
     }
@@ -92,7 +114,11 @@ impl fmt::Display for SecretRef {
         match self {
             SecretRef::Env(name) => write!(f, "env:{name}"),
             SecretRef::Ssm(name) => write!(f, "ssm:{name}"),
-            SecretRef::SecretsManager(name) => write!(f, "secretsmanager:{name}"),
+            SecretRef::SecretsManager { id, field: None } => write!(f, "secretsmanager:{id}"),
+            SecretRef::SecretsManager {
+                id,
+                field: Some(field),
+            } => write!(f, "secretsmanager:{id}#{field}"),
         }
     }
 }

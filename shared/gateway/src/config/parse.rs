@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime};
 use hookgate_signature::{Audiences, Row};
 use serde::{Deserialize, Deserializer};
 
-use super::{Config, ConfigError, DEFAULT_RETENTION, SecretConfig, SecretRef, SourceConfig};
+use super::{
+    Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SecretConfig, SecretRef,
+    SourceConfig,
+};
 use crate::{MismatchPolicy, Route, Target};
 
 #[derive(Deserialize)]
@@ -18,6 +21,8 @@ struct RawConfig {
     routes: Vec<RawRoute>,
     #[serde(default)]
     archive: RawArchive,
+    #[serde(default)]
+    secrets: RawSecrets,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +42,7 @@ fn anything() -> String {
 #[derive(Default, Deserialize)]
 #[serde(
     untagged,
-    expecting = "`\"none\"`, or a table such as { retention_days = 30 }"
+    expecting = "archive is \"none\", or a table such as { retention_days = 30 }"
 )]
 enum RawArchive {
     #[default]
@@ -56,6 +61,12 @@ enum NoArchive {
 #[serde(deny_unknown_fields)]
 struct ArchiveTable {
     retention_days: u16,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSecrets {
+    refresh_s: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +145,7 @@ impl Config {
                 .map(|(index, raw)| route(index, raw))
                 .collect::<Result<_, _>>()?,
             retention: retention(&raw.archive)?,
+            secrets_refresh: secrets_refresh(&raw.secrets)?,
         })
     }
 }
@@ -149,6 +161,19 @@ fn retention(raw: &RawArchive) -> Result<Option<Duration>, ConfigError> {
         RawArchive::Table(table) => Ok(Some(Duration::from_secs(
             u64::from(table.retention_days) * 24 * 3600,
         ))),
+    }
+}
+
+fn secrets_refresh(raw: &RawSecrets) -> Result<Duration, ConfigError> {
+    match raw.refresh_s {
+        None => Ok(DEFAULT_SECRETS_REFRESH),
+        Some(seconds) if (30..=86_400).contains(&seconds) => {
+            Ok(Duration::from_secs(seconds.into()))
+        }
+        Some(_) => Err(ConfigError::at(
+            "secrets.refresh_s",
+            "must be 30 to 86400 seconds",
+        )),
     }
 }
 

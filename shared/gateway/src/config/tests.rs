@@ -48,11 +48,31 @@ fn the_shape_that_users_write_is_read() {
     let reference = &config.sources["acme"].secrets[0].reference;
     assert_eq!(
         reference,
-        &SecretRef::SecretsManager("hookgate/acme".into())
+        &SecretRef::SecretsManager {
+            id: "hookgate/acme".into(),
+            field: None
+        }
     );
     assert_eq!(config.sources["pps"].issuers.len(), 2);
     assert_eq!(config.sources["acme"].row.reject_status(), 401);
     assert_eq!(config.routes.len(), 1);
+}
+
+#[test]
+fn a_secret_may_be_one_member_of_a_json_text() {
+    let text =
+        "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"secretsmanager:hookgate/a#webhook\"]";
+    let config = Config::parse(text).unwrap();
+    let reference = &config.sources["a"].secrets[0].reference;
+    assert_eq!(
+        reference,
+        &SecretRef::SecretsManager {
+            id: "hookgate/a".into(),
+            field: Some("webhook".into())
+        }
+    );
+    assert_eq!(reference.to_string(), "secretsmanager:hookgate/a#webhook");
+    assert_eq!(config.secrets_refresh, Duration::from_secs(300));
 }
 
 #[test]
@@ -116,7 +136,11 @@ fn what_is_wrong_is_named_by_its_key() {
             "[sources.a]\nprovider = \"pps\"\nissuers = { \"https://i\" = [] }",
             "sources.a",
         ),
-        ("[sources.a", "configuration: TOML parse error"),
+        ("[sources.a", "configuration: line 1: unclosed table"),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"secretsmanager:a#\"]",
+            "sources.a.secrets[0]: is no reference",
+        ),
     ];
     for (text, expected) in cases {
         assert!(error(text).contains(expected), "{text}\n{}", error(text));
@@ -135,7 +159,12 @@ fn what_is_wrong_is_named_by_its_key() {
             "[archive]\nretention_days = 0",
             "archive.retention_days: must be at least 1",
         ),
-        ("[archive]\ndays = 1", "archive"),
+        ("[archive]\ndays = 1", "archive is \"none\", or a table"),
+        (
+            "[secrets]\nrefresh_s = 29",
+            "secrets.refresh_s: must be 30 to 86400 seconds",
+        ),
+        ("[secrets]\nrefresh = 60", "unknown field `refresh`"),
     ];
     for (text, expected) in cases {
         let text = format!("{GOOD}{text}");
