@@ -123,10 +123,12 @@ impl Stack {
         S3Bodies::new(&config(&self.url), &self.bucket)
     }
 
-    /// Stores a secret in Systems Manager; its reference in a configuration.
+    /// Stores a secret in Systems Manager, or another in its place; its reference in a configuration.
     pub async fn put_parameter(&self, secret: &str) -> String {
         let name = format!("/{}/secret", self.name);
-        let parameter = json!({ "Name": name, "Value": secret, "Type": "SecureString" });
+        let parameter = json!({
+            "Name": name, "Value": secret, "Type": "SecureString", "Overwrite": true,
+        });
         self.call("AmazonSSM.PutParameter", parameter).await;
         format!("ssm:{name}")
     }
@@ -137,6 +139,13 @@ impl Stack {
         let request = json!({ "Name": name, "SecretString": secret });
         self.call("secretsmanager.CreateSecret", request).await;
         format!("secretsmanager:{name}")
+    }
+
+    /// Rotates the secret in Secrets Manager: what was current becomes the version before.
+    pub async fn rotate_secret(&self, secret: &str) {
+        let name = format!("{}/secret", self.name);
+        let request = json!({ "SecretId": name, "SecretString": secret });
+        self.call("secretsmanager.PutSecretValue", request).await;
     }
 
     async fn call(&self, target: &str, request: Value) {
