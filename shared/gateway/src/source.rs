@@ -255,10 +255,10 @@ async fn fetch(
     store: &impl SecretStore,
 ) -> Result<Vec<Secret>, UnusableSource> {
     let reference = &secret.reference;
-    let wrong = |why: &str| ConfigError::at(key, format!("{reference}: {why}"));
+    let wrong = |why: String| ConfigError::at(key, format!("{reference}{why}"));
     let texts = match store.fetch(reference).await {
         Ok(texts) => texts,
-        Err(SecretError::Missing(why)) => return Err(wrong(&why).into()),
+        Err(SecretError::Missing(why)) => return Err(wrong(format!(": {why}")).into()),
         Err(source) => {
             return Err(UnusableSource::Unavailable {
                 key: key.to_owned(),
@@ -267,7 +267,8 @@ async fn fetch(
         }
     };
     if texts.is_empty() || texts.iter().any(String::is_empty) {
-        return Err(wrong("is empty; an empty secret would let anybody sign").into());
+        let empty = " is empty; an empty secret would let anybody sign";
+        return Err(wrong(empty.to_owned()).into());
     }
     let fetched = texts.into_iter().map(Secret::new);
     Ok(match secret.not_after {
