@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod crash;
 pub mod deployment;
 pub mod emulator;
+pub mod gate;
 pub mod gateway;
 pub mod issuer;
 pub mod provider;

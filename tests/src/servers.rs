@@ -164,6 +164,37 @@ impl Stack {
         );
     }
 
+    /// How many messages of a queue wait, and how many somebody received.
+    pub async fn depth(&self, queue_url: &str) -> [u64; 2] {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self.sqs.get_queue_attributes().queue_url(queue_url);
+        let answer = asked.set_attribute_names(Some(names.to_vec())).send().await;
+        let attributes = answer.expect("the queue answers").attributes;
+        let attributes = attributes.expect("a queue has attributes");
+        names.map(|name| attributes[&name].parse().expect("a number"))
+    }
+
+    /// Receives up to ten messages, which stay in the queue until they are deleted.
+    pub async fn receive(&self) -> Vec<Message> {
+        let asked = self.sqs.receive_message().queue_url(&self.queue_url);
+        let answer = asked.max_number_of_messages(10).send().await;
+        answer
+            .expect("the queue answers")
+            .messages
+            .unwrap_or_default()
+    }
+
+    /// Deletes a received message.
+    pub async fn delete(&self, message: &Message) {
+        let handle = message.receipt_handle().expect("it was received");
+        let asked = self.sqs.delete_message().queue_url(&self.queue_url);
+        let answer = asked.receipt_handle(handle).send().await;
+        answer.expect("the message is deleted");
+    }
+
     /// Receives what is in the queue, until nothing more comes.
     pub async fn take(&self) -> Vec<Message> {
         self.take_from(&self.queue_url).await

@@ -1,16 +1,14 @@
 //! Secrets that rotate, and stores that do not answer, while the deployed ingest runs.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hookgate_tests::deployment::{Deployment, PAKK_SECRET, PRODUCT_SECRET, ingest_with, with};
 use hookgate_tests::emulator::Function;
+use hookgate_tests::gate::Gate;
 use hookgate_tests::gateway::unix_s;
 use hookgate_tests::provider::{self, Signed};
 use hookgate_tests::shapes::{Encoding, HTTP_API, event};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 /// How long it may take until ingest asks a store again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,12 +107,11 @@ async fn a_member_of_a_secrets_json_rotates_too() {
 #[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
 async fn a_store_that_is_down_costs_503_where_nothing_can_be_decided_and_nothing_else() {
     let deployment = Deployment::new().await;
-    let gate = Gate::closed(&deployment.stack.url).await;
-    let url = format!("http://{}", gate.address);
+    let gate = Gate::before(&deployment.stack.url).await;
     let variables = with(
         deployment.ingest_variables(),
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        &url,
+        &gate.url(),
     );
     let ingest = &mut ingest_with(&variables).await;
 
@@ -129,54 +126,19 @@ async fn a_store_that_is_down_costs_503_where_nothing_can_be_decided_and_nothing
     assert_eq!(status(&refused), 503, "{refused}");
     assert_eq!(refused["headers"]["retry-after"], "5", "{refused}");
     assert_eq!(pakk(ingest, "forged").await, 503);
-    gate.open.send_replace(true);
+    gate.open();
     until(async || pakk(ingest, PAKK_SECRET).await, 200).await;
     assert_eq!(pakk(ingest, "forged").await, 401);
 
     // Later: what is known goes on, what is not known is not decided.
-    gate.open.send_replace(false);
+    gate.close();
     let known = async || {
         assert_eq!(pakk(ingest, PAKK_SECRET).await, 200, "all the while");
         pakk(ingest, "second").await
     };
     until(known, 503).await;
     deployment.stack.rotate_secret("second").await;
-    gate.open.send_replace(true);
+    gate.open();
     until(async || pakk(ingest, "second").await, 200).await;
     assert_eq!(pakk(ingest, "forged").await, 401);
-}
-
-/// A way to a server that can be closed and opened.
-struct Gate {
-    address: SocketAddr,
-    open: watch::Sender<bool>,
-}
-
-impl Gate {
-    async fn closed(url: &str) -> Gate {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (open, is_open) = watch::channel(false);
-        let server = url.trim_start_matches("http://").to_owned();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server.clone(), is_open.clone()));
-            }
-        });
-        Gate { address, open }
-    }
-}
-
-/// Passes bytes on in both directions, for as long as the gate is open.
-async fn pass(mut client: TcpStream, server: String, mut is_open: watch::Receiver<bool>) {
-    if !*is_open.borrow() {
-        return;
-    }
-    let mut server = TcpStream::connect(server)
-        .await
-        .expect("the server listens");
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = is_open.wait_for(|open| !open) => {}
-    }
 }
