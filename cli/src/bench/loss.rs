@@ -1,4 +1,4 @@
-//! Measurements that anybody can repeat.
+//! What is lost, and what is repeated, when a gateway under load is killed again and again.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use hookgate_gateway::Source;
 use hookgate_gateway::config::Config;
 use hookgate_gateway::ports::{Clock, SystemClock};
@@ -19,19 +19,6 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::project::Project;
 use crate::{BoxError, Outcome};
 
-/// Measure what the gateway promises.
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    #[command(subcommand)]
-    command: Which,
-}
-
-#[derive(Debug, Subcommand)]
-enum Which {
-    /// Kill a gateway under load, again and again, and count what is lost and what is repeated.
-    Loss(Loss),
-}
-
 /// Kill a gateway under load, again and again, and count what is lost and what is repeated.
 #[derive(Clone, Debug, Args)]
 #[command(
@@ -40,7 +27,7 @@ repeat what was not answered with a 2xx, kills it with SIGKILL at random times, 
 and lets it come to its end. An effect is a run of the event's handler. It exits with 0 only if
 nothing that was accepted is lost."
 )]
-struct Loss {
+pub(crate) struct Loss {
     /// How many events.
     #[arg(long, default_value_t = 1000)]
     events: usize,
@@ -61,13 +48,6 @@ const SECRET: &str = "a-secret-for-measuring";
 /// How long nothing may happen before what is missing counts as lost: longer than any wait of the
 /// gateway's own.
 const PATIENCE: Duration = Duration::from_secs(240);
-
-impl Bench {
-    pub(crate) async fn run(self) -> Outcome {
-        let Which::Loss(loss) = self.command;
-        loss.run().await
-    }
-}
 
 /// What the senders and the gateway's log say.
 #[derive(Debug, Default)]
@@ -95,7 +75,7 @@ impl Tally {
 }
 
 impl Loss {
-    async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> Outcome {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("hookgate.toml"), CONFIG)?;
         let tally = Arc::new(Tally::default());
