@@ -1,0 +1,305 @@
+//! The functions that are measured, what they run on, and the requests that they get.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use bytes::Bytes;
+use hookgate_aws::HttpDocuments;
+use hookgate_gateway::config::Config;
+use hookgate_gateway::ports::{
+    Bodies, Clock, EventQueue, EventStore, Outbox, PortError, SystemClock,
+};
+use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message, Place, Source, Sources};
+use hookgate_ledger::Record;
+use hookgate_signature::Outgoing;
+use hookgate_twin::engines::{BUCKET, Engines, TABLE};
+use http::Request;
+use ingest::Ingest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::BoxError;
+use crate::project::Project;
+
+const CONFIG: &str = "[sources.bench]\nprovider = \"product\"\nsecrets = [\"env:BENCH\"]\n";
+const SECRET: &str = "a-secret-for-measuring";
+const PEER_TABLE: &str = "peer";
+
+/// The request of an HTTP API, without what is the sender's.
+const HTTP_API: &str = include_str!("../../../../functions/ingest/events/http-api.json");
+/// A batch of one message, of which only the frame is used.
+const BATCH: &str = include_str!("../../../../functions/processor/events/good.json");
+
+/// What a function does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Job {
+    /// Takes a signed request.
+    Ingest,
+    /// Takes a batch of one message.
+    Process,
+}
+
+/// A function that is measured.
+pub(super) struct Subject {
+    pub(super) name: &'static str,
+    pub(super) program: Vec<String>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) job: Job,
+    pub(super) is_a_binary: bool,
+}
+
+/// What the functions run on.
+pub(super) struct Ground {
+    engines: Engines,
+    source: Source,
+    folder: TempDir,
+    serial: AtomicU64,
+}
+
+impl Ground {
+    pub(super) async fn prepare() -> Result<Ground, BoxError> {
+        let engines = Engines::in_memory(Box::new(|| SystemClock.now())).await?;
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("hookgate.toml"), CONFIG)?;
+        let project = Project {
+            config: Config::parse(CONFIG)?,
+            variables: [("BENCH".to_owned(), SECRET.to_owned())].into(),
+        };
+        let id = AttributeDefinition::builder()
+            .attribute_name("id")
+            .attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder()
+            .attribute_name("id")
+            .key_type(KeyType::Hash);
+        let table = engines
+            .dynamodb_client()
+            .create_table()
+            .table_name(PEER_TABLE);
+        let table = table
+            .attribute_definitions(id.build()?)
+            .key_schema(key.build()?);
+        table
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await?;
+        Ok(Ground {
+            engines,
+            source: project.source("bench").await?,
+            folder,
+            serial: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn subjects(&self, target: &Path) -> Result<[Subject; 4], BoxError> {
+        let found = |path: &str| {
+            let path = target.join(path);
+            let absolute = path.canonicalize();
+            absolute
+                .map_err(|_| format!("{} is missing; run: tests/provision peers", path.display()))
+        };
+        let text = |path: &str| Ok::<_, BoxError>(found(path)?.display().to_string());
+        text("test-servers/rie/aws-lambda-rie")?;
+        let subject = |name, program, job, is_a_binary| Subject {
+            name,
+            program,
+            environment: self.environment(),
+            job,
+            is_a_binary,
+        };
+        let mut python = subject(
+            "Python, Powertools",
+            [
+                "test-servers/powertools/bin/python3",
+                "-m",
+                "awslambdaric",
+                "app.handler",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            Job::Ingest,
+            false,
+        );
+        // Through the link, or it would be the system's Python, without what is installed beside the link.
+        text(&python.program[0])?;
+        python.program[0] = std::path::absolute(target.join(&python.program[0]))?
+            .display()
+            .to_string();
+        let app = target.join("../tests/peers/powertools").canonicalize()?;
+        python
+            .environment
+            .push(("PYTHONPATH".to_owned(), app.display().to_string()));
+        Ok([
+            subject(
+                "hello, world",
+                vec![text("peers/release/hello")?],
+                Job::Ingest,
+                true,
+            ),
+            subject("ingest", vec![text("release/ingest")?], Job::Ingest, true),
+            subject(
+                "processor",
+                vec![text("release/processor")?],
+                Job::Process,
+                true,
+            ),
+            python,
+        ])
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let config = self.folder.path().join("hookgate.toml");
+        let pairs = [
+            ("BENCH", SECRET.to_owned()),
+            ("HOOKGATE_CONFIG", config.display().to_string()),
+            ("HOOKGATE_TABLE", TABLE.to_owned()),
+            ("HOOKGATE_QUEUE_URL", self.engines.queue_url()),
+            ("HOOKGATE_DLQ_URL", self.engines.dead_letter_queue_url()),
+            ("ARCHIVE_BUCKET", BUCKET.to_owned()),
+            ("PEER_TABLE", PEER_TABLE.to_owned()),
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                self.engines.dynamodb_endpoint.clone(),
+            ),
+            ("AWS_ENDPOINT_URL_SQS", self.engines.sqs_endpoint.clone()),
+            ("AWS_ENDPOINT_URL_S3", self.engines.s3_endpoint.clone()),
+        ];
+        pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
+    /// The next event for a function: never the same one again.
+    pub(super) fn event(&self, job: Job) -> Result<Value, BoxError> {
+        let id = format!("evt_{}", self.serial.fetch_add(1, Ordering::Relaxed));
+        match job {
+            Job::Ingest => self.request(&id),
+            Job::Process => batch(&id),
+        }
+    }
+
+    fn request(&self, id: &str) -> Result<Value, BoxError> {
+        let (headers, body) = self.signed(id)?;
+        let mut event: Value = serde_json::from_str(HTTP_API)?;
+        event["rawPath"] = "/webhooks/bench".into();
+        event["requestContext"]["http"]["path"] = "/webhooks/bench".into();
+        for (name, value) in headers {
+            event["headers"][name.to_ascii_lowercase()] = value.into();
+        }
+        event["body"] = body.into();
+        Ok(event)
+    }
+
+    fn signed(&self, id: &str) -> Result<(Vec<(String, String)>, String), BoxError> {
+        let note = "x".repeat(1900);
+        let body = json!({ "id": id, "type": "bench", "data": { "note": note } }).to_string();
+        let outgoing = Outgoing {
+            method: "POST",
+            url: "/webhooks/bench",
+            id: None,
+            headers: &[],
+            body: body.as_bytes(),
+        };
+        Ok((
+            self.source.verifier().sign(&outgoing, SystemClock.now())?,
+            body,
+        ))
+    }
+
+    /// The median time that ingest itself takes for a request: its ports answer at once. Microseconds.
+    pub(super) async fn own_time_us(&self) -> Result<f64, BoxError> {
+        let variables = [("BENCH".to_owned(), SECRET.to_owned())].into();
+        let secrets = hookgate_aws::Secrets::new(variables, None);
+        let sources = Sources::load(
+            &Config::parse(CONFIG)?,
+            secrets,
+            Place::Local,
+            SystemClock.now(),
+        )
+        .await?;
+        let ingest = Ingest::new(
+            sources,
+            AtOnce,
+            AtOnce,
+            None::<AtOnce>,
+            HttpDocuments::default(),
+            SystemClock,
+        );
+        let mut took = Vec::new();
+        for number in 0..5000 {
+            let (headers, body) = self.signed(&format!("own_{number}"))?;
+            let mut request = Request::post("/webhooks/bench");
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(Bytes::from(body))?;
+            let start = Instant::now();
+            let answer = ingest.handle(request).await;
+            took.push(start.elapsed().as_secs_f64() * 1e6);
+            if !answer.status().is_success() {
+                return Err("ingest refuses a good request".into());
+            }
+        }
+        Ok(super::median(&mut took))
+    }
+}
+
+fn batch(id: &str) -> Result<Value, BoxError> {
+    let event = Event {
+        key: EventKey::new(None, "bench", id),
+        source: "bench".to_owned(),
+        tenant: None,
+        id: Some(id.to_owned()),
+        event_type: Some("bench".to_owned()),
+        received: SystemClock.now(),
+        headers: Vec::new(),
+        trace: None,
+        body: Body::Inline(Bytes::from("x".repeat(2000))),
+    };
+    let frame: Value = serde_json::from_str(BATCH)?;
+    let mut record = frame["Records"][0].clone();
+    record["messageId"] = uuid::Uuid::new_v4().to_string().into();
+    record["body"] = Message { event, epoch: 0 }.to_json()?.into();
+    Ok(json!({ "Records": [record] }))
+}
+
+/// Ports that answer at once. Messages are written out all the same, as an adapter would.
+#[derive(Debug)]
+struct AtOnce;
+
+impl EventStore for AtOnce {
+    async fn record(&self, _: &Event<Body>, _: SystemTime) -> Result<Record, PortError> {
+        Ok(Record::New)
+    }
+
+    async fn mark_enqueued(&self, _: &EventKey, _: u32) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl EventQueue for AtOnce {
+    async fn send(&self, message: &Message) -> Result<(), PortError> {
+        let written = message
+            .to_json()
+            .map_err(|error| PortError::new("write", error))?;
+        std::hint::black_box(written);
+        Ok(())
+    }
+}
+
+impl Outbox for AtOnce {
+    async fn keep(&self, _: &Message) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl Bodies for AtOnce {
+    async fn keep(&self, _: &ClaimCheck, _: &Bytes) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn fetch(&self, _: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
+        Ok(None)
+    }
+}
