@@ -92,7 +92,9 @@ impl Access {
         };
         let signer = match self.auth.unwrap_or(by_scheme) {
             Auth::Token => Signer::Token(self.token.clone().or_else(|| noted(&self.url))),
-            Auth::Iam => Signer::Iam(Box::new(hookgate_aws::connect().await)),
+            Auth::Iam => Signer::Iam(Box::new(
+                hookgate_aws::connect(hookgate_aws::Roots::Machine).await,
+            )),
         };
         Api::new(url, signer)
     }

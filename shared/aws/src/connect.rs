@@ -4,6 +4,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
+use crate::Roots;
+
 /// How long one try of a call may take.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
 
@@ -14,8 +16,12 @@ const _: () = assert!(ATTEMPT_TIMEOUT.as_millis() < OPERATION_TIMEOUT.as_millis(
 
 /// The SDK's configuration from the environment, with time limits and retries made explicit: two
 /// tries, because a caller waits and a provider retries anyway.
-pub async fn connect() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
+pub async fn connect(roots: Roots) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(client) = roots.client() {
+        loader = loader.http_client(client);
+    }
+    loader
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(ATTEMPT_TIMEOUT)

@@ -5,7 +5,7 @@ use hookgate_gateway::config::{Config, ConfigError};
 use hookgate_gateway::ports::chain;
 use thiserror::Error;
 
-use crate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, connect};
+use crate::{DynamoTable, Roots, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, connect};
 
 /// The environment variables of a function, and the configuration that they point at.
 #[derive(Clone)]
@@ -128,7 +128,7 @@ impl Environment {
     /// When a variable is not set, or the configuration is wrong.
     pub async fn adapters(&self) -> Result<Adapters, BadEnvironment> {
         let config = self.config()?;
-        let aws = connect().await;
+        let aws = connect(self.roots()).await;
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let bodies = self.archive_bucket().map(|name| S3Bodies::new(&aws, name));
@@ -148,13 +148,27 @@ impl Environment {
     /// When a queue's variable is not set.
     pub async fn dead_letters(&self) -> Result<SqsDeadLetters, BadEnvironment> {
         let (url, queue_url) = (self.dead_letter_queue_url()?, self.queue_url()?);
-        let sqs = aws_sdk_sqs::Client::new(&connect().await);
+        let sqs = aws_sdk_sqs::Client::new(&connect(self.roots()).await);
         Ok(SqsDeadLetters::new(
             sqs,
             url,
             queue_url,
             SqsDeadLetters::WAIT,
         ))
+    }
+
+    /// Whom AWS's services are believed: who names certificates of their own means them, and China's
+    /// endpoints have others.
+    fn roots(&self) -> Roots {
+        let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+            .iter()
+            .any(|name| self.variables.contains_key(*name));
+        let region = self.variables.get("AWS_REGION").map_or("", String::as_str);
+        if named || region.starts_with("cn-") {
+            Roots::Machine
+        } else {
+            Roots::Amazon
+        }
     }
 
     fn required(&self, name: &'static str) -> Result<&str, BadEnvironment> {

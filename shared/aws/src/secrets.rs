@@ -9,6 +9,8 @@ use hookgate_gateway::ports::{PortError, SecretError, SecretStore};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use crate::{Roots, connect};
+
 /// Secrets in environment variables, Systems Manager parameters and Secrets Manager.
 pub struct Secrets {
     variables: HashMap<String, String>,
@@ -26,7 +28,7 @@ impl Secrets {
     }
 
     async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(crate::connect).await
+        self.config.get_or_init(|| connect(Roots::Machine)).await
     }
 
     async fn parameter(&self, name: &str) -> Result<Vec<String>, SecretError> {

@@ -8,12 +8,12 @@ use std::panic::PanicHookInfo;
 use hookgate_gateway::{emit, metrics};
 pub use metric_lines::MetricLines;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
 /// The beginnings of our own crates' names.
 const OURS: [&str; 5] = ["hookgate", "ingest", "processor", "sweeper", "admin"];
@@ -67,7 +67,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(filter)
+    let filter: Targets = filter
+        .parse()
         .unwrap_or_else(|error| panic!("HOOKGATE_LOG is no log filter: {error}"));
     tracing_subscriber::fmt::layer()
         .json()
