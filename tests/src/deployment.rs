@@ -16,8 +16,10 @@ use crate::servers::Stack;
 
 /// As in the template.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// As in the template, for the functions that nobody waits for.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// As in the template.
+const PROCESSOR_TIMEOUT: Duration = Duration::from_secs(30);
+/// As in the template.
+const SWEEPER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// PartsSource's secret, in the function's environment.
 pub const PARTSSOURCE_SECRET: &str = "partssource-secret-of-a-test";
@@ -119,7 +121,7 @@ impl Deployment {
 
     /// Starts the sweeper.
     pub async fn sweeper(&self) -> Function {
-        Function::start("sweeper", TIMEOUT, &self.variables()).await
+        Function::start("sweeper", SWEEPER_TIMEOUT, &self.variables()).await
     }
 
     /// A good request to each system's source. `name` makes its event another than those of other names.
@@ -165,7 +167,7 @@ pub async fn ingest_with(variables: &Variables) -> Function {
 
 /// Starts the processor with this environment.
 pub async fn processor_with(variables: &Variables) -> Function {
-    Function::start("processor", TIMEOUT, variables).await
+    Function::start("processor", PROCESSOR_TIMEOUT, variables).await
 }
 
 /// An environment with another value of one variable.

@@ -50,8 +50,6 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:DeleteItem"]),
         ("!GetAtt Table.Arn", &["dynamodb:BatchGetItem", "dynamodb:PutItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
-        (BODIES, &["s3:GetObject"]),
-        ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
         ("!GetAtt SweeperLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
     ]),
     ("Admin", &[
@@ -117,6 +115,18 @@ fn each_wait_ends_before_the_one_around_it() {
         "{waits:?}"
     );
     assert!(function("Admin") < api("AdminIntegration"));
+}
+
+#[test]
+fn a_replay_goes_on_from_one_sweep_to_the_next_and_no_sweep_waits_for_its_turn() {
+    let template = Template::read();
+    let sweeper = template.function("Sweeper");
+    let schedule = &sweeper["Events"]["EveryMinute"]["Properties"]["Schedule"];
+    assert_eq!(text(schedule), "rate(1 minute)");
+    assert_eq!(seconds(&sweeper["Timeout"]), Duration::from_secs(60));
+    let throttled = &sweeper["EventInvokeConfig"];
+    assert_eq!(throttled["MaximumRetryAttempts"].as_u64(), Some(0));
+    assert_eq!(throttled["MaximumEventAgeInSeconds"].as_u64(), Some(60));
 }
 
 #[test]
