@@ -96,15 +96,18 @@ start_docker() {
 }
 
 # import_base_image NAME PROGRAM: an image in the layout of Lambda's, of this machine's own files: what SAM calls
-# in it, and the libraries of the program. Lambda's own is only in a registry.
+# in it, the libraries of the program, and whom TLS trusts. Lambda's own is only in a registry.
 import_base_image() {
     local file root=$run/root
+    [ -f /etc/ssl/certs/ca-certificates.crt ] ||
+        not_here "the certificates are missing; on Debian and Ubuntu: apt-get install ca-certificates"
     mkdir -p "$root"/{bin,tmp,opt,var/task,var/runtime}
     for file in sh mv chmod cat ls env; do
         cp --dereference "$(command -v "$file")" "$root/bin/$file"
         copy_libraries "$root/bin/$file"
     done
     copy_libraries "$2"
+    cp --dereference --parents --target-directory "$root" /etc/ssl/certs/ca-certificates.crt
     tar --directory "$root" --create . | docker --host "unix://$run/docker.sock" import \
         --platform "linux/$(machine | sed s/x86_64/amd64/)" --change 'WORKDIR /var/task' - "$1-$(machine)" >/dev/null
 }
