@@ -100,7 +100,11 @@ def invoked(command, function, event):
         names = {"function": function, "Function": function.capitalize(), "event": file.name}
         began = time.monotonic()
         done = subprocess.run(
-            [word.format(**names) for word in command], stdout=subprocess.PIPE, text=True, check=False
+            [word.format(**names) for word in command],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=600,  # cargo-lambda may build first
         )
         seconds = time.monotonic() - began
     if done.returncode:

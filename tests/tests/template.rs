@@ -225,11 +225,21 @@ fn the_functions_find_in_their_environment_what_they_read_there() {
             "{name}"
         );
     }
-    let layer = text(&template.properties("Configuration")["ContentUri"]);
+}
+
+#[test]
+fn the_configuration_is_packed_from_the_folder_that_everybody_edits_it_in() {
+    let template = Template::read();
+    let build = &template.resource("Configuration")["Metadata"];
+    assert_eq!(build["BuildMethod"], "makefile");
+    assert_eq!(build["WorkingDirectory"], ".");
+    let folder = text(&template.properties("Configuration")["ContentUri"]);
+    let makefile = std::fs::read_to_string(root().join(folder).join("Makefile")).unwrap();
     assert!(
-        layer.ends_with("hookgate.toml") && root().join(layer).is_file(),
-        "{layer}"
+        makefile.contains("build-Configuration:\n\tcp hookgate.toml \"$(ARTIFACTS_DIR)\"\n"),
+        "{makefile}"
     );
+    assert!(root().join("hookgate.toml").is_file());
 }
 
 #[test]
