@@ -1,6 +1,7 @@
 //! What a million events cost: the calls of real runs, counted, times AWS's prices.
 
 mod prices;
+mod report;
 mod run;
 
 use std::process::ExitCode;
@@ -8,7 +9,6 @@ use std::process::ExitCode;
 use clap::Args;
 use prices::Prices;
 use run::{Run, Usage};
-use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::bench::meter::Used;
@@ -86,7 +86,7 @@ const GB: f64 = 1024.0 * 1024.0 * 1024.0;
 
 impl Cost {
     pub(crate) async fn run(self) -> Outcome {
-        let prices = Prices::read()?;
+        let (prices, age) = (Prices::read()?, Prices::age()?);
         let mut bills = Vec::new();
         let mut base = None;
         for topology in self.topologies() {
@@ -97,9 +97,9 @@ impl Cost {
         let base = base.ok_or("there is a first topology")?;
         let idle = self.idle(&run::idle_sweep().await?, &prices);
         if self.json {
-            println!("{:#}", self.as_json(&base, &bills, &idle, &prices));
+            println!("{:#}", self.as_json(&base, &bills, &idle, &age));
         } else {
-            self.print(&base, &bills, &idle, &prices);
+            self.print(&base, &bills, &idle, &age);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -230,75 +230,6 @@ impl Cost {
             ("dashboard", prices.dashboard_month.of(1.0)),
             ("metrics, at most", prices.metric_month.of(series)),
         ]
-    }
-
-    fn print(&self, base: &Usage, bills: &[Bill], idle: &[(&str, f64)], prices: &Prices) {
-        let each = |count: f64| count / f64::from(self.events);
-        println!("For one event of {} bytes, handled at once:\n", self.bytes);
-        for (action, count) in &base.used.calls {
-            println!("  {action:<24} {:>8.1}", each(*count as f64));
-        }
-        for (what, count) in base.units() {
-            println!("  {what:<24} {:>8.1}", each(count));
-        }
-        println!(
-            "\nDollars for a million events (us-east-1, prices of {}):\n",
-            prices.date
-        );
-        let columns = bills.first().map(|bill| bill.items.map(|(name, _)| name));
-        print!("{:<32}", "");
-        for name in columns.into_iter().flatten() {
-            print!(" {name:>8}");
-        }
-        println!(" {:>8}", "sum");
-        for bill in bills {
-            print!("{:<32}", bill.name);
-            for (name, dollars) in bill.items {
-                print!(" {dollars:>width$.2}", width = name.len().max(8));
-            }
-            println!(" {:>8.2}", bill.sum());
-        }
-        println!(
-            "\n{} MB of memory; {} ms for a request and {} ms for a batch are reckoned with.",
-            self.memory_mb, self.ingest_ms, self.batch_ms
-        );
-        println!(
-            "\nDollars a month without an event, with {} sources:\n",
-            self.sources
-        );
-        for (what, dollars) in idle {
-            println!("  {what:<24} {dollars:>8.2}");
-        }
-    }
-
-    fn as_json(
-        &self,
-        base: &Usage,
-        bills: &[Bill],
-        idle: &[(&str, f64)],
-        prices: &Prices,
-    ) -> Value {
-        let each = |count: f64| count / f64::from(self.events);
-        let calls = base
-            .used
-            .calls
-            .iter()
-            .map(|(action, count)| (action.clone(), json!(each(*count as f64))));
-        let units = base
-            .units()
-            .map(|(what, count)| (what.to_owned(), json!(each(count))));
-        let bills = bills.iter().map(|bill| {
-            let items = bill.items.iter().map(|(name, dollars)| ((*name).to_owned(), json!(dollars)));
-            json!({ "topology": bill.name, "dollars": Value::Object(items.collect()), "sum": bill.sum() })
-        });
-        json!({
-            "bytes": self.bytes,
-            "calls_per_event": Value::Object(calls.collect()),
-            "units_per_event": Value::Object(units.into_iter().collect()),
-            "dollars_per_million_events": bills.collect::<Vec<_>>(),
-            "dollars_per_idle_month": Value::Object(idle.iter().map(|(what, dollars)| ((*what).to_owned(), json!(dollars))).collect()),
-            "prices_of": prices.date,
-        })
     }
 }
 
