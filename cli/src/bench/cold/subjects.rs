@@ -2,31 +2,25 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bytes::Bytes;
-use hookgate_aws::HttpDocuments;
 use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{
-    Bodies, Clock, EventQueue, EventStore, Outbox, PortError, SystemClock,
-};
-use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message, Place, Source, Sources};
-use hookgate_ledger::Record;
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_gateway::{Body, Event, EventKey, Message, Source};
 use hookgate_signature::Outgoing;
 use hookgate_twin::engines::{BUCKET, Engines, TABLE};
-use http::Request;
-use ingest::Ingest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::BoxError;
 use crate::project::Project;
 
-const CONFIG: &str = "[sources.bench]\nprovider = \"product\"\nsecrets = [\"env:BENCH\"]\n";
-const SECRET: &str = "a-secret-for-measuring";
+pub(super) const CONFIG: &str =
+    "[sources.bench]\nprovider = \"product\"\nsecrets = [\"env:BENCH\"]\n";
+pub(super) const SECRET: &str = "a-secret-for-measuring";
 const PEER_TABLE: &str = "peer";
 
 /// The request of an HTTP API, without what is the sender's.
@@ -160,6 +154,8 @@ impl Ground {
             ("HOOKGATE_DLQ_URL", self.engines.dead_letter_queue_url()),
             ("ARCHIVE_BUCKET", BUCKET.to_owned()),
             ("PEER_TABLE", PEER_TABLE.to_owned()),
+            // As on Lambda, where a function's folder cannot be written to.
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
             (
                 "AWS_ENDPOINT_URL_DYNAMODB",
                 self.engines.dynamodb_endpoint.clone(),
@@ -191,7 +187,7 @@ impl Ground {
         Ok(event)
     }
 
-    fn signed(&self, id: &str) -> Result<(Vec<(String, String)>, String), BoxError> {
+    pub(super) fn signed(&self, id: &str) -> Result<(Vec<(String, String)>, String), BoxError> {
         let note = "x".repeat(1900);
         let body = json!({ "id": id, "type": "bench", "data": { "note": note } }).to_string();
         let outgoing = Outgoing {
@@ -205,43 +201,6 @@ impl Ground {
             self.source.verifier().sign(&outgoing, SystemClock.now())?,
             body,
         ))
-    }
-
-    /// The median time that ingest itself takes for a request: its ports answer at once. Microseconds.
-    pub(super) async fn own_time_us(&self) -> Result<f64, BoxError> {
-        let variables = [("BENCH".to_owned(), SECRET.to_owned())].into();
-        let secrets = hookgate_aws::Secrets::new(variables, None);
-        let sources = Sources::load(
-            &Config::parse(CONFIG)?,
-            secrets,
-            Place::Local,
-            SystemClock.now(),
-        )
-        .await?;
-        let ingest = Ingest::new(
-            sources,
-            AtOnce,
-            AtOnce,
-            None::<AtOnce>,
-            HttpDocuments::default(),
-            SystemClock,
-        );
-        let mut took = Vec::new();
-        for number in 0..5000 {
-            let (headers, body) = self.signed(&format!("own_{number}"))?;
-            let mut request = Request::post("/webhooks/bench");
-            for (name, value) in headers {
-                request = request.header(name, value);
-            }
-            let request = request.body(Bytes::from(body))?;
-            let start = Instant::now();
-            let answer = ingest.handle(request).await;
-            took.push(start.elapsed().as_secs_f64() * 1e6);
-            if !answer.status().is_success() {
-                return Err("ingest refuses a good request".into());
-            }
-        }
-        Ok(super::median(&mut took))
     }
 }
 
@@ -262,44 +221,4 @@ fn batch(id: &str) -> Result<Value, BoxError> {
     record["messageId"] = uuid::Uuid::new_v4().to_string().into();
     record["body"] = Message { event, epoch: 0 }.to_json()?.into();
     Ok(json!({ "Records": [record] }))
-}
-
-/// Ports that answer at once. Messages are written out all the same, as an adapter would.
-#[derive(Debug)]
-struct AtOnce;
-
-impl EventStore for AtOnce {
-    async fn record(&self, _: &Event<Body>, _: SystemTime) -> Result<Record, PortError> {
-        Ok(Record::New)
-    }
-
-    async fn mark_enqueued(&self, _: &EventKey, _: u32) -> Result<(), PortError> {
-        Ok(())
-    }
-}
-
-impl EventQueue for AtOnce {
-    async fn send(&self, message: &Message) -> Result<(), PortError> {
-        let written = message
-            .to_json()
-            .map_err(|error| PortError::new("write", error))?;
-        std::hint::black_box(written);
-        Ok(())
-    }
-}
-
-impl Outbox for AtOnce {
-    async fn keep(&self, _: &Message) -> Result<(), PortError> {
-        Ok(())
-    }
-}
-
-impl Bodies for AtOnce {
-    async fn keep(&self, _: &ClaimCheck, _: &Bytes) -> Result<(), PortError> {
-        Ok(())
-    }
-
-    async fn fetch(&self, _: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
-        Ok(None)
-    }
 }
