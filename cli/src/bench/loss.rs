@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use hookgate_gateway::Source;
 use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_signature::Outgoing;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::bench::{PATH, signed};
 use crate::project::Project;
 use crate::{BoxError, Outcome};
 
@@ -161,15 +160,8 @@ async fn attempt(
     number: usize,
 ) -> Option<String> {
     let body = format!(r#"{{"id":"evt_{number}","type":"bench","data":{{}}}}"#);
-    let outgoing = Outgoing {
-        method: "POST",
-        url: "/webhooks/bench",
-        id: None,
-        headers: &[],
-        body: body.as_bytes(),
-    };
-    let signature = source.verifier().sign(&outgoing, SystemClock.now()).ok()?;
-    let url = format!("{}/webhooks/bench", lock(&tally.url));
+    let signature = signed(source, &body).ok()?;
+    let url = format!("{}{PATH}", lock(&tally.url));
     let mut request = client.post(url).body(body);
     for (name, value) in signature {
         request = request.header(name, value);

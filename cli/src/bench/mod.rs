@@ -6,8 +6,11 @@ mod loss;
 mod meter;
 
 use clap::{Args, Subcommand};
+use hookgate_gateway::Source;
+use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate_signature::Outgoing;
 
-use crate::Outcome;
+use crate::{BoxError, Outcome};
 
 /// Measure what the gateway promises.
 #[derive(Debug, Args)]
@@ -34,4 +37,19 @@ impl Bench {
             Which::Cost(cost) => cost.run().await,
         }
     }
+}
+
+/// The path that all send their events to.
+const PATH: &str = "/webhooks/bench";
+
+/// The headers that make a body the request of a source's provider.
+fn signed(source: &Source, body: &str) -> Result<Vec<(String, String)>, BoxError> {
+    let outgoing = Outgoing {
+        method: "POST",
+        url: PATH,
+        id: None,
+        headers: &[],
+        body: body.as_bytes(),
+    };
+    Ok(source.verifier().sign(&outgoing, SystemClock.now())?)
 }

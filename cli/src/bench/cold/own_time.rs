@@ -15,6 +15,7 @@ use ingest::Ingest;
 
 use super::subjects::{CONFIG, Ground, SECRET};
 use crate::BoxError;
+use crate::bench::PATH;
 
 impl Ground {
     /// The median time that ingest itself takes for a request: its ports answer at once. Microseconds.
@@ -39,7 +40,7 @@ impl Ground {
         let mut took = Vec::new();
         for number in 0..5000 {
             let (headers, body) = self.signed(&format!("own_{number}"))?;
-            let mut request = Request::post("/webhooks/bench");
+            let mut request = Request::post(PATH);
             for (name, value) in headers {
                 request = request.header(name, value);
             }

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use hookgate_gateway::config::Config;
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Body, Event, EventKey, Message, Source};
-use hookgate_signature::Outgoing;
 use hookgate_twin::engines::{BUCKET, Engines, TABLE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::BoxError;
+use crate::bench::{PATH, signed};
 use crate::project::Project;
 
 pub(super) const CONFIG: &str =
@@ -178,8 +178,8 @@ impl Ground {
     fn request(&self, id: &str) -> Result<Value, BoxError> {
         let (headers, body) = self.signed(id)?;
         let mut event: Value = serde_json::from_str(HTTP_API)?;
-        event["rawPath"] = "/webhooks/bench".into();
-        event["requestContext"]["http"]["path"] = "/webhooks/bench".into();
+        event["rawPath"] = PATH.into();
+        event["requestContext"]["http"]["path"] = PATH.into();
         for (name, value) in headers {
             event["headers"][name.to_ascii_lowercase()] = value.into();
         }
@@ -190,17 +190,7 @@ impl Ground {
     pub(super) fn signed(&self, id: &str) -> Result<(Vec<(String, String)>, String), BoxError> {
         let note = "x".repeat(1900);
         let body = json!({ "id": id, "type": "bench", "data": { "note": note } }).to_string();
-        let outgoing = Outgoing {
-            method: "POST",
-            url: "/webhooks/bench",
-            id: None,
-            headers: &[],
-            body: body.as_bytes(),
-        };
-        Ok((
-            self.source.verifier().sign(&outgoing, SystemClock.now())?,
-            body,
-        ))
+        Ok((signed(&self.source, &body)?, body))
     }
 }
 

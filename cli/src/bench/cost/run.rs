@@ -10,7 +10,6 @@ use hookgate_aws::{DynamoTable, HttpDocuments, MetricLines, Secrets, SqsQueue, t
 use hookgate_gateway::config::{Config, DEFAULT_RETENTION};
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::{Place, Source, Sources};
-use hookgate_signature::Outgoing;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::Request;
 use ingest::Ingest;
@@ -20,6 +19,7 @@ use sweeper::{Sweeper, run_once};
 
 use crate::BoxError;
 use crate::bench::meter::{Meter, Metered, Used};
+use crate::bench::{PATH, signed};
 
 const CONFIG: &str = r#"
 [sources.bench]
@@ -158,16 +158,8 @@ impl Functions {
 
     async fn send(&self, number: u32, bytes: u32) -> Result<(), BoxError> {
         let body = body(number, bytes);
-        let outgoing = Outgoing {
-            method: "POST",
-            url: "/webhooks/bench",
-            id: None,
-            headers: &[],
-            body: body.as_bytes(),
-        };
-        let signed = self.source.verifier().sign(&outgoing, SystemClock.now())?;
-        let mut request = Request::post("/webhooks/bench");
-        for (name, value) in signed {
+        let mut request = Request::post(PATH);
+        for (name, value) in signed(&self.source, &body)? {
             request = request.header(name, value);
         }
         let answer = self.ingest.handle(request.body(Bytes::from(body))?).await;
