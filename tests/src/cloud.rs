@@ -286,7 +286,7 @@ fn without_metric_math(file: &str) -> Vec<u8> {
     for (_, resource) in resources.iter_mut() {
         let properties = resource["Properties"].as_mapping_mut().expect("properties");
         if properties.remove("Metrics").is_some() {
-            properties.insert("Namespace".into(), "Hookgate".into());
+            properties.insert("Namespace".into(), "Hookgate/other".into());
             properties.insert("MetricName".into(), "EventsRejected".into());
             properties.insert("Statistic".into(), "Sum".into());
             properties.insert("Period".into(), 300.into());

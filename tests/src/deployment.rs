@@ -13,6 +13,7 @@ use crate::gateway::unix_s;
 use crate::issuer::Issuer;
 use crate::provider::{self, Signed};
 use crate::servers::Stack;
+use crate::telemetry::NAMESPACE;
 
 /// As in the template.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(4);
@@ -83,6 +84,7 @@ impl Deployment {
             ("HOOKGATE_CONFIG", self.config().display().to_string()),
             ("HOOKGATE_TABLE", self.stack.table.clone()),
             ("HOOKGATE_QUEUE_URL", self.stack.queue_url.clone()),
+            ("HOOKGATE_METRICS_NAMESPACE", NAMESPACE.to_owned()),
             ("ARCHIVE_BUCKET", self.stack.bucket.clone()),
             ("AWS_ENDPOINT_URL", self.stack.url.clone()),
         ]

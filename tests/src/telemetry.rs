@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate_aws::{DynamoTable, MetricLines, S3Bodies, Secrets, SqsQueue, telemetry};
 use hookgate_gateway::config::Config;
-use hookgate_gateway::metrics::{MAX_VALUES, Metric, NAMESPACE};
+use hookgate_gateway::metrics::{MAX_VALUES, Metric};
 use hookgate_gateway::ports::{Clock, Documents, SystemClock};
 use hookgate_gateway::{Event, Place, Sources};
 use hookgate_signature::FetchFailure;
@@ -43,6 +43,9 @@ to   = "handler:noted"
 
 /// The sources that metrics may name.
 pub const SOURCES: [&str; 2] = ["product", "strict"];
+
+/// Where the metrics of tests go.
+pub const NAMESPACE: &str = "Hookgate/tests";
 
 /// One test at a time, each from its start: where a process has just one subscriber, `tracing` asks
 /// that of the thread that comes to a line first, for all threads and for good.
@@ -79,7 +82,7 @@ impl Output {
             let output = output.clone();
             move || output.clone()
         };
-        let subscriber = telemetry(filter, MetricLines::new(SOURCES), writer);
+        let subscriber = telemetry(filter, MetricLines::new(NAMESPACE, SOURCES), writer);
         let taken = Taken {
             _subscriber: tracing::subscriber::set_default(subscriber),
             _turn: turn,

@@ -6,6 +6,9 @@ use hookgate_gateway::metrics::Metric;
 use hookgate_tests::template::{Template, list, root, text, unconditional};
 use serde_yaml_ng::Value;
 
+/// Where both of the nested templates find the functions' metrics.
+const NAMESPACE: &str = "Hookgate/${Gateway}";
+
 fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).expect("a page of the docs")
 }
@@ -51,8 +54,17 @@ fn every_alarm_is_heard_and_ends() {
 }
 
 #[test]
-fn alarms_and_dashboard_show_metrics_that_the_functions_give_out() {
-    let ours: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+fn alarms_and_dashboard_show_the_metrics_that_there_are() {
+    let template = Template::read();
+    let filters = template.of_type("AWS::Logs::MetricFilter");
+    let counted = filters.map(|(_, filter)| {
+        let [counts] = list(&filter["Properties"]["MetricTransformations"])[..] else {
+            panic!("one metric of each filter");
+        };
+        text(&counts["MetricName"])
+    });
+    let given_out = Metric::ALL.iter().map(|metric| metric.name());
+    let ours: BTreeSet<&str> = given_out.chain(counted).collect();
     let mut shown = BTreeSet::new();
     for (name, alarm) in Template::of("infra/alarms.yaml").of_type("AWS::CloudWatch::Alarm") {
         let mut watched = Vec::new();
@@ -61,11 +73,11 @@ fn alarms_and_dashboard_show_metrics_that_the_functions_give_out() {
         shown.extend(
             watched
                 .into_iter()
-                .filter_map(|(space, metric)| (space == "Hookgate").then_some(metric)),
+                .filter_map(|(space, metric)| (space == NAMESPACE).then_some(metric)),
         );
     }
     let dashboard = std::fs::read_to_string(root().join("infra/dashboard.yaml")).unwrap();
-    let single = dashboard.split("\"Hookgate\", \"").skip(1);
+    let single = dashboard.split("[\"Hookgate/${Gateway}\", \"").skip(1);
     let searched = dashboard.split("MetricName=\\\"").skip(1);
     let named = single
         .chain(searched)
@@ -80,7 +92,10 @@ fn metrics(value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Mapping(mapping) => {
             if let (Some(space), Some(name)) = (value.get("Namespace"), value.get("MetricName")) {
-                let word = |value: &Value| value.as_str().unwrap_or("one of AWS's").to_owned();
+                let word = |value: &Value| match value {
+                    Value::Tagged(tagged) if tagged.tag == "Sub" => text(&tagged.value).to_owned(),
+                    value => value.as_str().unwrap_or("one of AWS's").to_owned(),
+                };
                 found.push((word(space), word(name)));
             }
             mapping.values().for_each(|value| metrics(value, found));

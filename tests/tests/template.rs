@@ -95,7 +95,8 @@ fn the_processor_says_which_messages_failed_and_has_six_times_its_timeout_to_do_
     );
     assert_eq!(mapping["BatchSize"].as_u64(), Some(10));
     let visibility = seconds(&template.properties("Queue")["VisibilityTimeout"]);
-    assert!(visibility >= 6 * seconds(&processor["Timeout"]));
+    let window = seconds(&template.parameter("BatchWindowSeconds")["MaxValue"]);
+    assert!(visibility >= 6 * seconds(&processor["Timeout"]) + window);
 }
 
 #[test]
@@ -200,6 +201,10 @@ fn the_functions_find_in_their_environment_what_they_read_there() {
         ("ARCHIVE_BUCKET", "!Ref ArchiveBucket"),
         ("HOOKGATE_CONFIG", "/opt/hookgate.toml"),
         ("HOOKGATE_LOG", "!Ref LogFilter"),
+        (
+            "HOOKGATE_METRICS_NAMESPACE",
+            "!Sub Hookgate/${AWS::StackName}",
+        ),
         ("HOOKGATE_QUEUE_URL", "!Ref Queue"),
         ("HOOKGATE_TABLE", "!Ref Table"),
     ];

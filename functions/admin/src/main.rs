@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
     let letters = environment.dead_letters().await?;
     let of = environment.adapters().await?;
-    log_lambda(environment.log_filter(), "admin", of.config.sources.keys());
+    log_lambda(&environment, "admin", of.config.sources.keys());
     let sources = of.config.sources.into_keys().collect();
     let retention = of.config.retention;
     let admin = Admin::new(sources, retention, of.table, of.queue, letters, SystemClock);

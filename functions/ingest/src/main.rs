@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
         bodies,
         secrets,
     } = environment.adapters().await?;
-    log_lambda(environment.log_filter(), "ingest", config.sources.keys());
+    log_lambda(&environment, "ingest", config.sources.keys());
     let sources = Sources::load(&config, secrets, Place::Deployed, SystemClock.now());
     let (sources, ()) = tokio::join!(sources, table.warm_up());
     let documents = HttpDocuments::default();

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         bodies,
         ..
     } = environment.adapters().await?;
-    log_lambda(environment.log_filter(), "processor", config.sources.keys());
+    log_lambda(&environment, "processor", config.sources.keys());
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());
     let processor = Processor::new(table, queue, bodies, SystemClock, Handlers, config.routes)?;

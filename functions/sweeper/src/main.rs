@@ -15,11 +15,7 @@ async fn main() -> Result<(), Error> {
         queue,
         ..
     } = environment.adapters().await?;
-    log_lambda(
-        environment.log_filter(),
-        "sweeper",
-        config.sources.into_keys(),
-    );
+    log_lambda(&environment, "sweeper", config.sources.into_keys());
     let sweeper = Sweeper::new(table, queue, SystemClock);
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {

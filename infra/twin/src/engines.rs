@@ -31,9 +31,9 @@ pub const DEAD_LETTER_QUEUE: &str = "hookgate-dead-letters";
 pub const BUCKET: &str = "hookgate-archive";
 
 // The queues' settings are those of the template.
-const VISIBILITY_TIMEOUT_S: u64 = 180;
+const VISIBILITY_TIMEOUT_S: u64 = 240;
 const RETENTION_S: u64 = 14 * 24 * 3600;
-const MAX_RECEIVE_COUNT: u32 = 13;
+const MAX_RECEIVE_COUNT: u32 = 50;
 
 /// How long objects are kept: longer than any message of theirs, and than payloads by default.
 const OBJECT_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);

@@ -99,11 +99,18 @@ impl Environment {
         self.optional("ARCHIVE_BUCKET")
     }
 
-    /// Which log lines are written, `HOOKGATE_LOG`, as `info` or `ingest=debug,info`.
+    /// Which log lines are written, `HOOKGATE_LOG`, as `info` or `warn,ingest=info`.
     pub fn log_filter(&self) -> &str {
         self.variables
             .get("HOOKGATE_LOG")
             .map_or("info", String::as_str)
+    }
+
+    /// CloudWatch's namespace of the metrics, `HOOKGATE_METRICS_NAMESPACE`, or `Hookgate`. Gateways of one
+    /// account and region that share it have their metrics added up, and each other's alarms.
+    pub fn metrics_namespace(&self) -> &str {
+        self.optional("HOOKGATE_METRICS_NAMESPACE")
+            .unwrap_or("Hookgate")
     }
 
     /// The configuration in the file that `HOOKGATE_CONFIG` names (`hookgate.toml` by default).

@@ -3,9 +3,6 @@
 //! [`emit!`](crate::emit) makes a `tracing` event of the target [`TARGET`]. In Lambda a layer writes
 //! it down in the embedded metric format; everywhere else the target is off.
 
-/// CloudWatch's namespace of all metrics.
-pub const NAMESPACE: &str = "Hookgate";
-
 /// The target of `tracing` events that are metrics and no log lines.
 pub const TARGET: &str = "hookgate::metrics";
 

@@ -66,7 +66,11 @@ impl Usage {
 /// What one sweep uses that finds nothing to do.
 pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     let functions = Functions::start(true).await?;
-    let lines = telemetry("info", MetricLines::new(["bench"]), functions.meter.clone());
+    let lines = telemetry(
+        "info",
+        MetricLines::new("Hookgate", ["bench"]),
+        functions.meter.clone(),
+    );
     let metered = tracing::subscriber::set_default(lines);
     let deadline = SystemClock.now() + Duration::from_secs(30);
     run_once(&functions.sweeper, deadline).await;
@@ -91,7 +95,7 @@ impl Run {
         let functions = Functions::start(self.archive).await?;
         let lines = telemetry(
             self.filter,
-            MetricLines::new(["bench"]),
+            MetricLines::new("Hookgate", ["bench"]),
             functions.meter.clone(),
         );
         let metered = tracing::subscriber::set_default(lines);

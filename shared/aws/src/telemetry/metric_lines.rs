@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
-use hookgate_gateway::metrics::{Dimension, MAX_VALUES, Metric, NAMESPACE};
+use hookgate_gateway::metrics::{Dimension, MAX_VALUES, Metric};
 use hookgate_gateway::ports::{Clock, SystemClock};
 use hookgate_gateway::unix_ms;
 use serde_json::{Map, Value, json};
@@ -26,14 +26,19 @@ const MAX_WORD: usize = 64;
 /// Makes metric lines, and knows what metrics may be told apart by.
 #[derive(Clone, Debug)]
 pub struct MetricLines<W = ()> {
+    namespace: String,
     sources: BTreeSet<String>,
     writer: W,
 }
 
 impl MetricLines {
-    /// Lines that tell these sources apart, and no others.
-    pub fn new<S: Into<String>>(sources: impl IntoIterator<Item = S>) -> MetricLines {
+    /// Lines of this namespace of CloudWatch's, which tell these sources apart and no others.
+    pub fn new<S: Into<String>>(
+        namespace: &str,
+        sources: impl IntoIterator<Item = S>,
+    ) -> MetricLines {
         MetricLines {
+            namespace: namespace.to_owned(),
             sources: sources.into_iter().map(Into::into).collect(),
             writer: (),
         }
@@ -41,6 +46,7 @@ impl MetricLines {
 
     pub(crate) fn writing_to<W>(self, writer: W) -> MetricLines<W> {
         MetricLines {
+            namespace: self.namespace,
             sources: self.sources,
             writer,
         }
@@ -67,7 +73,7 @@ impl<W> MetricLines<W> {
             return None;
         }
         let mut line = Map::new();
-        line.insert("_aws".into(), found.directives());
+        line.insert("_aws".into(), found.directives(&self.namespace));
         for (dimension, word) in found.words {
             line.insert(dimension.name().into(), word.into());
         }
@@ -108,10 +114,10 @@ impl Found {
     }
 
     /// Which members are metrics, and by what each is told apart.
-    fn directives(&self) -> Value {
+    fn directives(&self, namespace: &str) -> Value {
         let directives = self.values.iter().map(|(metric, _)| {
             json!({
-                "Namespace": NAMESPACE,
+                "Namespace": namespace,
                 "Dimensions": self.dimension_sets(*metric),
                 "Metrics": [{ "Name": metric.name(), "Unit": metric.unit().name() }],
             })

@@ -15,6 +15,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::Environment;
+
 /// The beginnings of our own crates' names.
 const OURS: [&str; 5] = ["hookgate", "ingest", "processor", "sweeper", "admin"];
 
@@ -32,11 +34,12 @@ pub fn log_json(filter: &str) {
 /// # Panics
 /// As [`log_json`].
 pub fn log_lambda<S: Into<String>>(
-    filter: &str,
+    environment: &Environment,
     function: &'static str,
     sources: impl IntoIterator<Item = S>,
 ) {
-    telemetry(filter, MetricLines::new(sources), io::stdout).init();
+    let metric_lines = MetricLines::new(environment.metrics_namespace(), sources);
+    telemetry(environment.log_filter(), metric_lines, io::stdout).init();
     std::panic::set_hook(Box::new(log_panic));
     emit!(ColdStarts = 1; function = function);
 }
