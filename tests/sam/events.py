@@ -1,6 +1,6 @@
-"""Invokes each function with each event in functions/*/events, and says whether the answers are right.
+"""Invokes functions with each of their events in functions/*/events, and says whether the answers are right.
 
-    python events.py cargo lambda invoke {function} --data-file {event}
+    python events.py ingest admin -- cargo lambda invoke {function} --data-file {event}
 
 The command is one that prints the answer as JSON; {function} is ingest, {Function} is Ingest, and {event}
 is the event's file. Ingest gets its events as they are, which nobody signed, and signed by Pakk.
@@ -15,9 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-FUNCTIONS = ["ingest", "processor", "sweeper", "admin"]
-
 
 def events(function):
     """What the function is invoked with: names, events, and what is expected of the answers."""
@@ -121,9 +118,11 @@ def is_good(answer, right):
         return False
 
 
-def main(*command):
+def main(*arguments):
+    end = arguments.index("--")
+    functions, command = arguments[:end], arguments[end + 1 :]
     wrong = 0
-    for function in FUNCTIONS:
+    for function in functions:
         for name, event, right in events(function):
             answer, seconds = invoked(command, function, event)
             ok = is_good(answer, right)

@@ -2,8 +2,8 @@
 //! responses out.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate_aws::{Adapters, Environment, log_lambda};
-use hookgate_gateway::ports::SystemClock;
+use hookgate_aws::{Adapters, Environment, deadline, log_lambda};
+use hookgate_gateway::ports::{Clock, SystemClock};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use processor::handlers::Handlers;
 use processor::{Invocation, Processor};
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let processor = &processor;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation {
-            deadline: event.context.deadline(),
+            deadline: deadline(event.context.deadline(), SystemClock.now()),
             request_id: event.context.request_id,
         };
         Ok::<SqsBatchResponse, Error>(processor.handle(event.payload, &invocation).await)

@@ -1,7 +1,7 @@
 //! Lambda glue of the sweeper: adapters from the environment, a schedule's event in.
 
-use hookgate_aws::{Adapters, Environment, log_lambda};
-use hookgate_gateway::ports::SystemClock;
+use hookgate_aws::{Adapters, Environment, deadline, log_lambda};
+use hookgate_gateway::ports::{Clock, SystemClock};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use sweeper::{Sweeper, run_once};
@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let sweeper = Sweeper::new(table, queue, SystemClock);
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {
-        run_once(sweeper, event.context.deadline()).await;
+        let deadline = deadline(event.context.deadline(), SystemClock.now());
+        run_once(sweeper, deadline).await;
         Ok::<(), Error>(())
     }))
     .await
