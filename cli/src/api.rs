@@ -6,7 +6,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use clap::{Args, ValueEnum};
-use hookgate_gateway::ports::{BoxError, Clock, SystemClock};
+use hookgate::ports::{BoxError, Clock, SystemClock};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Url};
@@ -92,9 +92,7 @@ impl Access {
         };
         let signer = match self.auth.unwrap_or(by_scheme) {
             Auth::Token => Signer::Token(self.token.clone().or_else(|| noted(&self.url))),
-            Auth::Iam => Signer::Iam(Box::new(
-                hookgate_aws::connect(hookgate_aws::Roots::Machine).await,
-            )),
+            Auth::Iam => Signer::Iam(Box::new(hookgate::connect(hookgate::Roots::Machine).await)),
         };
         Api::new(url, signer)
     }

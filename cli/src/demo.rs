@@ -3,9 +3,9 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use hookgate_gateway::Source;
-use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::Source;
+use hookgate::config::Config;
+use hookgate::ports::{Clock, SystemClock};
 use hookgate_twin::{Options, Token, Twin};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;

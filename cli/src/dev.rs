@@ -39,7 +39,7 @@ impl Dev {
             .get("HOOKGATE_LOG")
             .map_or(FILTER, String::as_str);
         if self.json {
-            hookgate_aws::log_json(filter);
+            hookgate::log_json(filter);
         } else {
             log_lines(EnvFilter::try_new(filter)?);
         }

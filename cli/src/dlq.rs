@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use hookgate_gateway::EventKey;
+use hookgate::EventKey;
 use serde_json::{Value, json};
 
 use crate::Outcome;

@@ -12,11 +12,11 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// What is logged unless `HOOKGATE_LOG` says otherwise.
-pub(crate) const FILTER: &str = "warn,dynoxide=error,ingest=info,processor=info";
+pub(crate) const FILTER: &str = "warn,dynoxide=error,hookgate_ingest=info,hookgate_processor=info";
 
 /// Prints lines for people: in colour on a terminal.
 pub(crate) fn log_lines(filter: EnvFilter) {
-    let no_metrics = format!("{}=off", hookgate_gateway::metrics::TARGET);
+    let no_metrics = format!("{}=off", hookgate::metrics::TARGET);
     let filter = match no_metrics.parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,

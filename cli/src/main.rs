@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hookgate_gateway::ports::BoxError;
+use hookgate::ports::BoxError;
 
 /// Webhooks in and out of your own AWS account.
 #[derive(Debug, Parser)]
@@ -79,10 +79,7 @@ async fn main() -> ExitCode {
         Command::Bench(bench) => bench.run().await,
     };
     result.unwrap_or_else(|error| {
-        eprintln!(
-            "hookgate: {}",
-            hookgate_gateway::ports::chain(error.as_ref())
-        );
+        eprintln!("hookgate: {}", hookgate::ports::chain(error.as_ref()));
         ExitCode::from(2)
     })
 }

@@ -1,4 +1,4 @@
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::ports::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 
 /// Reads a time: RFC 3339, or how long ago in minutes, hours or days (`30m`, `2h`, `7d`). RFC 3339.

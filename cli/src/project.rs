@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hookgate_aws::Secrets;
-use hookgate_gateway::config::{Config, ConfigError};
-use hookgate_gateway::{Place, Source, UnusableSource};
+use hookgate::Secrets;
+use hookgate::config::{Config, ConfigError};
+use hookgate::{Place, Source, UnusableSource};
 use thiserror::Error;
 
 /// A configuration with what its `env:` secrets refer to.

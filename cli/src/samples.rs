@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use hookgate_gateway::config::SourceConfig;
+use hookgate::config::SourceConfig;
 use hookgate_signature::FieldSource;
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use hookgate_gateway::Source;
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::Source;
+use hookgate::ports::{Clock, SystemClock};
 use hookgate_signature::Outgoing;
 
 use crate::project::Project;

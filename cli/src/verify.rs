@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use hookgate_aws::HttpDocuments;
-use hookgate_gateway::ports::{Clock, Documents, SystemClock, chain};
-use hookgate_gateway::{Source, Unverified};
+use hookgate::HttpDocuments;
+use hookgate::ports::{Clock, Documents, SystemClock, chain};
+use hookgate::{Source, Unverified};
+use hookgate_ingest::WebhookPath;
 use hookgate_signature::{FetchFailure, KeyCache, Request};
-use ingest::WebhookPath;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

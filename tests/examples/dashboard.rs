@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::unix_ms;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::unix_ms;
 use hookgate_tests::batch::{batch, key, process, records};
 use hookgate_tests::deployment::{
     Deployment, PAKK_SECRET, Sample, ingest_with, processor_with, with,

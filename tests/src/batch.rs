@@ -1,8 +1,8 @@
 //! Batches of queue messages as Lambda's event source mapping hands them over.
 
 use aws_sdk_sqs::types::Message;
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::unix_ms;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::unix_ms;
 use serde_json::{Value, json};
 
 use crate::emulator::Function;

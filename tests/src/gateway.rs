@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::unix_ms;
+use hookgate::config::Config;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::unix_ms;
 use hookgate_twin::{Options, Token, Twin};
 use reqwest::Method;
 use serde_json::Value;

@@ -7,9 +7,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use hookgate_aws::{DynamoTable, S3Bodies};
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::{Body, unix_ms};
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{Body, unix_ms};
+use hookgate::{DynamoTable, S3Bodies};
 use serde_json::{Value, json};
 
 /// Where it is, as `tests/run` says it.
@@ -105,7 +105,7 @@ impl Stack {
     pub async fn delete_bodies(&self, messages: &[Message]) {
         for message in messages {
             let text = message.body().expect("a message has a body");
-            let message = hookgate_gateway::Message::from_json(text).expect("a message of ours");
+            let message = hookgate::Message::from_json(text).expect("a message of ours");
             let Body::Kept(check) = message.event.body else {
                 panic!("the message carries its body");
             };

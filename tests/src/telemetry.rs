@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, MetricLines, S3Bodies, Secrets, SqsQueue, telemetry};
-use hookgate_gateway::config::Config;
-use hookgate_gateway::metrics::{MAX_VALUES, Metric};
-use hookgate_gateway::ports::{Clock, Documents, SystemClock};
-use hookgate_gateway::{Event, Place, Sources};
+use hookgate::config::Config;
+use hookgate::metrics::{MAX_VALUES, Metric};
+use hookgate::ports::{Clock, Documents, SystemClock};
+use hookgate::{DynamoTable, MetricLines, S3Bodies, Secrets, SqsQueue, telemetry};
+use hookgate::{Event, Place, Sources};
+use hookgate_ingest::Ingest;
+use hookgate_processor::handlers::{Effect, HandlerError, Registry};
+use hookgate_processor::{Invocation, Processor};
 use hookgate_signature::FetchFailure;
 use hookgate_twin::engines::{Engines, QUEUE};
 use http::{Request, Response};
-use ingest::Ingest;
-use processor::handlers::{Effect, HandlerError, Registry};
-use processor::{Invocation, Processor};
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 

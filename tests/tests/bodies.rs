@@ -14,18 +14,18 @@ use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, HttpDocuments, S3Bodies, Secrets, SqsQueue};
-use hookgate_gateway::config::{Config, DEFAULT_RETENTION};
-use hookgate_gateway::operators::{EventDetail, EventReader, Pending, send_again};
-use hookgate_gateway::ports::{Bodies, Clock, SystemClock};
-use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message, Place, Sources};
+use hookgate::config::{Config, DEFAULT_RETENTION};
+use hookgate::operators::{EventDetail, EventReader, Pending, send_again};
+use hookgate::ports::{Bodies, Clock, SystemClock};
+use hookgate::{Body, ClaimCheck, Event, EventKey, Message, Place, Sources};
+use hookgate::{DynamoTable, HttpDocuments, S3Bodies, Secrets, SqsQueue};
+use hookgate_ingest::{INLINE_BODY_BYTES, Ingest, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
+use hookgate_processor::handlers::{Effect, HandlerError, Registry};
+use hookgate_processor::{Invocation, Processor};
 use hookgate_tests::provider::{self, Signed};
 use hookgate_tests::servers::config;
 use hookgate_twin::engines::{BUCKET, DEAD_LETTER_QUEUE, Engines, QUEUE};
 use http::{Request, StatusCode};
-use ingest::{INLINE_BODY_BYTES, Ingest, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
-use processor::handlers::{Effect, HandlerError, Registry};
-use processor::{Invocation, Processor};
 use serde_json::{Value, json};
 
 const SOURCES: &str = "[sources.pakk]\nprovider = \"pakk\"\nsecrets = [\"env:PAKK\"]\n\

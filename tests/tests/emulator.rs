@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hookgate_gateway::{Body, redeem};
+use hookgate::{Body, redeem};
 use hookgate_tests::batch::{batch, process};
 use hookgate_tests::deployment::{
     Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with, processor_with,
@@ -153,7 +153,10 @@ async fn what_a_caller_did_wrong_is_told_by_status_in_every_shape() {
     let mut ingest = deployment.ingest().await;
     let pakk = provider::pakk(PAKK_SECRET, b"{}");
     let no_id = provider::product(PRODUCT_SECRET, unix_s(), br#"{"type":"project.created"}"#);
-    let large = provider::pakk(PAKK_SECRET, &vec![b'x'; ingest::MAX_BODY_BYTES + 1]);
+    let large = provider::pakk(
+        PAKK_SECRET,
+        &vec![b'x'; hookgate_ingest::MAX_BODY_BYTES + 1],
+    );
     let unsigned = Signed {
         headers: Vec::new(),
         body: b"{}".to_vec(),
@@ -253,7 +256,7 @@ async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
     let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
     let mut random = fastrand::Rng::with_seed(7);
     let body: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
-        .take(ingest::MAX_BODY_BYTES)
+        .take(hookgate_ingest::MAX_BODY_BYTES)
         .collect();
     let signed = provider::pakk(PAKK_SECRET, &body);
     let request = event(HTTP_API, "/webhooks/pakk", &signed, Encoding::Base64);
@@ -261,7 +264,7 @@ async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
     assert_eq!(status, 200, "{accepted}");
 
     let messages = deployment.stack.take().await;
-    let message = hookgate_gateway::Message::from_json(messages[0].body().unwrap()).unwrap();
+    let message = hookgate::Message::from_json(messages[0].body().unwrap()).unwrap();
     let Body::Kept(check) = message.event.body else {
         panic!("the message carries the body");
     };
@@ -283,7 +286,10 @@ async fn a_large_body_whose_object_is_gone_is_dead_and_one_whose_bucket_is_gone_
         "no-such-bucket",
     );
     let mut misled = processor_with(&nowhere).await;
-    let signed = provider::pakk(PAKK_SECRET, &vec![b'x'; ingest::INLINE_BODY_BYTES + 1]);
+    let signed = provider::pakk(
+        PAKK_SECRET,
+        &vec![b'x'; hookgate_ingest::INLINE_BODY_BYTES + 1],
+    );
     let request = event(HTTP_API, "/webhooks/pakk", &signed, Encoding::Plain);
     let (_, accepted) = answer(&ingest.invoke(&request).await);
     let key = accepted["event"].as_str().unwrap();

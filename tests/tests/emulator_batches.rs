@@ -1,8 +1,8 @@
 //! The processor's binary under Lambda's own emulator: batches of which some messages are good, some
 //! are not, and some must come again.
 
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::unix_ms;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::unix_ms;
 use hookgate_tests::batch::{GOOD, MALFORMED, MIXED, fresh, key, process, records, text};
 use hookgate_tests::deployment::{Deployment, processor_with, with};
 use serde_json::Value;

@@ -12,11 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use hookgate_aws::DynamoTable;
-use hookgate_gateway::ports::{
-    ClaimRequest, Claimed, Claims, Clock, EventStore, Grant, Held, SystemClock,
-};
-use hookgate_gateway::{Body, Event, EventKey, Message, unix_ms};
+use hookgate::DynamoTable;
+use hookgate::ports::{ClaimRequest, Claimed, Claims, Clock, EventStore, Grant, Held, SystemClock};
+use hookgate::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
     Claim, Item, Record, State, may_bury, may_complete, may_mark_enqueued, may_release, on_claim,
     on_record,

@@ -115,7 +115,10 @@ async fn what_a_caller_did_wrong_is_told_by_status() {
         "the answer names the field"
     );
 
-    let large = provider::pakk(secret("pakk"), &vec![b'x'; ingest::MAX_BODY_BYTES + 1]);
+    let large = provider::pakk(
+        secret("pakk"),
+        &vec![b'x'; hookgate_ingest::MAX_BODY_BYTES + 1],
+    );
     assert_eq!(gateway.send("/webhooks/pakk", &large).await.status, 413);
     let huge = provider::pakk(secret("pakk"), &vec![b'x'; 11 * 1024 * 1024]);
     let answer = reqwest_status(&gateway, &huge).await;
@@ -266,7 +269,7 @@ async fn unknown_types_are_done_and_listed() {
     assert_eq!(gateway.get("/admin/events?state=lost").await.0, 400);
     assert_eq!(gateway.get("/admin/events?source=nobody").await.0, 400);
     assert_eq!(gateway.get("/admin/events/evt_new").await.0, 400);
-    let stranger = hookgate_gateway::EventKey::new(None, "product", "id:never");
+    let stranger = hookgate::EventKey::new(None, "product", "id:never");
     assert_eq!(
         gateway.get(&format!("/admin/events/{stranger}")).await.0,
         404
@@ -298,7 +301,7 @@ async fn any_bytes_come_out_as_they_went_in() {
     let gateway = Gateway::start().await;
     let mut noise = Vec::new();
     let mut state = 1u32;
-    while noise.len() < ingest::MAX_BODY_BYTES {
+    while noise.len() < hookgate_ingest::MAX_BODY_BYTES {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         noise.push((state >> 24) as u8);
     }
@@ -342,8 +345,7 @@ async fn a_second_event_under_one_id_has_no_effect() {
         "{kept}"
     );
 
-    config.sources.get_mut("product").unwrap().on_mismatch =
-        hookgate_gateway::MismatchPolicy::Reject;
+    config.sources.get_mut("product").unwrap().on_mismatch = hookgate::MismatchPolicy::Reject;
     let strict = Gateway::with(config).await;
     assert_eq!(
         strict.send("/webhooks/product", &signed(1)).await.status,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hookgate_gateway::metrics::Metric;
+use hookgate::metrics::Metric;
 use hookgate_tests::template::{Template, list, root, text, unconditional};
 use serde_yaml_ng::Value;
 

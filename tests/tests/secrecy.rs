@@ -6,11 +6,11 @@ use std::fmt::{Debug, Write as _};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookgate_aws::{Environment, Secrets, log_panic};
-use hookgate_gateway::config::Config;
-use hookgate_gateway::operators::{Letter, Payload};
-use hookgate_gateway::ports::{DeadLetter, SecretStore, Write, chain};
-use hookgate_gateway::{Body, Message, Place, Sources};
+use hookgate::config::Config;
+use hookgate::operators::{Letter, Payload};
+use hookgate::ports::{DeadLetter, SecretStore, Write, chain};
+use hookgate::{Body, Message, Place, Sources};
+use hookgate::{Environment, Secrets, log_panic};
 use hookgate_signature::Secret;
 use hookgate_tests::deployment::{
     Deployment, PRODUCT_SECRET, Variables, WSS_SECRET, assert_discreet, ingest_with,
@@ -203,7 +203,7 @@ async fn an_error_of_configuration_does_not_repeat_a_secret() {
         HashMap::from([("OTHER".to_owned(), SECRET.to_owned())]),
         None,
     );
-    let reference = hookgate_gateway::config::SecretRef::Env("PRODUCT".to_owned());
+    let reference = hookgate::config::SecretRef::Env("PRODUCT".to_owned());
     let error = missing.fetch(&reference).await.expect_err("it is missing");
     assert_silent(
         "an error",

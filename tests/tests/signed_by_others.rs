@@ -14,18 +14,18 @@ use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, S3Bodies, Secrets, SqsQueue};
-use hookgate_gateway::config::Config;
-use hookgate_gateway::operators::EventReader;
-use hookgate_gateway::ports::{Clock, Documents};
-use hookgate_gateway::{EventKey, Place, Sources};
+use hookgate::config::Config;
+use hookgate::operators::EventReader;
+use hookgate::ports::{Clock, Documents};
+use hookgate::{DynamoTable, S3Bodies, Secrets, SqsQueue};
+use hookgate::{EventKey, Place, Sources};
+use hookgate_ingest::Ingest;
+use hookgate_processor::handlers::Handlers;
+use hookgate_processor::{Invocation, Processor};
 use hookgate_signature::FetchFailure;
 use hookgate_tests::provider::Signed;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::{Request, Response};
-use ingest::Ingest;
-use processor::handlers::Handlers;
-use processor::{Invocation, Processor};
 use serde_json::{Value, json};
 
 const VECTORS: &str = include_str!("../../shared/signature/tests/data/vectors.json");
@@ -180,7 +180,7 @@ async fn requests_signed_by_others_are_handled_once() {
             serde_json::from_value(vector["request"]["headers"].clone()).unwrap();
         let body = body(&vector["request"]);
         let (status, answer) = gateway.send(&path, &headers, &body).await;
-        if body.len() > ingest::MAX_BODY_BYTES {
+        if body.len() > hookgate_ingest::MAX_BODY_BYTES {
             assert_eq!(status, 413, "{id}");
             continue;
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hookgate_gateway::metrics::{MAX_VALUES, Metric};
+use hookgate::metrics::{MAX_VALUES, Metric};
 use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
 use hookgate_tests::telemetry::{Functions, Output, SECRET};
@@ -243,9 +243,9 @@ async fn metrics_are_written_whatever_lines_are_not() {
 fn more_values_than_a_line_may_carry_are_left_out() {
     let (output, _taken) = Output::take("info");
     let many = vec![1_u64; MAX_VALUES + 1];
-    hookgate_gateway::emit!(EndToEndLatency = tracing::field::debug(&many); source = "product");
+    hookgate::emit!(EndToEndLatency = tracing::field::debug(&many); source = "product");
     assert_eq!(output.text(), "");
-    hookgate_gateway::emit!(EndToEndLatency = tracing::field::debug(&many[1..]); source = "product");
+    hookgate::emit!(EndToEndLatency = tracing::field::debug(&many[1..]); source = "product");
     assert_eq!(output.metrics().len(), 1);
 }
 
@@ -320,7 +320,7 @@ async fn a_refused_request_can_be_found_by_its_trace() {
 
 #[tokio::test]
 async fn a_replay_belongs_to_the_trace_of_its_event() {
-    let (output, _taken) = Output::take("ingest=info,processor=info");
+    let (output, _taken) = Output::take("hookgate_ingest=info,hookgate_processor=info");
     let gateway = Gateway::start().await;
     let body = br#"{"event":"stock.changed","sku":"PK-7","quantity":12}"#;
     let mut signed = provider::pakk(secret("pakk"), body);

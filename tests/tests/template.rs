@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hookgate_aws::{OPERATION_TIMEOUT, table};
+use hookgate::{OPERATION_TIMEOUT, table};
 use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_tests::template::{Template, list, root, seconds, text, unconditional, written};
 use serde_yaml_ng::Value;
@@ -107,7 +107,7 @@ fn each_wait_ends_before_the_one_around_it() {
     let api = |name| Duration::from_millis(api(name).unwrap());
     let waits = [
         OPERATION_TIMEOUT,
-        ingest::BUDGET,
+        hookgate_ingest::BUDGET,
         function("Ingest"),
         api("ApiIntegration"),
     ];

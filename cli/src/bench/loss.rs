@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hookgate_gateway::Source;
-use hookgate_gateway::config::Config;
+use hookgate::Source;
+use hookgate::config::Config;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -199,7 +199,7 @@ impl Gateway {
             .args(["dev", "--listen", "127.0.0.1:0", "--data", "data", "--json"])
             .current_dir(folder)
             .env("BENCH", SECRET)
-            .env("HOOKGATE_LOG", "error,processor=info")
+            .env("HOOKGATE_LOG", "error,hookgate_processor=info")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use hookgate_gateway::ClaimCheck;
-use hookgate_gateway::ports::{Bodies, PortError};
+use hookgate::ClaimCheck;
+use hookgate::ports::{Bodies, PortError};
 
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;

@@ -6,8 +6,8 @@ mod loss;
 mod meter;
 
 use clap::{Args, Subcommand};
-use hookgate_gateway::Source;
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::Source;
+use hookgate::ports::{Clock, SystemClock};
 use hookgate_signature::Outgoing;
 
 use crate::{BoxError, Outcome};

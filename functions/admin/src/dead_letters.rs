@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hookgate_gateway::operators::{DeadLetters, EventReader, Letter, Replays};
-use hookgate_gateway::ports::{Clock, EventQueue, PortError, chain};
+use hookgate::operators::{DeadLetters, EventReader, Letter, Replays};
+use hookgate::ports::{Clock, EventQueue, PortError, chain};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};

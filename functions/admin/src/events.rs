@@ -1,8 +1,8 @@
 //! `GET /admin/events` and `GET /admin/events/{key}`.
 
-use hookgate_gateway::EventKey;
-use hookgate_gateway::operators::{DeadLetters, EventFilter, EventQuery, EventReader, Replays};
-use hookgate_gateway::ports::{Clock, EventQueue};
+use hookgate::EventKey;
+use hookgate::operators::{DeadLetters, EventFilter, EventQuery, EventReader, Replays};
+use hookgate::ports::{Clock, EventQueue};
 use hookgate_ledger::State;
 use http::StatusCode;
 use serde::Deserialize;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
 
-use hookgate_gateway::operators::{Letter, Move};
-use hookgate_gateway::{EventKey, Message, unix_ms};
+use hookgate::operators::{Letter, Move};
+use hookgate::{EventKey, Message, unix_ms};
 use serde_json::{Value, json};
 
 use crate::events::event_key;

@@ -13,8 +13,8 @@ mod replays;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::operators::{DeadLetters, EventReader, Replays};
-use hookgate_gateway::ports::{Clock, EventQueue};
+use hookgate::operators::{DeadLetters, EventReader, Replays};
+use hookgate::ports::{Clock, EventQueue};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 pub use refusal::Refusal;

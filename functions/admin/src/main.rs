@@ -1,9 +1,9 @@
 //! Lambda glue of the operators' API: adapters from the environment, Lambda's request types in and out.
 
-use admin::Admin;
 use bytes::Bytes;
-use hookgate_aws::{Environment, log_lambda};
-use hookgate_gateway::ports::SystemClock;
+use hookgate::ports::SystemClock;
+use hookgate::{Environment, log_lambda};
+use hookgate_admin::Admin;
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
 
 #[tokio::main]

@@ -1,4 +1,4 @@
-use hookgate_gateway::ports::{PortError, chain};
+use hookgate::ports::{PortError, chain};
 use http::StatusCode;
 use serde_json::json;
 use thiserror::Error;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use hookgate_gateway::operators::{
+use hookgate::operators::{
     DeadLetters, EventRange, EventReader, Pending, Progress, Replay, ReplayId, ReplayState,
     Replayed, Replays, Sent, send_again,
 };
-use hookgate_gateway::ports::{Clock, EventQueue, PortError, chain};
-use hookgate_gateway::{EventKey, emit, unix_ms};
+use hookgate::ports::{Clock, EventQueue, PortError, chain};
+use hookgate::{EventKey, emit, unix_ms};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;

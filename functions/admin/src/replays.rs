@@ -1,10 +1,10 @@
 //! `/admin/replays`: what became of replays, and an end to one.
 
-use hookgate_gateway::operators::{
+use hookgate::operators::{
     DeadLetters, EventReader, Replay, ReplayId, ReplayState, Replayed, Replays, Saved,
 };
-use hookgate_gateway::ports::{Clock, EventQueue};
-use hookgate_gateway::unix_ms;
+use hookgate::ports::{Clock, EventQueue};
+use hookgate::unix_ms;
 use hookgate_ledger::State;
 use http::StatusCode;
 use serde::Deserialize;

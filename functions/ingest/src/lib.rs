@@ -10,12 +10,10 @@ mod rejection;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::ports::{
+use hookgate::ports::{
     Bodies, Clock, Documents, EventQueue, EventStore, Outbox, SecretStore, chain,
 };
-use hookgate_gateway::{
-    Body, ClaimCheck, Event, Message, MismatchPolicy, Sources, Trace, emit, shown,
-};
+use hookgate::{Body, ClaimCheck, Event, Message, MismatchPolicy, Sources, Trace, emit, shown};
 use hookgate_ledger::Record;
 use hookgate_signature::{HandshakeAnswer, Request as Signed};
 use http::header::{CONTENT_TYPE, HeaderValue};

@@ -1,10 +1,10 @@
 //! Lambda glue of ingest: adapters from the environment, Lambda's request types in and out.
 
 use bytes::Bytes;
-use hookgate_aws::{Adapters, Environment, HttpDocuments, log_lambda};
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::{Place, Sources};
-use ingest::Ingest;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{Adapters, Environment, HttpDocuments, log_lambda};
+use hookgate::{Place, Sources};
+use hookgate_ingest::Ingest;
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
 
 #[tokio::main]

@@ -1,7 +1,7 @@
 use bytes::Bytes;
-use hookgate_gateway::metrics::some;
-use hookgate_gateway::ports::{PortError, chain};
-use hookgate_gateway::{Unverified, emit};
+use hookgate::metrics::some;
+use hookgate::ports::{PortError, chain};
+use hookgate::{Unverified, emit};
 use hookgate_signature::{MissingField, Reason};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};

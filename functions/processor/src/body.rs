@@ -1,7 +1,7 @@
 //! A large body, fetched for the handler.
 
-use hookgate_gateway::ports::{Bodies, chain};
-use hookgate_gateway::{Body, BodyError, Event, redeem};
+use hookgate::ports::{Bodies, chain};
+use hookgate::{Body, BodyError, Event, redeem};
 
 use crate::handlers::HandlerError;
 

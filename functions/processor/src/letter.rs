@@ -1,5 +1,5 @@
 use aws_lambda_events::sqs::SqsMessage;
-use hookgate_gateway::ports::DeadLetter;
+use hookgate::ports::DeadLetter;
 
 /// What an operator is told of a dead letter.
 pub(crate) struct Reason<'a> {

@@ -17,12 +17,12 @@ use body::with_body;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use handlers::{DEFAULT, Effect, HandlerError, Registry};
-use hookgate_gateway::config::ConfigError;
-use hookgate_gateway::ports::{
+use hookgate::config::ConfigError;
+use hookgate::ports::{
     Archive, Bodies, ClaimRequest, Claimed, Claims, Clock, Held, Joined, JoinedCompletion,
     WorkQueue, chain,
 };
-use hookgate_gateway::{Message, Route, Target};
+use hookgate::{Message, Route, Target};
 use hookgate_ledger::{Next, next_after_failure};
 use letter::{Reason, dead_letter};
 use outcome::Fate;

@@ -2,11 +2,11 @@
 //! responses out.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate_aws::{Adapters, Environment, deadline, log_lambda};
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{Adapters, Environment, deadline, log_lambda};
+use hookgate_processor::handlers::Handlers;
+use hookgate_processor::{Invocation, Processor};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use processor::handlers::Handlers;
-use processor::{Invocation, Processor};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

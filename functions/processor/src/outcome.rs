@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
-use hookgate_gateway::ports::{Held, PortError, chain};
-use hookgate_gateway::{Event, Message, shown};
+use hookgate::ports::{Held, PortError, chain};
+use hookgate::{Event, Message, shown};
 
 use crate::handlers::{DEFAULT, HandlerError};
 use crate::tally::End;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hookgate_gateway::emit;
-use hookgate_gateway::metrics::{MAX_VALUES, some};
+use hookgate::emit;
+use hookgate::metrics::{MAX_VALUES, some};
 
 /// How one message ended, as far as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ mod replays;
 
 use std::time::{Duration, SystemTime};
 
-use hookgate_gateway::metrics::some;
-use hookgate_gateway::operators::{EventReader, Replays};
-use hookgate_gateway::ports::{Clock, EventQueue, Kept, OutboxReader, PortError, chain};
-use hookgate_gateway::{emit, shown};
+use hookgate::metrics::some;
+use hookgate::operators::{EventReader, Replays};
+use hookgate::ports::{Clock, EventQueue, Kept, OutboxReader, PortError, chain};
+use hookgate::{emit, shown};
 pub use replays::Slice;
 
 /// What is kept of an invocation's time for the calls that are under way.

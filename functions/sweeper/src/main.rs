@@ -1,10 +1,10 @@
 //! Lambda glue of the sweeper: adapters from the environment, a schedule's event in.
 
-use hookgate_aws::{Adapters, Environment, deadline, log_lambda};
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{Adapters, Environment, deadline, log_lambda};
+use hookgate_sweeper::{Sweeper, run_once};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use sweeper::{Sweeper, run_once};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -7,11 +7,11 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use hookgate_gateway::operators::{
+use hookgate::operators::{
     EventReader, Pending, Progress, Replay, ReplayState, Replayed, Replays, Saved, send_again,
 };
-use hookgate_gateway::ports::{Clock, EventQueue, PortError};
-use hookgate_gateway::unix_ms;
+use hookgate::ports::{Clock, EventQueue, PortError};
+use hookgate::unix_ms;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{CLOSING_TIME, Sweeper};

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
     timeout::TimeoutConfig,
 };
-use hookgate_aws::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
-use hookgate_gateway::ports::{Clock as _, PortError, SystemClock};
+use hookgate::ports::{Clock as _, PortError, SystemClock};
+use hookgate::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

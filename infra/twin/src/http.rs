@@ -9,7 +9,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post};
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::ports::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::json;
 

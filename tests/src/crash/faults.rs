@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use hookgate_gateway::ports::PortError;
+use hookgate::ports::PortError;
 use tokio::sync::{mpsc, oneshot};
 
 /// What happens at a call.

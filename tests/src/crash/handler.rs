@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookgate_gateway::Event;
-use hookgate_gateway::ports::{PortError, Write};
-use processor::handlers::{Effect, HandlerError, Registry};
+use hookgate::Event;
+use hookgate::ports::{PortError, Write};
+use hookgate_processor::handlers::{Effect, HandlerError, Registry};
 
 use serde_json::json;
 

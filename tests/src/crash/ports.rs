@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate_gateway::operators::{
+use hookgate::operators::{
     DeadLetters, EventDetail, EventQuery, EventRange, EventReader, EventSummary, Letter, Move,
     Page, Place, Replay, ReplayId, Replays, Saved, Stored,
 };
-use hookgate_gateway::ports::{
+use hookgate::ports::{
     Archive, Bodies, ClaimRequest, Claimed, Claims, DeadLetter, EventQueue, EventStore, Held,
     Joined, JoinedCompletion, Kept, Outbox, OutboxReader, PortError, WorkQueue, Write,
 };
-use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message};
+use hookgate::{Body, ClaimCheck, Event, EventKey, Message};
 use hookgate_ledger::Record;
 
 use super::Faults;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hookgate_gateway::Message;
+use hookgate::Message;
 use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
 use serde_json::json;

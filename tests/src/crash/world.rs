@@ -3,21 +3,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use admin::Admin;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
-use hookgate_gateway::config::Config;
-use hookgate_gateway::operators::{EventReader, EventSummary, Replays};
-use hookgate_gateway::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
-use hookgate_gateway::{EventKey, Message, Place, Sources, unix_ms};
+use hookgate::config::Config;
+use hookgate::operators::{EventReader, EventSummary, Replays};
+use hookgate::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
+use hookgate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
+use hookgate::{EventKey, Message, Place, Sources, unix_ms};
+use hookgate_admin::Admin;
+use hookgate_ingest::Ingest;
+use hookgate_processor::{Invocation, Processor};
 use hookgate_signature::FetchFailure;
+use hookgate_sweeper::Sweeper;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
 use http::Request;
-use ingest::Ingest;
-use processor::{Invocation, Processor};
 use serde_json::Value;
-use sweeper::Sweeper;
 use tokio::sync::mpsc;
 
 use super::{Effects, Faults, Faulty, Interloper, Scripted, Signal};
@@ -344,7 +344,7 @@ impl World {
     /// The body of the provider's request.
     pub(crate) fn body(&self) -> Bytes {
         let filler = if self.large {
-            " ".repeat(ingest::INLINE_BODY_BYTES)
+            " ".repeat(hookgate_ingest::INLINE_BODY_BYTES)
         } else {
             String::new()
         };

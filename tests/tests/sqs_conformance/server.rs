@@ -14,7 +14,7 @@ use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::{
     Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute,
 };
-use hookgate_gateway::ports::{Clock, SystemClock};
+use hookgate::ports::{Clock, SystemClock};
 use hookgate_tests::servers::config;
 use hookgate_twin::sqs::Sqs;
 use tokio::net::TcpListener;

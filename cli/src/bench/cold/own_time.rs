@@ -3,15 +3,13 @@
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use hookgate_aws::HttpDocuments;
-use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{
-    Bodies, Clock, EventQueue, EventStore, Outbox, PortError, SystemClock,
-};
-use hookgate_gateway::{Body, ClaimCheck, Event, EventKey, Message, Place, Sources};
+use hookgate::HttpDocuments;
+use hookgate::config::Config;
+use hookgate::ports::{Bodies, Clock, EventQueue, EventStore, Outbox, PortError, SystemClock};
+use hookgate::{Body, ClaimCheck, Event, EventKey, Message, Place, Sources};
+use hookgate_ingest::Ingest;
 use hookgate_ledger::Record;
 use http::Request;
-use ingest::Ingest;
 
 use super::subjects::{CONFIG, Ground, SECRET};
 use crate::BoxError;
@@ -21,7 +19,7 @@ impl Ground {
     /// The median time that ingest itself takes for a request: its ports answer at once. Microseconds.
     pub(super) async fn own_time_us(&self) -> Result<f64, BoxError> {
         let variables = [("BENCH".to_owned(), SECRET.to_owned())].into();
-        let secrets = hookgate_aws::Secrets::new(variables, None);
+        let secrets = hookgate::Secrets::new(variables, None);
         let sources = Sources::load(
             &Config::parse(CONFIG)?,
             secrets,

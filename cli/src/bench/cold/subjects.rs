@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bytes::Bytes;
-use hookgate_gateway::config::Config;
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::{Body, Event, EventKey, Message, Source};
+use hookgate::config::Config;
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{Body, Event, EventKey, Message, Source};
 use hookgate_twin::engines::{BUCKET, Engines, TABLE};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -6,16 +6,16 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use hookgate_aws::{DynamoTable, HttpDocuments, MetricLines, Secrets, SqsQueue, telemetry};
-use hookgate_gateway::config::{Config, DEFAULT_RETENTION};
-use hookgate_gateway::ports::{Clock, SystemClock};
-use hookgate_gateway::{Place, Source, Sources};
+use hookgate::config::{Config, DEFAULT_RETENTION};
+use hookgate::ports::{Clock, SystemClock};
+use hookgate::{DynamoTable, HttpDocuments, MetricLines, Secrets, SqsQueue, telemetry};
+use hookgate::{Place, Source, Sources};
+use hookgate_ingest::Ingest;
+use hookgate_processor::handlers::Handlers;
+use hookgate_processor::{Invocation, Processor};
+use hookgate_sweeper::{Sweeper, run_once};
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::Request;
-use ingest::Ingest;
-use processor::handlers::Handlers;
-use processor::{Invocation, Processor};
-use sweeper::{Sweeper, run_once};
 
 use crate::BoxError;
 use crate::bench::meter::{Meter, Metered, Used};
@@ -78,7 +78,7 @@ pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     Ok(functions.meter.used())
 }
 
-type Bucket = Metered<hookgate_aws::S3Bodies>;
+type Bucket = Metered<hookgate::S3Bodies>;
 
 /// The functions, and what they run on.
 struct Functions {

@@ -1,7 +1,7 @@
 //! The default: an event that no route takes is noted and done. Providers add types at any time, and
 //! an error would only make them send it again.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 
 use super::HandlerError;
 

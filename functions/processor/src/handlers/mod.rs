@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use hookgate_gateway::Event;
-use hookgate_gateway::ports::Write;
+use hookgate::Event;
+use hookgate::ports::Write;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 

@@ -1,7 +1,7 @@
 //! PartsSource `order.created`: the envelope's `payload` is the order.
 //! Source: <https://docs.partssource.com/documentation/webhooks/overview>
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

@@ -3,8 +3,8 @@
 //! The count is a write that joins the event's completion: a crash, a redelivery or a redrive counts
 //! nothing twice. Source: <https://docs.partssource.com/documentation/webhooks/overview>
 
-use hookgate_gateway::Event;
-use hookgate_gateway::ports::Write;
+use hookgate::Event;
+use hookgate::ports::Write;
 use serde::Deserialize;
 use serde_json::json;
 

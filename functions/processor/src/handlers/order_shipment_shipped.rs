@@ -1,7 +1,7 @@
 //! PartsSource `order.shipment.shipped`: the envelope's `payload` is the shipment.
 //! Source: <https://docs.partssource.com/documentation/webhooks/overview>
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

@@ -1,6 +1,6 @@
 //! WSS: an order's id and status, the example that its guide gives.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

@@ -1,7 +1,7 @@
 //! PointServices' topic `orders/placed`. Topic, webhook id and tenant come in headers; the body is the
 //! order.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

@@ -1,6 +1,6 @@
 //! The [Product] guide's `project.created`: the event's `data` is the project.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

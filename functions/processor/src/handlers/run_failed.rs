@@ -1,6 +1,6 @@
 //! The [Product] guide's `run.failed`: the event's `data` is the run.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

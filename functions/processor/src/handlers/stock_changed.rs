@@ -1,7 +1,7 @@
 //! Pakk. Its webhooks carry what the user's own data transformation makes of a record; in the example
 //! configuration an `event` of `stock.changed` comes with the item and its new quantity.
 
-use hookgate_gateway::Event;
+use hookgate::Event;
 use serde::Deserialize;
 
 use super::{HandlerError, payload};

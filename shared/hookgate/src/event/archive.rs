@@ -1,0 +1,201 @@
+//! Raw payloads, in items of their own: compressed, or as the claim check for a body that is in S3.
+
+use std::io::{Read, Write};
+
+use crate::operators::Payload;
+use crate::ports::{Archive, BoxError, PortError};
+use crate::{Body, BodyError, Event, Trace, redeem, unix_ms};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::attributes::{self, Attributes, b, n, number, s, text};
+use crate::table::{
+    DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, expires_s, index_partition, shard,
+};
+
+/// The sort key of a payload's first item.
+pub(crate) const PAYLOAD: &str = "payload";
+
+/// A part of a compressed body, and in the first item how many there are.
+const DATA: &str = "data";
+const PARTS: &str = "parts";
+
+/// The claim check for a body that is elsewhere, as JSON.
+const CLAIM_CHECK: &str = "chk";
+
+/// The trace's headers, as JSON.
+const TRACE: &str = "tr";
+
+/// The largest body that is also given as text: an answer of Lambda has at most 6 MB.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
+
+/// Compressed bytes per item. DynamoDB takes 400 KB an item, names and headers included.
+const PART_BYTES: usize = 350_000;
+
+/// The largest body that is read back, against an archive that would not end.
+const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
+
+impl Archive for DynamoTable {
+    async fn archive(&self, event: &Event<Body>) -> Result<(), PortError> {
+        let Some(retention) = self.retention else {
+            return Ok(());
+        };
+        let failed = |error: BoxError| PortError::new("archive the payload", error);
+        let expires = n(expires_s(event.received, retention));
+        let body = match &event.body {
+            Body::Inline(body) => self.put_parts(event, body, &expires).await,
+            Body::Kept(check) => serde_json::to_string(check)
+                .map(|check| vec![(CLAIM_CHECK, s(check))])
+                .map_err(BoxError::from),
+        };
+        let headers =
+            serde_json::to_string(&event.headers).map_err(|error| failed(error.into()))?;
+        let partition = index_partition(&event.source, event.received, shard(&event.key));
+        let described = [
+            (EXPIRES, expires),
+            ("hd", s(headers)),
+            (INDEX_PK, s(partition)),
+            (INDEX_SK, s(format!("{:013}", unix_ms(event.received)))),
+        ];
+        let trace = event.trace.as_ref().map(serde_json::to_string).transpose();
+        let trace = trace.map_err(|error| failed(error.into()))?;
+        let attributes = described
+            .into_iter()
+            .chain(trace.map(|trace| (TRACE, s(trace))))
+            .chain(body.map_err(failed)?);
+        let first = item(event, PAYLOAD, attributes);
+        self.put(first).await.map_err(failed)
+    }
+}
+
+impl DynamoTable {
+    /// Puts the parts of a body but the first; what the first item says of them, which is put last: what
+    /// it promises is there.
+    async fn put_parts(
+        &self,
+        event: &Event<Body>,
+        body: &[u8],
+        expires: &AttributeValue,
+    ) -> Result<Vec<(&'static str, AttributeValue)>, BoxError> {
+        let compressed = compress(body)?;
+        let parts: Vec<&[u8]> = compressed.chunks(PART_BYTES).collect();
+        for (index, part) in parts.iter().enumerate().skip(1) {
+            let attributes = [(DATA, b(*part)), (EXPIRES, expires.clone())];
+            self.put(item(event, &part_key(index), attributes)).await?;
+        }
+        let first = parts.first().copied().unwrap_or_default();
+        Ok(vec![(DATA, b(first)), (PARTS, n(parts.len()))])
+    }
+
+    /// The payload in an event's items, with its body from wherever that is; `None` where it is not kept
+    /// (any more).
+    pub(crate) async fn payload(&self, items: &[Attributes]) -> Result<Option<Payload>, PortError> {
+        let Some(Kept { headers, body, .. }) = read_payload(items) else {
+            return Ok(None);
+        };
+        let body = match body {
+            Body::Inline(body) => body,
+            Body::Kept(check) => match redeem(&self.bodies, &check).await {
+                Ok(body) => body,
+                Err(BodyError::Unavailable(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(object = check.key, %error, "a payload without its body");
+                    return Ok(None);
+                }
+            },
+        };
+        Ok(Some(Payload {
+            headers,
+            body_base64: STANDARD.encode(&body),
+            body: as_text(&body),
+        }))
+    }
+
+    async fn put(&self, item: Attributes) -> Result<(), BoxError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await.map_err(|error| error.into_service_error()) {
+            Ok(_) | Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn item(
+    event: &Event<Body>,
+    sort_key: &str,
+    attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+) -> Attributes {
+    let key = [(PK, s(event.key.as_str())), (SK, s(sort_key))];
+    let all = key.into_iter().chain(attributes);
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A body as text, where it is text, and short enough to be answered both as text and as base64.
+fn as_text(body: &[u8]) -> Option<String> {
+    let short = body.len() <= MAX_TEXT_BYTES;
+    let text = std::str::from_utf8(body).ok().filter(|_| short)?;
+    Some(text.to_owned())
+}
+
+fn part_key(index: usize) -> String {
+    format!("{PAYLOAD}.{index:04}")
+}
+
+/// What was kept of a request.
+pub(crate) struct Kept {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) trace: Option<Trace>,
+    pub(crate) body: Body,
+}
+
+/// What a payload's items hold; `None` where the first one or a part is missing.
+pub(crate) fn read_payload(items: &[Attributes]) -> Option<Kept> {
+    let find = |key: &str| items.iter().find(|item| text(item, SK) == Some(key));
+    let first = find(PAYLOAD)?;
+    let headers = serde_json::from_str(text(first, "hd")?).ok()?;
+    let trace = text(first, TRACE).and_then(|json| serde_json::from_str(json).ok());
+    if let Some(check) = text(first, CLAIM_CHECK) {
+        let body = Body::Kept(serde_json::from_str(check).ok()?);
+        return Some(Kept {
+            headers,
+            trace,
+            body,
+        });
+    }
+    let mut compressed = attributes::bytes(first, DATA)?.to_vec();
+    for index in 1..number::<usize>(first, PARTS)? {
+        compressed.extend_from_slice(attributes::bytes(find(&part_key(index))?, DATA)?);
+    }
+    let body = Body::Inline(Bytes::from(decompress(&compressed)?));
+    Some(Kept {
+        headers,
+        trace,
+        body,
+    })
+}
+
+pub(crate) fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body)?;
+    encoder.finish()
+}
+
+pub(crate) fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    GzDecoder::new(compressed)
+        .take(MAX_BODY_BYTES)
+        .read_to_end(&mut body)
+        .ok()?;
+    Some(body)
+}

@@ -1,0 +1,213 @@
+//! What operators ask: which events came in, and what became of one.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::operators::{
+    EventDetail, EventQuery, EventRange, EventReader, EventSummary, Page, Place, Stored,
+};
+use crate::ports::{BoxError, PortError};
+use crate::{Body, Event, EventKey, unix_ms};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::future::try_join_all;
+
+use crate::attributes::{Attributes, bytes, number, s, text};
+use crate::event::archive::{Kept, read_payload};
+use crate::event::ledger::{EVENT, stored_item};
+use crate::table::{DynamoTable, INDEX, INDEX_SK, PK, SHARDS, SK, index_partition};
+
+/// How many keys DynamoDB takes in one batch.
+const BATCH: usize = 100;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl EventReader for DynamoTable {
+    async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, PortError> {
+        let mut found = Vec::new();
+        let mut day = query.until;
+        while found.len() < query.limit && day + DAY > query.since {
+            let partitions = query.sources.iter().flat_map(|source| {
+                (0..SHARDS).map(move |shard| index_partition(source, day, shard))
+            });
+            let keys =
+                try_join_all(partitions.map(|partition| self.keys(partition, query))).await?;
+            let keys: Vec<String> = keys.into_iter().flatten().collect();
+            let batches = keys.chunks(BATCH).map(|batch| self.ledger_items(batch));
+            let items = try_join_all(batches).await?.into_iter().flatten();
+            found.extend(
+                items
+                    .filter_map(|item| Some((number::<u64>(&item, "t0")?, summary(&item)?)))
+                    .filter(|(_, event)| query.filter.admits(event)),
+            );
+            day = day.checked_sub(DAY).unwrap_or(UNIX_EPOCH);
+            if day == UNIX_EPOCH {
+                break;
+            }
+        }
+        found.sort_by(|(a, _), (b, _)| b.cmp(a));
+        found.truncate(query.limit);
+        Ok(found.into_iter().map(|(_, event)| event).collect())
+    }
+
+    async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
+        let items = self.event_items(key).await?;
+        let Some(summary) = ledger_item(&items).and_then(summary) else {
+            return Ok(None);
+        };
+        let payload = self.payload(&items).await?;
+        Ok(Some(EventDetail { summary, payload }))
+    }
+
+    async fn stored_event(&self, key: &EventKey) -> Result<Option<Stored>, PortError> {
+        let items = self.event_items(key).await?;
+        let Some((item, stored)) = ledger_item(&items).and_then(|i| Some((i, stored_item(i)?)))
+        else {
+            return Ok(None);
+        };
+        // A payload that is not the one that was signed is none.
+        let event = read_payload(&items)
+            .and_then(|kept| event(key, item, kept))
+            .filter(|event| bytes(item, "bh") == Some(&event.body.sha256()[..]));
+        Ok(Some(Stored {
+            epoch: stored.epoch,
+            event,
+        }))
+    }
+
+    async fn page(
+        &self,
+        range: &EventRange,
+        from: Option<&Place>,
+        limit: u32,
+    ) -> Result<Page, PortError> {
+        self.page_of(range, from, limit).await
+    }
+}
+
+impl DynamoTable {
+    /// An event's items: what the ledger works on, and the payload.
+    async fn event_items(&self, key: &EventKey) -> Result<Vec<Attributes>, PortError> {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(key.as_str()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| PortError::new("read the event", error.into_service_error()))
+    }
+
+    /// The keys in one index partition. Without a filter, no more than the limit are read.
+    async fn keys(&self, partition: String, query: &EventQuery) -> Result<Vec<String>, PortError> {
+        let unfiltered = query.filter.is_open();
+        let page = unfiltered.then(|| i32::try_from(query.limit).unwrap_or(i32::MAX));
+        let time = |time| s(format!("{:013}", unix_ms(time)));
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(INDEX)
+            .key_condition_expression("gpk = :gpk AND #gsk BETWEEN :since AND :until")
+            .expression_attribute_names("#gsk", INDEX_SK)
+            .expression_attribute_values(":gpk", s(partition))
+            .expression_attribute_values(":since", time(query.since))
+            .expression_attribute_values(":until", time(query.until))
+            .scan_index_forward(false)
+            .set_limit(page)
+            .into_paginator()
+            .send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| PortError::new("list events", error.into_service_error()))?;
+            keys.extend(
+                page.items
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|item| text(item, PK).map(str::to_owned)),
+            );
+            if unfiltered && keys.len() >= query.limit {
+                break;
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The ledger's items of up to 100 events, in no order, as they are now.
+    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, PortError> {
+        let failed = |error: BoxError| PortError::new("read events", error);
+        let keys = keys
+            .iter()
+            .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(EVENT))].into());
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| failed(error.into()))?;
+        let mut wanted = Some([(self.name.clone(), wanted)].into());
+        let mut items = Vec::new();
+        while let Some(request) = wanted.take() {
+            let output = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(request))
+                .send()
+                .await
+                .map_err(|error| failed(error.into_service_error().into()))?;
+            items.extend(output.responses.unwrap_or_default().into_values().flatten());
+            wanted = output.unprocessed_keys.filter(|keys| !keys.is_empty());
+        }
+        Ok(items)
+    }
+}
+
+fn ledger_item(items: &[Attributes]) -> Option<&Attributes> {
+    items.iter().find(|item| text(item, SK) == Some(EVENT))
+}
+
+/// The event as it came in.
+fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event<Body>> {
+    Some(Event {
+        key: key.clone(),
+        source: some_text(item, "src")?,
+        tenant: some_text(item, "ten"),
+        id: some_text(item, "eid"),
+        event_type: some_text(item, "typ"),
+        received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, "t0")?))?,
+        headers: kept.headers,
+        trace: kept.trace,
+        body: kept.body,
+    })
+}
+
+/// A text; the empty one stands for none.
+fn some_text(item: &Attributes, name: &str) -> Option<String> {
+    let text = text(item, name).filter(|text| !text.is_empty());
+    text.map(str::to_owned)
+}
+
+pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
+    let stored = stored_item(item)?;
+    Some(EventSummary {
+        key: some_text(item, PK)?,
+        source: some_text(item, "src")?,
+        tenant: some_text(item, "ten"),
+        event_id: some_text(item, "eid"),
+        event_type: some_text(item, "typ"),
+        state: stored.state.name(),
+        attempts: number(item, "att").unwrap_or(0),
+        epoch: stored.epoch,
+        received_at: rfc3339(number(item, "t0")?),
+        completed_at: number(item, "t1").map(rfc3339),
+        error: some_text(item, "err"),
+    })
+}
+
+fn rfc3339(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{time:.3}")
+}

@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use crate::ports::{BoxError, DeadLetter, EventQueue, PortError, WorkQueue};
+use crate::{Message, Trace};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+};
+
+/// The longest delay that SQS takes.
+const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
+
+/// The queue of events.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+    dead_letter_url: Option<String>,
+}
+
+impl SqsQueue {
+    /// The queue at `url`.
+    pub fn new(client: Client, url: impl Into<String>) -> SqsQueue {
+        SqsQueue {
+            client,
+            url: url.into(),
+            dead_letter_url: None,
+        }
+    }
+
+    /// The queue, with the dead-letter queue at `url`.
+    #[must_use]
+    pub fn with_dead_letters(self, url: impl Into<String>) -> SqsQueue {
+        SqsQueue {
+            dead_letter_url: Some(url.into()),
+            ..self
+        }
+    }
+
+    /// Makes the first connection, so that no request has to wait for it.
+    pub async fn warm_up(&self) {
+        // A failure shows again, with its cause, at the first request.
+        let _ = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .send()
+            .await;
+    }
+}
+
+impl EventQueue for SqsQueue {
+    async fn send(&self, message: &Message) -> Result<(), PortError> {
+        let failed = |error: BoxError| PortError::new("send the message", error);
+        let body = message.to_json().map_err(|error| failed(error.into()))?;
+        let mut send = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body);
+        if let Some(trace) = message.event.trace.as_ref().and_then(Trace::xray) {
+            let value = MessageSystemAttributeValue::builder()
+                .data_type("String")
+                .string_value(trace)
+                .build()
+                .map_err(|error| failed(error.into()))?;
+            send = send.message_system_attributes(
+                MessageSystemAttributeNameForSends::AwsTraceHeader,
+                value,
+            );
+        }
+        send.send()
+            .await
+            .map_err(|error| failed(error.into_service_error().into()))?;
+        Ok(())
+    }
+}
+
+impl WorkQueue for SqsQueue {
+    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), PortError> {
+        let seconds = delay.min(MAX_DELAY).as_secs();
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| PortError::new("delay the message", error.into_service_error()))?;
+        Ok(())
+    }
+
+    async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
+        let failed = |error: BoxError| PortError::new("send the dead letter", error);
+        let mut send = self
+            .client
+            .send_message()
+            .set_queue_url(self.dead_letter_url.clone())
+            .message_body(letter.body);
+        for (name, value) in letter.attributes {
+            let attribute = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(|error| failed(error.into()))?;
+            send = send.message_attributes(name, attribute);
+        }
+        send.send()
+            .await
+            .map_err(|error| failed(error.into_service_error().into()))?;
+        Ok(())
+    }
+}

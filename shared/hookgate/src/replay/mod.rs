@@ -1,0 +1,226 @@
+//! A replay: which events are handled again, how far it is, and how it is stored.
+
+mod sending;
+mod store;
+
+pub use sending::{MAX_FAILURES, Sent, send_again};
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::view::EventFilter;
+use crate::ports::PortError;
+use crate::{EventKey, unix_ms};
+
+/// Remembers replays: what was asked for and why, and how far it is carried out.
+pub trait Replays: Send + Sync {
+    /// Notes a new replay.
+    fn add_replay(
+        &self,
+        replay: &Replay,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// The replay of this id, as it was last saved; `None` where there is none.
+    fn replay(
+        &self,
+        id: &ReplayId,
+    ) -> impl Future<Output = Result<Option<Replay>, PortError>> + Send;
+
+    /// Writes a replay over the one that it was read as, unless somebody else saved it meanwhile.
+    fn save_replay(
+        &self,
+        replay: &mut Replay,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Saved, PortError>> + Send;
+
+    /// The replays that are not ended, the oldest first.
+    fn running_replays(&self) -> impl Future<Output = Result<Vec<Replay>, PortError>> + Send;
+
+    /// The replays that were asked for last, the newest first.
+    fn recent_replays(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Replay>, PortError>> + Send;
+}
+
+/// Whether a replay was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It was.
+    Yes,
+    /// Somebody else saved it since it was read.
+    Overtaken,
+}
+
+/// A replay's name: the time it was asked for, and chance, both in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayId(String);
+
+impl ReplayId {
+    /// An id for a replay that is asked for `now`.
+    pub fn new(now: SystemTime, chance: u32) -> ReplayId {
+        ReplayId(format!("{:011x}-{chance:08x}", unix_ms(now)))
+    }
+
+    /// Reads an id that was printed earlier; `None` where the text cannot be one.
+    pub fn parse(text: &str) -> Option<ReplayId> {
+        let (time, chance) = text.split_once('-')?;
+        let is_hex = |part: &str, digits| {
+            part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        (is_hex(time, 11) && is_hex(chance, 8)).then(|| ReplayId(text.to_owned()))
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReplayId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An operator's wish that events be processed again, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Its name.
+    pub id: ReplayId,
+    /// Why it was asked for, in the operator's words.
+    pub reason: String,
+    /// Which events.
+    pub of: Replayed,
+    /// How many events are sent a second, at most.
+    pub rate_per_s: u32,
+    /// When it was asked for, in milliseconds since 1970.
+    pub asked_ms: u64,
+    /// When it was done or cancelled, in milliseconds since 1970.
+    pub ended_ms: Option<u64>,
+    /// Whether it is under way.
+    pub state: ReplayState,
+    /// What was done so far.
+    pub progress: Progress,
+    /// How often it was saved; kept by the store.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+/// The events of a replay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replayed {
+    /// These.
+    Keys(Vec<String>),
+    /// Those of a source and a time.
+    Range(EventRange),
+}
+
+/// Events of a source that arrived within a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRange {
+    /// The source.
+    pub source: String,
+    /// Which of its events.
+    #[serde(flatten)]
+    pub filter: EventFilter,
+    /// Received then or later, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// Received then or earlier, in milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+/// How a replay stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayState {
+    /// Slice by slice, its events are sent.
+    Running,
+    /// All were sent that could be.
+    Done,
+    /// An operator stopped it.
+    Cancelled,
+}
+
+/// How far a replay is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Events that were found so far.
+    pub found: u64,
+    /// Messages that the queue took.
+    pub sent: u64,
+    /// Events whose payload is not kept (any more).
+    pub skipped: u64,
+    /// Events that could not be sent, however often it was tried.
+    pub failed: u64,
+    /// Some of the events that could not be sent.
+    pub failed_keys: Vec<String>,
+    /// Why sending failed last.
+    pub error: Option<String>,
+    /// Events that are to be sent next, each with its epoch: what is sent again after a crash
+    /// carries the same epoch as before, and is known to the ledger.
+    pub pending: Vec<Pending>,
+    /// Where to look for more; `None` at the start.
+    pub next: Option<Place>,
+    /// Whether there is no more to look for.
+    pub exhausted: bool,
+}
+
+/// An event that is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its key.
+    pub key: String,
+    /// The epoch that its message carries.
+    pub epoch: u32,
+    /// How often sending it failed.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// A place in a range: everything before it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The day, `yyyy-mm-dd`.
+    pub day: String,
+    /// The part of the day's index.
+    pub shard: u8,
+    /// The last event that was looked at there: its sort key and its key; `None` at the part's start.
+    pub after: Option<(String, String)>,
+}
+
+/// Some events of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Their keys, and the epochs that they were last handled at.
+    pub events: Vec<(EventKey, u32)>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Place>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_printed_id_reads_back_and_other_text_does_not() {
+        let id = ReplayId::new(UNIX_EPOCH + Duration::from_millis(1_760_000_000_123), 7);
+        assert_eq!(id.as_str(), "199c82cc07b-00000007");
+        assert_eq!(ReplayId::parse(id.as_str()), Some(id));
+        for text in [
+            "",
+            "-",
+            "199c82cc07b",
+            "199c82cc07b-0000000G",
+            "199C82CC07B-00000007",
+        ] {
+            assert_eq!(ReplayId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use super::{Pending, Progress};
+use crate::event::view::EventReader;
+use crate::ports::{EventQueue, PortError, chain};
+use crate::{EventKey, Message};
+
+/// How often sending an event may fail before a replay goes on without it.
+pub const MAX_FAILURES: u32 = 10;
+
+/// How many of the events that could not be sent are named.
+const FAILED_KEYS: usize = 20;
+
+/// How sending an event again ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The queue took its message.
+    Yes,
+    /// Its payload is not kept (any more).
+    PayloadGone,
+}
+
+/// Sends an event at the epoch that was planned for it. Nothing is written before.
+///
+/// # Errors
+/// When the store or the queue does not answer.
+pub async fn send_again<S: EventReader, Q: EventQueue>(
+    store: &S,
+    queue: &Q,
+    pending: &Pending,
+) -> Result<Sent, PortError> {
+    let Some(key) = EventKey::parse(&pending.key) else {
+        return Ok(Sent::PayloadGone);
+    };
+    let stored = store.stored_event(&key).await?;
+    let Some(event) = stored.and_then(|stored| stored.event) else {
+        return Ok(Sent::PayloadGone);
+    };
+    let message = Message {
+        event,
+        epoch: pending.epoch,
+    };
+    queue.send(&message).await?;
+    Ok(Sent::Yes)
+}
+
+impl Pending {
+    /// What is to be sent of an event that was last handled at `epoch`: always the epoch after it.
+    pub fn after(key: &EventKey, epoch: u32) -> Option<Pending> {
+        Some(Pending {
+            key: key.as_str().to_owned(),
+            epoch: epoch.checked_add(1)?,
+            failures: 0,
+        })
+    }
+}
+
+impl Progress {
+    /// Counts how sending an event ended; the event, where it is to be tried again.
+    pub fn count(&mut self, pending: Pending, sent: Result<Sent, PortError>) -> Option<Pending> {
+        let error = match sent {
+            Ok(Sent::Yes) => {
+                self.sent += 1;
+                return None;
+            }
+            Ok(Sent::PayloadGone) => {
+                self.skipped += 1;
+                return None;
+            }
+            Err(error) => error,
+        };
+        self.error = Some(chain(&error));
+        let failures = pending.failures + 1;
+        if failures < MAX_FAILURES {
+            return Some(Pending {
+                failures,
+                ..pending
+            });
+        }
+        self.failed += 1;
+        if self.failed_keys.len() < FAILED_KEYS {
+            self.failed_keys.push(pending.key);
+        }
+        None
+    }
+}

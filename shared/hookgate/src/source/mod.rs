@@ -1,0 +1,284 @@
+//! A source: one inbound URL with its provider and secrets.
+
+pub(crate) mod documents;
+pub(crate) mod secrets;
+pub(crate) mod sources;
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use hookgate_signature::{
+    EventMeta, HandshakeAnswer, KeyCache, MissingField, Options, Reason, Request, Secret, Verdict,
+    Verified, Verifier,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::config::{ConfigError, SecretConfig, SourceConfig};
+use crate::ports::{Documents, SecretError, SecretStore, chain};
+use crate::{Event, EventKey, Trace};
+
+/// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
+const MAX_FETCHES: usize = 4;
+
+/// What to do when an event id comes again with another body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MismatchPolicy {
+    /// Answer as for a duplicate: the first body stands.
+    #[default]
+    SameIdWins,
+    /// Answer 409.
+    Reject,
+}
+
+/// One inbound URL: its provider's row with secrets, ready to verify.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    verifier: Verifier,
+    on_mismatch: MismatchPolicy,
+}
+
+/// Why a request was not verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unverified {
+    /// It is not authentic.
+    Refused(Reason),
+    /// That could not be decided: the issuer's keys, or the secrets, are not to be had.
+    Undecided(Reason),
+}
+
+impl Source {
+    /// The source's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The engine with this source's row and secrets.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The status of the answer to a request that is not authentic.
+    pub fn reject_status(&self) -> u16 {
+        self.verifier.row().reject_status()
+    }
+
+    /// What to do when an event id comes again with another body.
+    pub fn on_mismatch(&self) -> MismatchPolicy {
+        self.on_mismatch
+    }
+
+    /// Checks a request with the secrets as they were loaded, fetching the issuer's documents where the
+    /// row works with tokens.
+    ///
+    /// # Errors
+    /// Says whether the request is refused, or could not be judged.
+    pub async fn verify(
+        &self,
+        request: &Request<'_>,
+        keys: &Mutex<KeyCache>,
+        documents: &impl Documents,
+        now: SystemTime,
+    ) -> Result<Verified, Unverified> {
+        for _ in 0..=MAX_FETCHES {
+            let verdict = self.verifier.check(request, &mut lock(keys), now);
+            match verdict {
+                Verdict::Verified(verified) => return Ok(verified),
+                Verdict::Refused(reason) => return Err(Unverified::Refused(reason)),
+                Verdict::Undecided(reason) => return Err(Unverified::Undecided(reason)),
+                Verdict::NeedsDocument(url) => {
+                    let document = documents.fetch(&url).await;
+                    lock(keys).supply(&url, document, now);
+                }
+            }
+        }
+        Err(Unverified::Undecided(Reason::KeysUnavailable))
+    }
+
+    /// The answer to a verified request that only asks whether somebody is there.
+    pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
+        self.verifier.handshake(request)
+    }
+
+    /// What a verified request says of its event.
+    ///
+    /// # Errors
+    /// Names the field that the row requires and the request lacks.
+    pub fn meta(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
+        self.verifier.event(request)
+    }
+
+    /// The event of a verified request. A tenant in the path goes before one in the request.
+    ///
+    /// # Errors
+    /// Names the field that the row requires and the request lacks.
+    pub fn event(
+        &self,
+        request: &Request<'_>,
+        path_tenant: Option<&str>,
+        body: Bytes,
+        now: SystemTime,
+    ) -> Result<Event, MissingField> {
+        let meta = self.meta(request)?;
+        let tenant = path_tenant.map(str::to_owned).or(meta.tenant);
+        Ok(Event {
+            key: EventKey::new(tenant.as_deref(), &self.name, meta.dedupe.as_str()),
+            source: self.name.clone(),
+            tenant,
+            id: meta.id,
+            event_type: meta.event_type,
+            received: now,
+            headers: kept_headers(request),
+            trace: Trace::of(request),
+            body,
+        })
+    }
+}
+
+fn lock(keys: &Mutex<KeyCache>) -> MutexGuard<'_, KeyCache> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The headers that travel with the event: those that carry no credential and are not the
+/// transport's own.
+fn kept_headers(request: &Request<'_>) -> Vec<(String, String)> {
+    request
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_ascii_lowercase(),
+                String::from_utf8_lossy(value).into_owned(),
+            )
+        })
+        .filter(|(name, _)| !is_dropped(name))
+        .collect()
+}
+
+fn is_dropped(name: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    const PREFIXES: [&str; 3] = ["x-amzn-", "x-forwarded-", "x-amz-"];
+    NAMES.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || ["token", "secret", "api-key", "password"]
+            .iter()
+            .any(|word| name.contains(word))
+}
+
+/// Why the sources cannot be used.
+#[derive(Error)]
+pub enum UnusableSource {
+    /// Configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store of a secret did not answer.
+    #[error("{key}: the store of this secret does not answer")]
+    Unavailable {
+        /// The secret's key in the configuration.
+        key: String,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
+}
+
+/// The text for people, because a program that stops at its start prints this.
+impl fmt::Debug for UnusableSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
+}
+
+/// Where the program runs, as far as it matters to trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In somebody's account: token issuers are https.
+    Deployed,
+    /// On somebody's own machine: token issuers may also be http on a loopback address.
+    Local,
+}
+
+impl Source {
+    /// Makes one source ready: fetches all its secrets, side by side.
+    ///
+    /// # Errors
+    /// Names the key of the first secret that is missing or empty, or of the first wrong setting.
+    pub async fn load(
+        name: &str,
+        config: &SourceConfig,
+        secrets: &impl SecretStore,
+        place: Place,
+    ) -> Result<Source, UnusableSource> {
+        let keys = config
+            .secrets
+            .iter()
+            .enumerate()
+            .map(|(index, secret)| async move {
+                fetch(&format!("sources.{name}.secrets[{index}]"), secret, secrets).await
+            });
+        let options = Options {
+            secrets: try_join_all(keys).await?.concat(),
+            issuers: config.issuers.clone(),
+            variant: config.variant.clone(),
+            assume_utc: config.assume_utc,
+            tolerance: config.tolerance,
+            leeway: config.leeway,
+            public_url: config.public_url.clone(),
+            loopback_http_issuers: place == Place::Local,
+        };
+        let verifier = Verifier::new(config.row.clone(), options)
+            .map_err(|error| ConfigError::at(format!("sources.{name}"), error))?;
+        Ok(Source {
+            name: name.to_owned(),
+            verifier,
+            on_mismatch: config.on_mismatch,
+        })
+    }
+}
+
+async fn fetch(
+    key: &str,
+    secret: &SecretConfig,
+    store: &impl SecretStore,
+) -> Result<Vec<Secret>, UnusableSource> {
+    let reference = &secret.reference;
+    let wrong = |why: String| ConfigError::at(key, format!("{reference}{why}"));
+    let texts = match store.fetch(reference).await {
+        Ok(texts) => texts,
+        Err(SecretError::Missing(why)) => return Err(wrong(format!(": {why}")).into()),
+        Err(source) => {
+            return Err(UnusableSource::Unavailable {
+                key: key.to_owned(),
+                source,
+            });
+        }
+    };
+    if texts.is_empty() || texts.iter().any(String::is_empty) {
+        let empty = " is empty; an empty secret would let anybody sign";
+        return Err(wrong(empty.to_owned()).into());
+    }
+    let fetched = texts.into_iter().map(Secret::new);
+    Ok(match secret.not_after {
+        Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),
+        None => fetched.collect(),
+    })
+}
