@@ -1,8 +1,8 @@
 use std::fmt;
-use std::hash::BuildHasher;
 
-use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use super::invariants::{Invariant, violated};
 use super::{Budget, Emit, Mutation, State, environment, ingest, operator, processor, sweeper};
@@ -63,26 +63,12 @@ pub(crate) fn search(budget: Budget, mutation: Mutation) -> Verdict {
     }
 }
 
-/// States in the order of discovery, each with the one that it was first reached from.
-type Reached = Vec<(State, u32)>;
+/// States in the order of discovery, each with the index of the one that it was first reached from.
+type Reached = IndexMap<State, u32, RandomState>;
 
 fn visit(budget: Budget, mutation: Mutation, form: fn(State) -> State) -> Verdict {
-    let start = State::new(budget);
-    let hasher = DefaultHashBuilder::default();
-    let mut seen: HashTable<u32> = HashTable::new();
-    let mut reached: Reached = Vec::new();
-    let add = |state: State, from: u32, seen: &mut HashTable<u32>, reached: &mut Reached| {
-        let entry = seen.entry(
-            hasher.hash_one(state),
-            |at| reached[*at as usize].0 == state,
-            |at| hasher.hash_one(reached[*at as usize].0),
-        );
-        if let Entry::Vacant(new) = entry {
-            new.insert(u32::try_from(reached.len()).expect("fewer than four billion states"));
-            reached.push((state, from));
-        }
-    };
-    add(start, 0, &mut seen, &mut reached);
+    let mut reached = Reached::default();
+    reached.insert(State::new(budget), 0);
     let (mut steps_made, mut depth, mut level_end) = (0, 0, 1);
     let mut at = 0;
     while at < reached.len() {
@@ -90,7 +76,7 @@ fn visit(budget: Budget, mutation: Mutation, form: fn(State) -> State) -> Verdic
             depth += 1;
             level_end = reached.len();
         }
-        let (state, _) = reached[at];
+        let (state, _) = reached_at(&reached, at);
         if let Some(invariant) = violated(&state, &budget, mutation) {
             return Verdict::Broken(Counterexample {
                 invariant,
@@ -100,7 +86,9 @@ fn visit(budget: Budget, mutation: Mutation, form: fn(State) -> State) -> Verdic
         let from = u32::try_from(at).expect("fewer than four billion states");
         steps(&state, mutation, &mut |_, next| {
             steps_made += 1;
-            add(form(next), from, &mut seen, &mut reached);
+            if let Entry::Vacant(new) = reached.entry(form(next)) {
+                new.insert(from);
+            }
         });
         at += 1;
     }
@@ -109,6 +97,12 @@ fn visit(budget: Budget, mutation: Mutation, form: fn(State) -> State) -> Verdic
         steps: steps_made,
         depth,
     })
+}
+
+/// The state at `at`, and the index of the one that it was reached from.
+fn reached_at(reached: &Reached, at: usize) -> (State, u32) {
+    let (state, from) = reached.get_index(at).expect("an index of a state");
+    (*state, *from)
 }
 
 /// How the state at `at` came about.
@@ -120,10 +114,11 @@ fn told(
 ) -> Vec<String> {
     let mut told = Vec::new();
     while at > 0 {
-        let (state, from) = reached[at];
+        let (state, from) = reached_at(reached, at);
         let from = from as usize;
+        let (before, _) = reached_at(reached, from);
         let mut label = None;
-        steps(&reached[from].0, mutation, &mut |tell, next| {
+        steps(&before, mutation, &mut |tell, next| {
             if label.is_none() && form(next) == state {
                 label = Some(tell());
             }

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Breaks one rule of the protocol at a time, in a copy of the project, and shows which test notices.
+
+    tests/scripts/mutations.py                every mutation: an hour or two
+    tests/scripts/mutations.py lease epoch    those whose name contains one of the words
+    tests/scripts/mutations.py --check        only whether each can still be made
+
+Exits with 0 only if every mutation was noticed. The copy, with its build, is in target/mutations.
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COPY = os.path.join(ROOT, "target", "mutations")
+LEDGER = "shared/aws/src/ledger.rs"
+DECIDE = "shared/ledger/src/decide.rs"
+INGEST = "functions/ingest/src/lib.rs"
+PROCESSOR = "functions/processor/src/lib.rs"
+OUTCOME = "functions/processor/src/outcome.rs"
+SWEEPER = "functions/sweeper/src/lib.rs"
+SLICES = "functions/sweeper/src/replays.rs"
+REDRIVE = "functions/admin/src/dead_letters.rs"
+REPLAY = "functions/admin/src/replay.rs"
+
+# Name, file, text, the text that takes its place.
+MUTATIONS = [
+    ("a redelivery of a recorded event is dropped", DECIDE,
+     "State::Received | State::Processing => Record::SendAgain { epoch: old.epoch },",
+     "State::Received | State::Processing => Record::Duplicate,"),
+    ("a recorded event is recorded again", LEDGER,
+     '"attribute_not_exists(pk) OR #exp < :now_s"',
+     '"attribute_not_exists(pk) OR attribute_exists(pk) OR #exp < :now_s"'),
+    ("a 2xx though neither queue nor outbox took it", INGEST,
+     "self.store.keep(&message).await.map_err(Rejection::Queue)?;",
+     "drop(self.store.keep(&message).await);"),
+    ("the outbox is not written", INGEST,
+     "self.store.keep(&message).await.map_err(Rejection::Queue)?;", ""),
+    ("a message is sent though its body was not kept", INGEST,
+     "kept.map_err(Rejection::Bodies)?;", "drop(kept);"),
+    ("bytes that were not signed reach the handler", "shared/gateway/src/body.rs",
+     "if Sha256::digest(&body)[..] == check.sha256 {", "if !check.sha256.is_empty() {"),
+    ("an event whose body is gone is tried for ever", "functions/processor/src/body.rs",
+     "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())"),
+    ("the sweeper removes before it sends", SWEEPER,
+     "self.queue.send(message).await?;\n        self.store.remove(kept).await?;",
+     "self.store.remove(kept).await?;\n        self.queue.send(message).await?;"),
+    ("no claim without a record", LEDGER,
+     'const CLAIM: &str = "attribute_not_exists(pk) \\\n    OR (#st IN', 'const CLAIM: &str = "(#st IN'),
+    ("a dead event cannot be claimed", LEDGER,
+     "(#st IN (:received, :enqueued, :dead) AND #ep <= :ep)",
+     "(#st IN (:received, :enqueued) AND #ep <= :ep) OR (#st = :dead AND #ep < :ep)"),
+    ("no lease", LEDGER, "(#lu < :now OR #own = :me)", "(#lu < :now OR #own = :me OR #lu >= :now)"),
+    ("a done event can be claimed", LEDGER,
+     'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep <= :ep)"'),
+    ("a done event cannot be replayed", LEDGER, 'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep < :ep AND #ep > :ep)"'),
+    ("a stale epoch can be claimed", LEDGER,
+     "(#st IN (:received, :enqueued, :dead) AND #ep <= :ep)", "#st IN (:received, :enqueued, :dead)"),
+    ("somebody else's claim is released", LEDGER,
+     'const MINE: &str = "#st = :processing AND #own = :me"',
+     'const MINE: &str = "#st = :processing AND (#own = :me OR #own <> :me)"'),
+    ("a message is acknowledged while somebody else holds the event", OUTCOME,
+     'line!(info, "busy", message.event);\n    Fate::again(', 'line!(info, "busy", message.event);\n    Fate::finished('),
+    ("a failed claim is acknowledged", OUTCOME,
+     'line!(error, "not-claimed", message.event, error = chain(error));\n    Fate::again(',
+     'line!(error, "not-claimed", message.event, error = chain(error));\n    Fate::finished('),
+    ("a failed completion is acknowledged", OUTCOME,
+     '        "not-completed",\n        held.event,\n        handler,\n        error = chain(error)\n    );\n    Fate::again(',
+     '        "not-completed",\n        held.event,\n        handler,\n        error = chain(error)\n    );\n    Fate::finished('),
+    ("a failed dead letter is acknowledged", OUTCOME,
+     'line!(error, "not-buried", held.event, error = chain(error));\n    Fate::again(',
+     'line!(error, "not-buried", held.event, error = chain(error));\n    Fate::finished('),
+    ("a transient failure is acknowledged", OUTCOME,
+     "        error = error.message()\n    );\n    Fate::again(", "        error = error.message()\n    );\n    Fate::finished("),
+    ("a letter is acknowledged though it was not sent", PROCESSOR,
+     "if let Err(error) = self.queue.dead_letter(dead_letter(record, &reason)).await {",
+     "if false {\n            let error = hookgate_gateway::ports::PortError::new(\"\", \"\");"),
+    ("attempts are not limited", "shared/ledger/src/retry.rs",
+     "pub const MAX_ATTEMPTS: u32 = 8;", "pub const MAX_ATTEMPTS: u32 = 80;"),
+    ("a replay keeps its epoch", "shared/gateway/src/operators/sending.rs",
+     "epoch: epoch.checked_add(1)?,", "epoch,"),
+    ("a replay is answered though it was not noted", REPLAY,
+     "self.store.add_replay(&replay, self.clock.now()).await?;",
+     "drop(self.store.add_replay(&replay, self.clock.now()).await);"),
+    ("a slice is done before its messages are sent", SLICES,
+     "if replay.progress.pending.is_empty() && replay.progress.exhausted {", "if replay.progress.exhausted {"),
+    ("a message that the queue refused is forgotten by its replay", SLICES,
+     "again.extend(replay.progress.count(pending, sent));", "drop(replay.progress.count(pending, sent));"),
+    ("a letter is removed before it is sent", REDRIVE,
+     "self.letters.send_again(letter).await?;\n        if let Err(error) = self.letters.remove(letter).await {",
+     "drop(self.letters.remove(letter).await);\n        self.letters.send_again(letter).await?;\n"
+     "        if let Err(error) = self.letters.remove(letter).await {"),
+]
+
+# The tests that may notice, the quickest first.
+SUITES = [
+    ["-p", "hookgate-ledger"],
+    ["-p", "hookgate-tests", "--test", "bodies"],
+    ["-p", "hookgate-tests", "--test", "crash_points"],
+    ["-p", "hookgate-tests", "--test", "expressions", "embedded"],
+]
+
+
+def sh(*words, **more):
+    return subprocess.run(words, cwd=COPY, text=True, capture_output=True, **more)
+
+
+def fresh_copy():
+    """A clone at the commit that is checked out; what is not committed is not mutated."""
+    if not os.path.isdir(os.path.join(COPY, ".git")):
+        subprocess.run(["git", "clone", "--quiet", ROOT, COPY], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True)
+    sh("git", "fetch", "--quiet", "origin", head.stdout.strip(), check=True)
+    sh("git", "checkout", "--quiet", "--force", head.stdout.strip(), check=True)
+
+
+def check():
+    """Stops where the code has changed, and a mutation has not."""
+    for name, path, text, _ in MUTATIONS:
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            if text not in file.read():
+                sys.exit(f"{path} does not contain what `{name}` changes: adapt tests/scripts/mutations.py")
+
+
+def noticed():
+    """What the first suite that fails says; None where none fails."""
+    environment = dict(os.environ, HOOKGATE_SEEDS="0..100", RUST_BACKTRACE="0", CARGO_TARGET_DIR="target")
+    for suite in SUITES:
+        test = sh("cargo", "test", "--quiet", *suite, env=environment, timeout=1800)
+        if test.returncode == 0:
+            continue
+        output = test.stdout + test.stderr
+        if "error[E" in output or "could not compile" in output:
+            return "does not compile", output
+        failed = re.findall(r"^test (\S+) \.\.\. FAILED|^    ([a-z_:]+)$", output, re.M)
+        why = re.findall(r"(?:I\d|exactly once): .*", output)
+        name = next((a or b for a, b in failed), " ".join(suite))
+        return name, (why or [""])[0][:160]
+    return None
+
+
+def main():
+    words = sys.argv[1:]
+    if words == ["--check"]:
+        return check()
+    wanted = [m for m in MUTATIONS if not words or any(word in m[0] for word in words)]
+    check()
+    fresh_copy()
+    survivors = 0
+    for name, path, text, instead in wanted:
+        file = os.path.join(COPY, path)
+        source = open(file, encoding="utf-8").read()
+        open(file, "w", encoding="utf-8").write(source.replace(text, instead, 1))
+        started = time.monotonic()
+        found = noticed()
+        sh("git", "checkout", "--quiet", "--", path)
+        took = f"{time.monotonic() - started:4.0f} s"
+        if found is None:
+            survivors += 1
+        elif found[0] == "does not compile":
+            sys.exit(f"`{name}` does not compile: adapt tests/scripts/mutations.py\n{found[1]}")
+        told = "NOBODY NOTICED" if found is None else f"{found[0]}  {found[1]}"
+        print(f"{took}  {name:<66} {told}", flush=True)
+    print(f"{len(wanted) - survivors} of {len(wanted)} mutations were noticed")
+    sys.exit(1 if survivors else 0)
+
+
+main()
