@@ -13,5 +13,8 @@ fn a_program_that_is_missing_is_named_with_the_command_that_provides_it() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(said.contains("aws-lambda-rie is missing"), "{said}");
-    assert!(said.contains("run: tests/provision peers"), "{said}");
+    assert!(
+        said.contains("run: tests/scripts/provision.sh peers"),
+        "{said}"
+    );
 }

@@ -20,7 +20,7 @@ fn root() -> PathBuf {
 }
 
 fn smoke(url: &str, source: &str) -> (i32, String, String) {
-    let mut smoke = Command::new(root().join("tests/smoke"));
+    let mut smoke = Command::new(root().join("tests/scripts/smoke.sh"));
     smoke
         .args([url, source])
         .env("HOOKGATE_COMMAND", env!("CARGO_BIN_EXE_hookgate"));

@@ -1,4 +1,4 @@
-//! Four busy minutes of the deployed functions, as metrics: `tests/picture` draws the dashboard of them.
+//! Four busy minutes of the deployed functions, as metrics: `tests/scripts/picture.py` draws the dashboard of them.
 //!
 //! The functions run under Lambda's emulator and write their own metrics. AWS's are measured here, where
 //! AWS would: how long a call takes, what is answered, how much is in the queue.

@@ -15,7 +15,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COPY = os.path.join(ROOT, "target", "mutations")
-LEDGER = "shared/aws/src/ledger.rs"
+LEDGER = "shared/hookgate/src/event/ledger.rs"
 DECIDE = "shared/ledger/src/decide.rs"
 INGEST = "functions/ingest/src/lib.rs"
 PROCESSOR = "functions/processor/src/lib.rs"
@@ -40,7 +40,7 @@ MUTATIONS = [
      "self.store.keep(&message).await.map_err(Rejection::Queue)?;", ""),
     ("a message is sent though its body was not kept", INGEST,
      "kept.map_err(Rejection::Bodies)?;", "drop(kept);"),
-    ("bytes that were not signed reach the handler", "shared/gateway/src/body.rs",
+    ("bytes that were not signed reach the handler", "shared/hookgate/src/event/body.rs",
      "if Sha256::digest(&body)[..] == check.sha256 {", "if !check.sha256.is_empty() {"),
     ("an event whose body is gone is tried for ever", "functions/processor/src/body.rs",
      "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())"),
@@ -76,10 +76,10 @@ MUTATIONS = [
      "        error = error.message()\n    );\n    Fate::again(", "        error = error.message()\n    );\n    Fate::finished("),
     ("a letter is acknowledged though it was not sent", PROCESSOR,
      "if let Err(error) = self.queue.dead_letter(dead_letter(record, &reason)).await {",
-     "if false {\n            let error = hookgate_gateway::ports::PortError::new(\"\", \"\");"),
+     "if false {\n            let error = hookgate::ports::PortError::new(\"\", \"\");"),
     ("attempts are not limited", "shared/ledger/src/retry.rs",
      "pub const MAX_ATTEMPTS: u32 = 8;", "pub const MAX_ATTEMPTS: u32 = 80;"),
-    ("a replay keeps its epoch", "shared/gateway/src/operators/sending.rs",
+    ("a replay keeps its epoch", "shared/hookgate/src/replay/sending.rs",
      "epoch: epoch.checked_add(1)?,", "epoch,"),
     ("a replay is answered though it was not noted", REPLAY,
      "self.store.add_replay(&replay, self.clock.now()).await?;",

@@ -81,8 +81,8 @@ fauxqs() {
 peers() {
     mapfile -t wanted <tests/peers/powertools/requirements.txt
     python_programs powertools "${wanted[@]}"
-    cargo build --quiet --release --manifest-path tests/peers/hello/Cargo.toml --target-dir "$to/../peers"
-    cargo build --quiet --release -p ingest -p processor
+    cargo build --release --manifest-path tests/peers/hello/Cargo.toml --target-dir "$to/../peers"
+    cargo build --release -p hookgate-ingest -p hookgate-processor
 }
 
 [ "$(uname -s)" = Linux ] ||

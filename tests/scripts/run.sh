@@ -102,10 +102,9 @@ export HOOKGATE_TEST_TEMPLATE=$servers/translated.json
 tests/scripts/lint.sh "$HOOKGATE_TEST_TEMPLATE"
 tests/scripts/mutations.py --check
 
-step "build (minutes, the first time)"
-# With a test beside them, the programs are built of the same dependencies as all tests.
-cargo build --quiet --workspace --bins --test template
-cargo test --quiet --workspace --no-run "$@"
+step "build of the programs, then of the tests: some minutes the first time"
+cargo build --workspace --bins
+cargo test --workspace --no-run "$@" 2>&1 | grep --line-buffered -v '^ *Executable '
 
 step "tests"
 log=$servers/tests.log

@@ -90,7 +90,7 @@ print(*(f"{name}={value}" for name, value in json.load(open(sys.argv[1])).items(
 
 lambda() {
     local function port variables
-    cargo lambda build --release -p ingest
+    cargo lambda build --release -p hookgate-ingest
     environment
     for function in "${functions[@]}"; do
         cargo build --quiet --bin "$function" -p "$function"

@@ -14,7 +14,7 @@ use crate::provider::Signed;
 use crate::servers::{Stack, provisioned, signed_for};
 use crate::template::root;
 
-/// The CloudFormation that the template translates to, as `tests/run` says it.
+/// The CloudFormation that the template translates to, as `tests/scripts/run.sh` says it.
 const TEMPLATE: &str = "HOOKGATE_TEST_TEMPLATE";
 
 /// Writes one file into an archive, as it is.

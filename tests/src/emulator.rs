@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::servers::provisioned;
 
-/// The emulator's program, as `tests/run` says it.
+/// The emulator's program, as `tests/scripts/run.sh` says it.
 const EMULATOR: &str = "HOOKGATE_TEST_RIE";
 
 const INVOCATION: &str = "2015-03-31/functions/function/invocations";
@@ -158,7 +158,7 @@ pub fn built(binary: &str) -> PathBuf {
     let path = folder.join(binary);
     assert!(
         path.is_file(),
-        "{} is missing: run tests/run",
+        "{} is missing: run tests/scripts/run.sh",
         path.display()
     );
     path

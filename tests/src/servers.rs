@@ -1,4 +1,4 @@
-//! The AWS-compatible server that `tests/run` starts: not ours, so that no quirk of ours is taken for AWS.
+//! The AWS-compatible server that `tests/scripts/run.sh` starts: not ours, so that no quirk of ours is taken for AWS.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,22 +12,22 @@ use hookgate::{Body, unix_ms};
 use hookgate::{DynamoTable, S3Bodies};
 use serde_json::{Value, json};
 
-/// Where it is, as `tests/run` says it.
+/// Where it is, as `tests/scripts/run.sh` says it.
 const URL: &str = "HOOKGATE_TEST_MINISTACK_URL";
 
 /// The visibility timeout of the queues: longer than any test.
 const VISIBILITY_S: &str = "180";
 
-/// A variable that `tests/run` sets.
+/// A variable that `tests/scripts/run.sh` sets.
 ///
 /// # Panics
 /// When it is not set.
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests/run says in the environment what it provisioned"
+    reason = "tests/scripts/run.sh says in the environment what it provisioned"
 )]
 pub fn provisioned(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"))
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/scripts/run.sh"))
 }
 
 /// A table, a queue, its dead-letter queue and a bucket of one test's own.

@@ -7,7 +7,7 @@ use hookgate_tests::gateway::unix_s;
 use hookgate_tests::provider;
 
 #[tokio::test]
-#[ignore = "needs an AWS-compatible server and the translated template: run tests/run"]
+#[ignore = "needs an AWS-compatible server and the translated template: run tests/scripts/run.sh"]
 async fn each_systems_event_goes_all_the_way_through_the_deployed_template() {
     let deployment = Deployment::new().await;
     let cloud = Cloud::deploy(&deployment, &[]).await;
@@ -52,7 +52,7 @@ async fn each_systems_event_goes_all_the_way_through_the_deployed_template() {
 }
 
 #[tokio::test]
-#[ignore = "needs an AWS-compatible server and the translated template: run tests/run"]
+#[ignore = "needs an AWS-compatible server and the translated template: run tests/scripts/run.sh"]
 async fn an_event_goes_through_function_urls_and_operators_see_it() {
     let deployment = Deployment::new().await;
     let cloud = Cloud::deploy(&deployment, &[("Endpoint", "FunctionUrl")]).await;

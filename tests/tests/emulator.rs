@@ -51,7 +51,7 @@ fn api_event(sample: &Sample) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn each_systems_event_is_taken_once_in_every_shape_and_refused_when_altered() {
     let deployment = Deployment::new().await;
     let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
@@ -108,7 +108,7 @@ async fn each_systems_event_is_taken_once_in_every_shape_and_refused_when_altere
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_message_that_comes_twice_has_no_second_effect() {
     let deployment = Deployment::new().await;
     let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
@@ -132,7 +132,7 @@ async fn a_message_that_comes_twice_has_no_second_effect() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_redelivery_before_the_event_is_processed_is_enqueued_once_more_and_no_more() {
     let deployment = Deployment::new().await;
     let mut ingest = deployment.ingest().await;
@@ -147,7 +147,7 @@ async fn a_redelivery_before_the_event_is_processed_is_enqueued_once_more_and_no
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn what_a_caller_did_wrong_is_told_by_status_in_every_shape() {
     let deployment = Deployment::new().await;
     let mut ingest = deployment.ingest().await;
@@ -200,7 +200,7 @@ async fn what_a_caller_did_wrong_is_told_by_status_in_every_shape() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_signature_that_comes_twice_is_refused_in_every_shape_that_shows_both() {
     let deployment = Deployment::new().await;
     let mut ingest = deployment.ingest().await;
@@ -226,7 +226,7 @@ async fn a_signature_that_comes_twice_is_refused_in_every_shape_that_shows_both(
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn bytes_that_are_no_text_reach_the_queue_unchanged() {
     let deployment = Deployment::new().await;
     let mut ingest = deployment.ingest().await;
@@ -250,7 +250,7 @@ async fn bytes_that_are_no_text_reach_the_queue_unchanged() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
     let deployment = Deployment::new().await;
     let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
@@ -276,7 +276,7 @@ async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_large_body_whose_object_is_gone_is_dead_and_one_whose_bucket_is_gone_waits() {
     let deployment = Deployment::new().await;
     let (mut ingest, mut processor) = (deployment.ingest().await, deployment.processor().await);
@@ -309,7 +309,7 @@ async fn a_large_body_whose_object_is_gone_is_dead_and_one_whose_bucket_is_gone_
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn without_its_table_ingest_asks_the_sender_to_come_again() {
     let deployment = Deployment::new().await;
     let variables = with(
@@ -335,7 +335,7 @@ async fn without_its_table_ingest_asks_the_sender_to_come_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn without_its_queue_ingest_keeps_the_event_and_the_sweeper_enqueues_it() {
     let deployment = Deployment::new().await;
     let nowhere = format!("{}-that-is-gone", deployment.stack.queue_url);
@@ -385,7 +385,7 @@ async fn without_its_queue_ingest_keeps_the_event_and_the_sweeper_enqueues_it() 
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_function_that_lacks_a_setting_does_not_start_and_names_it() {
     let deployment = Deployment::new().await;
     let request = api_event(&deployment.samples("unset")[0]);

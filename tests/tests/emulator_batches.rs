@@ -12,7 +12,7 @@ fn state(code: &str) -> (String, String) {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_good_batch_is_done() {
     let deployment = Deployment::new().await;
     let mut processor = deployment.processor().await;
@@ -25,7 +25,7 @@ async fn a_good_batch_is_done() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn in_a_mixed_batch_each_message_ends_by_itself() {
     let deployment = Deployment::new().await;
     let mut processor = deployment.processor().await;
@@ -53,7 +53,7 @@ async fn in_a_mixed_batch_each_message_ends_by_itself() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn messages_that_nobody_can_read_are_set_aside_as_they_are() {
     let deployment = Deployment::new().await;
     let mut processor = deployment.processor().await;
@@ -68,7 +68,7 @@ async fn messages_that_nobody_can_read_are_set_aside_as_they_are() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn only_the_message_whose_event_somebody_else_holds_comes_again() {
     let deployment = Deployment::new().await;
     let mut processor = deployment.processor().await;
@@ -102,7 +102,7 @@ async fn only_the_message_whose_event_somebody_else_holds_comes_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn without_its_table_the_processor_acknowledges_nothing() {
     let deployment = Deployment::new().await;
     let variables = with(

@@ -316,7 +316,7 @@ async fn conditions_agree_with_decisions_on_the_embedded_engine() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: run tests/run"]
+#[ignore = "needs ministack: run tests/scripts/run.sh"]
 async fn conditions_agree_with_decisions_on_ministack() {
     let aws = servers::config(&servers::provisioned("HOOKGATE_TEST_MINISTACK_URL"));
     Bench::new(Client::new(&aws)).await.holds_everywhere().await;

@@ -49,7 +49,7 @@ async fn until(mut ask: impl AsyncFnMut() -> i64, wanted: i64) {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_secret_rotates_without_a_deployment_and_its_old_one_stays_good_until_the_next() {
     let deployment = Deployment::new().await;
     let ingest = &mut deployment.ingest().await;
@@ -70,7 +70,7 @@ async fn a_secret_rotates_without_a_deployment_and_its_old_one_stays_good_until_
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_parameter_that_changes_takes_effect_without_a_deployment() {
     let deployment = Deployment::new().await;
     let ingest = &mut deployment.ingest().await;
@@ -81,7 +81,7 @@ async fn a_parameter_that_changes_takes_effect_without_a_deployment() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_member_of_a_secrets_json_rotates_too() {
     let deployment = Deployment::new().await;
     let text = |secret: &str| json!({ "webhook": secret, "user": "admin" }).to_string();
@@ -104,7 +104,7 @@ async fn a_member_of_a_secrets_json_rotates_too() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_store_that_is_down_costs_503_where_nothing_can_be_decided_and_nothing_else() {
     let deployment = Deployment::new().await;
     let gate = Gate::before(&deployment.stack.url).await;

@@ -220,7 +220,7 @@ fn talkative(variables: Variables) -> Variables {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn the_deployed_programs_tell_no_secret_at_any_level() {
     let deployment = Deployment::new().await;
     let mut ingest = ingest_with(&talkative(deployment.ingest_variables())).await;
@@ -253,7 +253,7 @@ async fn the_deployed_programs_tell_no_secret_at_any_level() {
 }
 
 #[tokio::test]
-#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/run"]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
 async fn a_deployed_program_that_does_not_start_tells_no_secret() {
     let deployment = Deployment::new().await;
     let config = std::fs::read_to_string(deployment.config()).expect("a configuration");

@@ -15,14 +15,14 @@ macro_rules! suite {
             })*
         }
         mod ministack {
-            $(#[tokio::test] #[ignore = "needs an SQS that is not ours: run tests/run"]
+            $(#[tokio::test] #[ignore = "needs an SQS that is not ours: run tests/scripts/run.sh"]
             async fn $case() {
                 let case = (module_path!(), stringify!($case));
                 crate::servers::Other::Ministack.ask(case, super::$case).await;
             })*
         }
         mod fauxqs {
-            $(#[tokio::test] #[ignore = "needs an SQS that is not ours: run tests/run"]
+            $(#[tokio::test] #[ignore = "needs an SQS that is not ours: run tests/scripts/run.sh"]
             async fn $case() {
                 let case = (module_path!(), stringify!($case));
                 crate::servers::Other::Fauxqs.ask(case, super::$case).await;

@@ -21,7 +21,7 @@ use crate::{BoxError, Outcome};
 /// Measure cold starts under Lambda's emulator, beside other functions.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "It needs the functions, their peers and the emulator; one command provides them: tests/provision peers
+    after_help = "It needs the functions, their peers and the emulator; one command provides them: tests/scripts/provision.sh peers
 All are called in turns, in one run, against the same embedded engines. Milliseconds of a machine like this
 one say little: look at the ratios."
 )]

@@ -92,8 +92,12 @@ impl Ground {
         let found = |path: &str| {
             let path = target.join(path);
             let absolute = path.canonicalize();
-            absolute
-                .map_err(|_| format!("{} is missing; run: tests/provision peers", path.display()))
+            absolute.map_err(|_| {
+                format!(
+                    "{} is missing; run: tests/scripts/provision.sh peers",
+                    path.display()
+                )
+            })
         };
         let text = |path: &str| Ok::<_, BoxError>(found(path)?.display().to_string());
         text("test-servers/rie/aws-lambda-rie")?;
