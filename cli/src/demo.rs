@@ -1,4 +1,4 @@
-use std::io::IsTerminal;
+use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::Api;
 use crate::lines::log_lines;
+use crate::output::coloured;
 use crate::project::{Project, parse_variables};
 use crate::samples::{self, Wish};
 use crate::send::{Signed, sign, tamper};
@@ -37,6 +38,10 @@ const STALE: Duration = Duration::from_secs(2 * 3600);
 
 /// How long an event may take to its end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const GOOD_END: &str = "\
+Everything ended as it should. Pakk signs no time, so an old request of it is known as the
+same request again. `cargo run -- dev` keeps a gateway running; `hookgate --help` says more.";
 
 /// What is done to a system, in the order of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,13 +117,14 @@ impl Demo {
             token: Token::random(),
         })
         .await?;
-        println!(
+        writeln!(
+            stdout(),
             "A gateway runs at {}; each system's events are signed as its guide says.\n",
             twin.url
-        );
+        )?;
         let client = TwinClient::new(&twin.url)?;
         let api = Api::local(&twin.url, twin.token.reveal())?;
-        let mut table = Table::new();
+        let mut table = Table::new()?;
         for name in SYSTEMS {
             let mut system = System {
                 name,
@@ -134,10 +140,10 @@ impl Demo {
                 let expected = case.expected(name, system.source.reject_status());
                 row.push((system.happens(case).await?, expected));
             }
-            table.print(name, &row);
+            table.print(name, &row)?;
         }
         twin.stop().await;
-        Ok(table.verdict())
+        Ok(table.verdict()?)
     }
 }
 
@@ -226,20 +232,20 @@ struct Table {
 }
 
 impl Table {
-    fn new() -> Table {
-        print!("{:<12}", "");
+    fn new() -> io::Result<Table> {
+        write!(stdout(), "{:<12}", "")?;
         for case in Case::ALL {
-            print!("{:<21}", case.name());
+            write!(stdout(), "{:<21}", case.name())?;
         }
-        println!();
-        Table {
-            colour: std::io::stdout().is_terminal(),
+        writeln!(stdout())?;
+        Ok(Table {
+            colour: coloured(),
             wrong: Vec::new(),
-        }
+        })
     }
 
-    fn print(&mut self, name: &str, row: &[(String, String)]) {
-        print!("{name:<12}");
+    fn print(&mut self, name: &str, row: &[(String, String)]) -> io::Result<()> {
+        write!(stdout(), "{name:<12}")?;
         for ((happened, expected), case) in row.iter().zip(Case::ALL) {
             let right = happened == expected;
             if !right {
@@ -249,28 +255,23 @@ impl Table {
                 ));
             }
             match (self.colour, right) {
-                (true, true) => print!("\x1b[32m{happened:<21}\x1b[0m"),
-                (true, false) => print!("\x1b[31m{happened:<21}\x1b[0m"),
-                (false, _) => print!("{happened:<21}"),
+                (true, true) => write!(stdout(), "\x1b[32m{happened:<21}\x1b[0m")?,
+                (true, false) => write!(stdout(), "\x1b[31m{happened:<21}\x1b[0m")?,
+                (false, _) => write!(stdout(), "{happened:<21}")?,
             }
         }
-        println!();
+        writeln!(stdout())
     }
 
-    fn verdict(&self) -> ExitCode {
+    fn verdict(&self) -> io::Result<ExitCode> {
         if self.wrong.is_empty() {
-            println!(
-                "\nEverything ended as it should. Pakk signs no time, so an old request of it is known as the"
-            );
-            println!(
-                "same request again. `cargo run -- dev` keeps a gateway running; `hookgate --help` says more."
-            );
-            return ExitCode::SUCCESS;
+            writeln!(stdout(), "\n{GOOD_END}")?;
+            return Ok(ExitCode::SUCCESS);
         }
-        println!("\nNot as it should be:");
+        writeln!(stdout(), "\nNot as it should be:")?;
         for line in &self.wrong {
-            println!("  {line}");
+            writeln!(stdout(), "  {line}")?;
         }
-        ExitCode::FAILURE
+        Ok(ExitCode::FAILURE)
     }
 }

@@ -1,3 +1,4 @@
+use std::io::{self, Write, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,13 +64,13 @@ impl Dev {
         if let Err(error) = &noted {
             tracing::warn!(%error, "other commands do not find the token: give it to them");
         }
-        self.announce(&twin, &sources, &data);
+        self.announce(&twin, &sources, &data)?;
         terminated().await?;
         twin.stop().await;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn announce(&self, twin: &Twin, sources: &[String], data: &Path) {
+    fn announce(&self, twin: &Twin, sources: &[String], data: &Path) -> io::Result<()> {
         let engines = &twin.engines;
         if self.json {
             let ready = json!({
@@ -78,30 +79,38 @@ impl Dev {
                 "sqs": engines.sqs_endpoint, "queue_url": engines.queue_url(),
                 "dead_letter_queue_url": engines.dead_letter_queue_url(),
             });
-            println!("{ready}");
-            return;
+            return writeln!(stdout(), "{ready}");
         }
-        println!(
+        writeln!(
+            stdout(),
             "Hookgate takes webhooks at {}/webhooks/{{source}}",
             twin.url
-        );
-        println!("  sources      {}", sources.join(", "));
-        println!(
+        )?;
+        writeln!(stdout(), "  sources      {}", sources.join(", "))?;
+        writeln!(
+            stdout(),
             "  DynamoDB     {}   table {}",
-            engines.dynamodb_endpoint, TABLE
-        );
-        println!(
+            engines.dynamodb_endpoint,
+            TABLE
+        )?;
+        writeln!(
+            stdout(),
             "  SQS          {}   queue {}",
             engines.sqs_endpoint,
             engines.queue_url()
-        );
-        println!("  dead letters {}", engines.dead_letter_queue_url());
-        println!("  operators    token {}", twin.token.reveal());
-        println!("  data         {}", data.display());
-        println!(
+        )?;
+        writeln!(
+            stdout(),
+            "  dead letters {}",
+            engines.dead_letter_queue_url()
+        )?;
+        writeln!(stdout(), "  operators    token {}", twin.token.reveal())?;
+        writeln!(stdout(), "  data         {}", data.display())?;
+        writeln!(
+            stdout(),
             "Send one from another terminal: hookgate send {}\n",
             sources.first().map_or("SOURCE", String::as_str)
-        );
+        )
     }
 }
 

@@ -1,3 +1,4 @@
+use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::api::{Access, Api};
-use crate::events::text;
+use crate::output::{each, lines, text};
 
 /// See the dead letters, and send them again.
 #[derive(Debug, Args)]
@@ -68,9 +69,9 @@ impl Dlq {
                 .as_array()
                 .is_some_and(|all| !all.is_empty());
         if self.access.json {
-            println!("{answer:#}");
+            writeln!(stdout(), "{answer:#}")?;
         } else {
-            self.print(&answer);
+            self.print(&answer)?;
         }
         Ok(ExitCode::from(u8::from(failed)))
     }
@@ -103,12 +104,15 @@ impl Dlq {
         }
     }
 
-    fn print(&self, answer: &Value) {
+    fn print(&self, answer: &Value) -> io::Result<()> {
         match &self.command {
             Command::List { .. } => print_list(answer),
             Command::Show { .. } => print_letters(answer),
             Command::Redrive { all: true, .. } => {
-                println!("SQS moves them; `hookgate dlq moves` shows how far it is");
+                writeln!(
+                    stdout(),
+                    "SQS moves them; `hookgate dlq moves` shows how far it is"
+                )
             }
             Command::Redrive { .. } => print_redriven(answer),
             Command::Moves => print_moves(answer),
@@ -116,29 +120,27 @@ impl Dlq {
     }
 }
 
-fn each<'a>(answer: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    answer[field].as_array().into_iter().flatten()
-}
-
-fn print_list(answer: &Value) {
-    for letter in each(answer, "dead_letters") {
-        println!(
+fn print_list(answer: &Value) -> io::Result<()> {
+    for letter in each(&answer["dead_letters"]) {
+        writeln!(
+            stdout(),
             "{}  {}  {}  {}  {}",
-            text(letter, "sent_at"),
-            text(letter, "message_id"),
-            text(letter, "key"),
-            text(letter, "source"),
-            text(letter, "reason")
-        );
+            text(&letter["sent_at"]),
+            text(&letter["message_id"]),
+            text(&letter["key"]),
+            text(&letter["source"]),
+            text(&letter["reason"])
+        )?;
     }
-    println!("{} dead letters, about", answer["count"]);
+    writeln!(stdout(), "{} dead letters, about", answer["count"])?;
     if answer["complete"] != true {
-        println!("Not all of them are shown.");
+        writeln!(stdout(), "Not all of them are shown.")?;
     }
+    Ok(())
 }
 
-fn print_letters(answer: &Value) {
-    for letter in each(answer, "dead_letters") {
+fn print_letters(answer: &Value) -> io::Result<()> {
+    for letter in each(&answer["dead_letters"]) {
         for field in [
             "message_id",
             "sent_at",
@@ -148,47 +150,58 @@ fn print_letters(answer: &Value) {
             "event_id",
             "tenant",
         ] {
-            println!("{field:<11} {}", text(letter, field));
+            writeln!(stdout(), "{field:<11} {}", text(&letter[field]))?;
         }
         for (name, value) in letter["attributes"].as_object().into_iter().flatten() {
-            println!("{name:<11} {}", value.as_str().unwrap_or("-"));
+            writeln!(stdout(), "{name:<11} {}", text(value))?;
         }
-        println!("\n{}\n", text(letter, "body"));
+        writeln!(
+            stdout(),
+            "\n{}\n",
+            lines(letter["body"].as_str().unwrap_or("-"))
+        )?;
     }
+    Ok(())
 }
 
-fn print_redriven(answer: &Value) {
-    for letter in each(answer, "redriven") {
-        println!(
+fn print_redriven(answer: &Value) -> io::Result<()> {
+    for letter in each(&answer["redriven"]) {
+        writeln!(
+            stdout(),
             "{}  {}  sent again",
-            text(letter, "message_id"),
-            text(letter, "key")
-        );
+            text(&letter["message_id"]),
+            text(&letter["key"])
+        )?;
     }
-    for failed in each(answer, "failed") {
-        println!(
+    for failed in each(&answer["failed"]) {
+        writeln!(
+            stdout(),
             "{}  not sent: {}",
-            text(failed, "message_id"),
-            text(failed, "error")
-        );
+            text(&failed["message_id"]),
+            text(&failed["error"])
+        )?;
     }
-    for name in each(answer, "not_found") {
-        println!(
+    for name in each(&answer["not_found"]) {
+        writeln!(
+            stdout(),
             "{}  not found among the letters that the queue handed out",
-            name.as_str().unwrap_or("-")
-        );
+            text(name)
+        )?;
     }
+    Ok(())
 }
 
-fn print_moves(answer: &Value) {
-    for task in each(answer, "tasks") {
-        println!(
+fn print_moves(answer: &Value) -> io::Result<()> {
+    for task in each(&answer["tasks"]) {
+        writeln!(
+            stdout(),
             "{}  {}  {} of {} moved  {}",
-            text(task, "started_at"),
-            text(task, "status"),
+            text(&task["started_at"]),
+            text(&task["status"]),
             task["moved"],
             task["to_move"],
-            text(task, "failure")
-        );
+            text(&task["failure"])
+        )?;
     }
+    Ok(())
 }

@@ -1,11 +1,15 @@
+use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::Outcome;
 use crate::api::Access;
 use crate::moment::moment;
+use crate::output::{each, lines, text};
+use crate::{BoxError, Outcome};
 
 /// See which events came in, and what became of them.
 #[derive(Debug, Args)]
@@ -47,8 +51,14 @@ enum Command {
         /// The event's key, as `list` and the answer to a webhook give it.
         #[arg(allow_hyphen_values = true)] // a key may begin with a hyphen
         key: String,
+        /// Print the body alone, byte for byte.
+        #[arg(long, conflicts_with = "json")]
+        raw: bool,
     },
 }
+
+const NO_PAYLOAD: &str =
+    "the payload is not kept (any more), or the processor has not seen the event yet";
 
 impl Events {
     pub(crate) async fn run(self) -> Outcome {
@@ -75,43 +85,50 @@ impl Events {
                 let query: Vec<_> = given.chain([("limit", limit.to_string())]).collect();
                 api.get("/admin/events", &query).await?
             }
-            Command::Show { key } => api.get(&format!("/admin/events/{key}"), &[]).await?,
+            Command::Show { key, .. } => api.get(&format!("/admin/events/{key}"), &[]).await?,
         };
+        if let Command::Show { raw: true, .. } = self.command {
+            stdout().write_all(&raw(&answer["payload"])?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         match answer {
-            answer if self.access.json => println!("{answer:#}"),
-            Value::Array(events) => print_list(&events),
-            event => print_event(&event),
+            answer if self.access.json => writeln!(stdout(), "{answer:#}")?,
+            Value::Array(events) => print_list(&events)?,
+            event => print_event(&event)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-pub(crate) fn text<'a>(event: &'a Value, field: &str) -> &'a str {
-    event.get(field).and_then(Value::as_str).unwrap_or("-")
-}
-
-fn print_list(events: &[Value]) {
+fn print_list(events: &[Value]) -> io::Result<()> {
     let row = |r: [&str; 6]| {
-        println!(
-            "{:<24}  {:<14}  {:<24}  {:<10}  {:>8}  {}",
-            r[0], r[1], r[2], r[3], r[4], r[5]
+        let [received, source, kind, state, attempts, key] = r;
+        writeln!(
+            stdout(),
+            "{received:<24}  {source:<14}  {kind:<24}  {state:<10}  {attempts:>8}  {key}"
         )
     };
-    row(["RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "KEY"]);
+    row(["RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "KEY"])?;
     for event in events {
-        let attempts = event["attempts"].to_string();
         row([
-            text(event, "received_at"),
-            text(event, "source"),
-            text(event, "type"),
-            text(event, "state"),
-            &attempts,
-            text(event, "key"),
-        ]);
+            &text(&event["received_at"]),
+            &text(&event["source"]),
+            &text(&event["type"]),
+            &text(&event["state"]),
+            &text(&event["attempts"]),
+            &text(&event["key"]),
+        ])?;
     }
+    Ok(())
 }
 
-fn print_event(event: &Value) {
+/// The bytes of a payload's body.
+fn raw(payload: &Value) -> Result<Vec<u8>, BoxError> {
+    let body = payload["body_base64"].as_str().ok_or(NO_PAYLOAD)?;
+    Ok(STANDARD.decode(body)?)
+}
+
+fn print_event(event: &Value) -> io::Result<()> {
     for field in [
         "key",
         "source",
@@ -122,28 +139,23 @@ fn print_event(event: &Value) {
         "received_at",
         "completed_at",
         "error",
+        "attempts",
     ] {
-        println!("{field:<13} {}", text(event, field));
+        writeln!(stdout(), "{field:<13} {}", text(&event[field]))?;
     }
-    println!("{:<13} {}", "attempts", event["attempts"]);
     let payload = &event["payload"];
     if payload.is_null() {
-        println!(
-            "\nThe payload is not kept (any more), or the processor has not seen the event yet."
-        );
-        return;
+        writeln!(stdout(), "\n{NO_PAYLOAD}")?;
+        return Ok(());
     }
-    println!();
-    for header in payload["headers"].as_array().into_iter().flatten() {
-        println!(
-            "{}: {}",
-            header[0].as_str().unwrap_or("-"),
-            header[1].as_str().unwrap_or("-")
-        );
+    writeln!(stdout())?;
+    for header in each(&payload["headers"]) {
+        writeln!(stdout(), "{}: {}", text(&header[0]), text(&header[1]))?;
     }
-    println!();
+    writeln!(stdout())?;
     match payload["body"].as_str() {
-        Some(body) => println!("{body}"),
-        None => println!("(base64) {}", text(payload, "body_base64")),
+        Some(body) => writeln!(stdout(), "{}", lines(body))?,
+        None => writeln!(stdout(), "(base64) {}", text(&payload["body_base64"]))?,
     }
+    Ok(())
 }

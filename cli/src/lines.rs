@@ -1,7 +1,6 @@
 //! Log events as lines that a person reads: one per outcome.
 
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -10,6 +9,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::output::coloured;
 
 /// What is logged unless `HOOKGATE_LOG` says otherwise.
 pub(crate) const FILTER: &str = "warn,dynoxide=error,hookgate_ingest=info,hookgate_processor=info";
@@ -23,7 +24,7 @@ pub(crate) fn log_lines(filter: EnvFilter) {
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stdout().is_terminal())
+        .with_ansi(coloured())
         .event_format(Lines)
         .init();
 }

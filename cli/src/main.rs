@@ -1,6 +1,13 @@
 //! The `hookgate` command: a local twin, signed samples, verification, and the operators' tools.
 
+// `println!` panics when its reader has gone, as after `| head`: commands write, and return the error.
+#![warn(clippy::print_stdout)]
+
 mod api;
+#[expect(
+    clippy::print_stdout,
+    reason = "its figures are few, and read to their end"
+)]
 mod bench;
 mod demo;
 mod dev;
@@ -8,6 +15,7 @@ mod dlq;
 mod events;
 mod lines;
 mod moment;
+mod output;
 mod project;
 mod replay;
 mod samples;
@@ -20,7 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hookgate::ports::BoxError;
+use hookgate::ports::{BoxError, chain};
 
 /// Webhooks in and out of your own AWS account.
 #[derive(Debug, Parser)]
@@ -71,17 +79,21 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Dev(dev) => dev.run(config).await,
         Command::Send(send) => send.run(config).await,
-        Command::Verify(verify) => Ok(verify.run(config).await),
+        Command::Verify(verify) => verify.run(config).await,
         Command::Events(events) => events.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Bench(bench) => bench.run().await,
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("hookgate: {}", hookgate::ports::chain(error.as_ref()));
-        ExitCode::from(2)
-    })
+    match result {
+        Ok(code) => code,
+        Err(error) if output::is_closed(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hookgate: {}", output::lines(&chain(error.as_ref())));
+            ExitCode::from(2)
+        }
+    }
 }
 
 type Outcome = Result<ExitCode, BoxError>;

@@ -1,3 +1,4 @@
+use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::api::{Access, Api, ApiError};
-use crate::events::text;
 use crate::moment::moment;
+use crate::output::{each, text};
 
 /// How often a watched replay is looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -104,22 +105,26 @@ impl Replay {
     async fn list(&self, api: &Api) -> Outcome {
         let replays = api.get("/admin/replays", &[]).await?;
         if self.access.json {
-            println!("{replays:#}");
+            writeln!(stdout(), "{replays:#}")?;
             return Ok(ExitCode::SUCCESS);
         }
         let heads = ["ID", "ASKED", "STATE", "SENT", "FAILED"];
         let [id, asked, state, sent, failed] = heads;
-        println!("{id:<20}  {asked:<24}  {state:<9}  {sent:>7}  {failed:>7}  REASON");
+        writeln!(
+            stdout(),
+            "{id:<20}  {asked:<24}  {state:<9}  {sent:>7}  {failed:>7}  REASON"
+        )?;
         for replay in replays.as_array().into_iter().flatten() {
-            println!(
+            writeln!(
+                stdout(),
                 "{:<20}  {:<24}  {:<9}  {:>7}  {:>7}  {}",
-                text(replay, "id"),
-                text(replay, "asked_at"),
-                text(replay, "state"),
-                replay["sent"],
-                replay["failed"],
-                text(replay, "reason")
-            );
+                text(&replay["id"]),
+                text(&replay["asked_at"]),
+                text(&replay["state"]),
+                text(&replay["sent"]),
+                text(&replay["failed"]),
+                text(&replay["reason"])
+            )?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -128,21 +133,23 @@ impl Replay {
         let asked = json!({ "keys": self.keys, "reason": self.reason });
         let answer = api.post("/admin/replay", &asked).await?;
         if self.access.json {
-            println!("{answer:#}");
+            writeln!(stdout(), "{answer:#}")?;
         } else {
-            for replayed in answer["replayed"].as_array().into_iter().flatten() {
-                println!(
+            for replayed in each(&answer["replayed"]) {
+                writeln!(
+                    stdout(),
                     "{}  sent again, replay {}",
-                    text(replayed, "key"),
+                    text(&replayed["key"]),
                     replayed["epoch"]
-                );
+                )?;
             }
-            for failed in answer["failed"].as_array().into_iter().flatten() {
-                println!(
+            for failed in each(&answer["failed"]) {
+                writeln!(
+                    stdout(),
                     "{}  not sent: {}",
-                    text(failed, "key"),
-                    text(failed, "error")
-                );
+                    text(&failed["key"]),
+                    text(&failed["error"])
+                )?;
             }
         }
         let all = answer["failed"].as_array().is_some_and(Vec::is_empty);
@@ -157,34 +164,35 @@ impl Replay {
         });
         let answer = api.post("/admin/replay", &asked).await?;
         match (self.dry_run, self.watch) {
-            (false, true) => watch(api, text(&answer, "id"), self.access.json).await,
+            (false, true) => watch(api, &text(&answer["id"]), self.access.json).await,
             (false, false) => shown(&answer, self.access.json),
             (true, _) => {
-                self.print_count(&answer);
+                self.print_count(&answer)?;
                 Ok(ExitCode::SUCCESS)
             }
         }
     }
 
-    fn print_count(&self, answer: &Value) {
+    fn print_count(&self, answer: &Value) -> io::Result<()> {
         if self.access.json {
-            println!("{answer:#}");
-            return;
+            return writeln!(stdout(), "{answer:#}");
         }
         let at_least = if answer["complete"] == true {
             ""
         } else {
             "at least "
         };
-        println!(
+        writeln!(
+            stdout(),
             "{at_least}{} events, received from {} to {}; none was replayed",
             answer["found"],
-            text(answer, "since"),
-            text(answer, "until")
-        );
-        for key in answer["sample"].as_array().into_iter().flatten() {
-            println!("  {}", key.as_str().unwrap_or("-"));
+            text(&answer["since"]),
+            text(&answer["until"])
+        )?;
+        for key in each(&answer["sample"]) {
+            writeln!(stdout(), "  {}", text(key))?;
         }
+        Ok(())
     }
 }
 
@@ -213,17 +221,17 @@ async fn watch(api: &Api, id: &str, json: bool) -> Outcome {
 
 fn shown(replay: &Value, json: bool) -> Outcome {
     if json {
-        println!("{replay:#}");
+        writeln!(stdout(), "{replay:#}")?;
         return Ok(ExitCode::SUCCESS);
     }
     for field in ["id", "state", "reason", "asked_at", "ended_at", "error"] {
-        println!("{field:<9} {}", text(replay, field));
+        writeln!(stdout(), "{field:<9} {}", text(&replay[field]))?;
     }
     for field in ["found", "sent", "skipped", "failed"] {
-        println!("{field:<9} {}", replay[field]);
+        writeln!(stdout(), "{field:<9} {}", replay[field])?;
     }
-    for key in replay["failed_keys"].as_array().into_iter().flatten() {
-        println!("  not sent: {}", key.as_str().unwrap_or("-"));
+    for key in each(&replay["failed_keys"]) {
+        writeln!(stdout(), "  not sent: {}", text(key))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,3 +1,4 @@
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use hookgate::Source;
 use hookgate::ports::{Clock, SystemClock};
 use hookgate_signature::Outgoing;
 
+use crate::output::lines;
 use crate::project::Project;
 use crate::samples::{self, Unsigned, Wish};
 use crate::twin::{DEFAULT_URL, TwinClient};
@@ -89,7 +91,7 @@ impl Send {
             tamper(&source, &mut signed);
         }
         let (status, answer) = twin.post(&url, &signed.headers, signed.body).await?;
-        println!("{status} {answer}");
+        writeln!(stdout(), "{status} {}", lines(&answer))?;
         Ok(ExitCode::from(u8::from(!(200..300).contains(&status))))
     }
 

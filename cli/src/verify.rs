@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -16,6 +16,7 @@ use hookgate_signature::{FetchFailure, KeyCache, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::Outcome;
 use crate::project::Project;
 
 /// Check a request against a source, and say why it is refused.
@@ -64,7 +65,7 @@ const REFUSED: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 impl Verify {
-    pub(crate) async fn run(self, config: &Path) -> ExitCode {
+    pub(crate) async fn run(self, config: &Path) -> Outcome {
         let (answer, code) = match self.check(config).await {
             Ok(answer) => answer,
             Err(problem) => (
@@ -72,8 +73,8 @@ impl Verify {
                 UNUSABLE,
             ),
         };
-        println!("{answer}");
-        ExitCode::from(code)
+        writeln!(stdout(), "{answer}")?;
+        Ok(ExitCode::from(code))
     }
 
     async fn check(&self, config: &Path) -> Result<(Value, u8), String> {

@@ -7,11 +7,8 @@
 
 mod support;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
-use support::{Dev, hookgate, run};
+use support::{Dev, hookgate, key, project, run};
 
 const CONFIG: &str = r#"
 [sources.product]
@@ -33,55 +30,18 @@ type   = "project.*"
 to     = "handler:project_created"
 "#;
 
-fn project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("hookgate.toml"), CONFIG).unwrap();
-    std::fs::write(
-        folder.path().join("hookgate.env"),
-        "# secrets\nPRODUCT=one\nACME=two\n",
-    )
-    .unwrap();
-    folder
-}
-
-/// Runs a command against a twin; its exit code and output.
-fn ask(folder: &Path, dev: &Dev, arguments: &[&str]) -> (i32, String) {
-    let (code, out, err) = run(hookgate(folder, arguments).env("HOOKGATE_URL", dev.url()));
-    (code, format!("{out}{err}"))
-}
-
-/// The key in `200 {"event":"…","status":"…"}`.
-fn key(answer: &str) -> String {
-    let answer: Value = serde_json::from_str(answer.split_once(' ').unwrap().1.trim()).unwrap();
-    answer["event"].as_str().unwrap().to_owned()
-}
-
-fn shown(folder: &Path, dev: &Dev, key: &str) -> Value {
-    let start = Instant::now();
-    loop {
-        let (code, out) = ask(folder, dev, &["events", "show", key, "--json"]);
-        assert_eq!(code, 0, "{out}");
-        let event: Value = serde_json::from_str(&out).unwrap();
-        if event["state"] == "done" || event["state"] == "dead" {
-            return event;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "{event}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn a_sample_is_sent_processed_and_shown() {
-    let folder = project();
+    let folder = project(CONFIG, "# secrets\nPRODUCT=one\nACME=two\n");
     let folder = folder.path();
     let dev = Dev::start(folder, &[]);
-    let (code, sent) = ask(folder, &dev, &["send", "product", "--id", "evt_7"]);
+    let (code, sent) = dev.ask(&["send", "product", "--id", "evt_7"]);
     assert_eq!(code, 0, "{sent}");
     assert!(
         sent.starts_with("200 ") && sent.contains("accepted"),
         "{sent}"
     );
-    let event = shown(folder, &dev, &key(&sent));
+    let event = dev.ended(&key(&sent), 1);
     assert_eq!(event["state"], "done");
     assert_eq!(event["event_id"], "evt_7");
     assert_eq!(event["type"], "project.created");
@@ -93,32 +53,24 @@ fn a_sample_is_sent_processed_and_shown() {
         "{event}"
     );
 
-    let (code, again) = ask(folder, &dev, &["send", "product", "--id", "evt_7"]);
+    let (code, again) = dev.ask(&["send", "product", "--id", "evt_7"]);
     assert!(code == 0 && again.contains("duplicate"), "{again}");
-    let (code, bad) = ask(folder, &dev, &["send", "product", "--tamper"]);
+    let (code, bad) = dev.ask(&["send", "product", "--tamper"]);
     assert!(code == 1 && bad.starts_with("400 "), "{bad}");
-    let (code, old) = ask(folder, &dev, &["send", "product", "--age", "301"]);
+    let (code, old) = dev.ask(&["send", "product", "--age", "301"]);
     assert!(code == 1 && old.starts_with("400 "), "{old}");
-    let (code, pps) = ask(
-        folder,
-        &dev,
-        &["send", "pps", "--tenant", "OU7", "--type", "orders/changed"],
-    );
+    let (code, pps) = dev.ask(&["send", "pps", "--tenant", "OU7", "--type", "orders/changed"]);
     assert_eq!(code, 0, "{pps}");
-    let event = shown(folder, &dev, &key(&pps));
+    let event = dev.ended(&key(&pps), 1);
     assert_eq!(
         (&event["tenant"], &event["type"]),
         (&json!("OU7"), &json!("orders/changed"))
     );
-    let (code, acme) = ask(
-        folder,
-        &dev,
-        &[
-            "send", "acme", "--id", "a1", "--type", "made", "--tenant", "t9",
-        ],
-    );
+    let (code, acme) = dev.ask(&[
+        "send", "acme", "--id", "a1", "--type", "made", "--tenant", "t9",
+    ]);
     assert_eq!(code, 0, "{acme}");
-    let event = shown(folder, &dev, &key(&acme));
+    let event = dev.ended(&key(&acme), 1);
     assert_eq!(
         (&event["event_id"], &event["type"], &event["tenant"]),
         (&json!("a1"), &json!("made"), &json!("t9"))
@@ -126,29 +78,25 @@ fn a_sample_is_sent_processed_and_shown() {
 
     let file = folder.join("body.json");
     std::fs::write(&file, r#"{"id":"own","type":"project.created","data":3}"#).unwrap();
-    let (code, own) = ask(
-        folder,
-        &dev,
-        &["send", "product", "--data", file.to_str().unwrap()],
-    );
+    let (code, own) = dev.ask(&["send", "product", "--data", file.to_str().unwrap()]);
     assert_eq!(code, 0, "{own}");
-    assert_eq!(shown(folder, &dev, &key(&own))["state"], "dead");
+    assert_eq!(dev.ended(&key(&own), 1)["state"], "dead");
 
-    let (code, list) = ask(folder, &dev, &["events", "list", "--json"]);
+    let (code, list) = dev.ask(&["events", "list", "--json"]);
     let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!((code, list.as_array().unwrap().len()), (0, 4), "{list}");
-    let (_, dead) = ask(folder, &dev, &["events", "list", "--state", "dead"]);
+    let (_, dead) = dev.ask(&["events", "list", "--state", "dead"]);
     assert!(
         dead.lines().count() == 2 && dead.contains("project.created"),
         "{dead}"
     );
-    let (code, lost) = ask(folder, &dev, &["events", "list", "--state", "lost"]);
+    let (code, lost) = dev.ask(&["events", "list", "--state", "lost"]);
     assert!(code == 2 && lost.contains("received, enqueued"), "{lost}");
 }
 
 #[test]
 fn what_is_wrong_at_the_start_is_named() {
-    let folder = project();
+    let folder = project(CONFIG, "# secrets\nPRODUCT=one\nACME=two\n");
     let path = folder.path();
     let failing = |arguments: &[&str]| {
         let (code, out, err) = run(&mut hookgate(path, arguments));

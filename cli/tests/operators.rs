@@ -10,87 +10,39 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use support::{Dev, hookgate, run};
+use support::{Dev, hookgate, project, run};
 
 const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n
 [[routes]]\nsource = \"product\"\ntype = \"project.*\"\nto = \"handler:project_created\"\n";
 
-fn project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("hookgate.toml"), CONFIG).unwrap();
-    std::fs::write(folder.path().join("hookgate.env"), "PRODUCT=one\n").unwrap();
-    folder
-}
-
-/// Runs a command against a gateway, which it finds with its token by the URL alone.
-fn ask(folder: &Path, dev: &Dev, arguments: &[&str]) -> (i32, String) {
-    let (code, out, err) = run(hookgate(folder, arguments).env("HOOKGATE_URL", dev.url()));
-    (code, format!("{out}{err}"))
-}
-
-fn json(folder: &Path, dev: &Dev, arguments: &[&str]) -> Value {
-    let (code, out, err) = run(hookgate(folder, arguments)
-        .arg("--json")
-        .env("HOOKGATE_URL", dev.url()));
-    assert_eq!(code, 0, "{arguments:?}: {out}{err}");
-    serde_json::from_str(&out).unwrap()
-}
-
-/// Sends an event with these data; its key.
-fn sent(folder: &Path, dev: &Dev, id: &str, data: &str) -> String {
-    let file = folder.join("body.json");
-    let body = format!(r#"{{"id":"{id}","type":"project.created","data":{data}}}"#);
-    std::fs::write(&file, body).unwrap();
-    let file = file.to_str().unwrap();
-    let (code, out) = ask(folder, dev, &["send", "product", "--data", file]);
-    assert_eq!(code, 0, "{out}");
-    let answer: Value = serde_json::from_str(out.split_once(' ').unwrap().1.trim()).unwrap();
-    answer["event"].as_str().unwrap().to_owned()
-}
-
-/// The event, once it has ended after so many attempts.
-fn ended(folder: &Path, dev: &Dev, key: &str, attempts: u64) -> Value {
-    let start = Instant::now();
-    loop {
-        let event = json(folder, dev, &["events", "show", key]);
-        let over = matches!(event["state"].as_str(), Some("done" | "dead"));
-        if over && event["attempts"] == attempts {
-            return event;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "{event}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+/// An event with these data.
+fn body(data: &str) -> String {
+    format!(r#"{{"id":"evt_1","type":"project.created","data":{data}}}"#)
 }
 
 #[test]
 fn an_operator_replays_by_keys_and_by_time() {
-    let folder = project();
-    let folder = folder.path();
-    let dev = Dev::start(folder, &[]);
-    let key = sent(folder, &dev, "evt_1", r#"{"name":"Apollo"}"#);
-    ended(folder, &dev, &key, 1);
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start(folder.path(), &[]);
+    let key = dev.send("product", &body(r#"{"name":"Apollo"}"#));
+    dev.ended(&key, 1);
 
-    let (code, out) = ask(folder, &dev, &["replay", "--reason", "fixed", "--", &key]);
+    let (code, out) = dev.ask(&["replay", "--reason", "fixed", "--", &key]);
     assert!(code == 0 && out.contains("sent again, replay 1"), "{out}");
-    assert_eq!(ended(folder, &dev, &key, 2)["epoch"], 1);
-    let (code, out) = ask(folder, &dev, &["replay", "--", &key]);
+    assert_eq!(dev.ended(&key, 2)["epoch"], 1);
+    let (code, out) = dev.ask(&["replay", "--", &key]);
     assert!(code == 2 && out.contains("--reason"), "{out}");
 
     let range = ["replay", "--source", "product", "--since", "1h"];
-    let (code, out) = ask(folder, &dev, &[&range[..], &["--dry-run"]].concat());
+    let (code, out) = dev.ask(&[&range[..], &["--dry-run"]].concat());
     assert!(
         code == 0 && out.contains("1 events") && out.contains(&key),
         "{out}"
     );
-    let (code, out) = ask(
-        folder,
-        &dev,
+    let (code, out) = dev.ask(
         &[
             &range[..],
             &["--type", "project.*", "--reason", "lost disk", "--watch"],
@@ -98,70 +50,65 @@ fn an_operator_replays_by_keys_and_by_time() {
         .concat(),
     );
     assert!(code == 0 && out.contains("sent      1"), "{out}");
-    assert_eq!(ended(folder, &dev, &key, 3)["epoch"], 2);
+    assert_eq!(dev.ended(&key, 3)["epoch"], 2);
 
-    let (code, list) = ask(folder, &dev, &["replay", "list"]);
-    assert!(
-        code == 0 && list.lines().count() == 3 && list.contains("lost disk"),
-        "{list}"
-    );
-    let id = json(folder, &dev, &["replay", "list"])[0]["id"].clone();
-    let (code, out) = ask(folder, &dev, &["replay", "cancel", id.as_str().unwrap()]);
+    let (code, list) = dev.ask(&["replay", "list"]);
+    assert!(code == 0 && list.lines().count() == 3, "{list}");
+    let columns = |word| list.lines().filter_map(move |line| line.find(word));
+    let heads = columns("REASON").collect::<Vec<_>>();
+    let reasons = columns("lost disk").chain(columns("fixed"));
+    assert_eq!(heads.repeat(2), reasons.collect::<Vec<_>>(), "{list}");
+    let id = dev.json(&["replay", "list"])[0]["id"].clone();
+    let (code, out) = dev.ask(&["replay", "cancel", id.as_str().unwrap()]);
     assert!(code == 2 && out.contains("done already"), "{out}");
-    let (code, out) = ask(
-        folder,
-        &dev,
-        &[
-            "replay",
-            "--source",
-            "product",
-            "--since",
-            "soon",
-            "--dry-run",
-        ],
-    );
+    let (code, out) = dev.ask(&[
+        "replay",
+        "--source",
+        "product",
+        "--since",
+        "soon",
+        "--dry-run",
+    ]);
     assert!(code == 2 && out.contains("2h"), "{out}");
 }
 
 #[test]
 fn an_operator_sees_and_redrives_dead_letters() {
-    let folder = project();
-    let folder = folder.path();
-    let dev = Dev::start(folder, &[]);
-    let key = sent(folder, &dev, "evt_1", "3");
-    ended(folder, &dev, &key, 1);
-    let (code, list) = ask(folder, &dev, &["dlq", "list"]);
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start(folder.path(), &[]);
+    let key = dev.send("product", &body("3"));
+    dev.ended(&key, 1);
+    let (code, list) = dev.ask(&["dlq", "list"]);
     assert!(
         code == 0 && list.contains(&key) && list.contains("1 dead letters"),
         "{list}"
     );
-    let (code, shown) = ask(folder, &dev, &["dlq", "show", &key]);
+    let (code, shown) = dev.ask(&["dlq", "show", &key]);
     assert!(code == 0 && shown.contains("permanent"), "{shown}");
 
-    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "--", &key]);
+    let (code, out) = dev.ask(&["dlq", "redrive", "--", &key]);
     assert!(code == 0 && out.contains("sent again"), "{out}");
-    ended(folder, &dev, &key, 2);
-    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "--all", "--rate", "50"]);
+    dev.ended(&key, 2);
+    let (code, out) = dev.ask(&["dlq", "redrive", "--all", "--rate", "50"]);
     assert_eq!(code, 0, "{out}");
-    ended(folder, &dev, &key, 3);
-    let (code, moves) = ask(folder, &dev, &["dlq", "moves"]);
+    dev.ended(&key, 3);
+    let (code, moves) = dev.ask(&["dlq", "moves"]);
     assert!(code == 0 && moves.contains("1 of 1 moved"), "{moves}");
-    let (code, out) = ask(folder, &dev, &["dlq", "redrive", "nothing"]);
+    let (code, out) = dev.ask(&["dlq", "redrive", "nothing"]);
     assert!(code == 2 && out.contains("no dead letter"), "{out}");
 }
 
 #[test]
 fn the_token_is_found_by_the_user_and_refused_when_wrong() {
-    let folder = project();
-    let folder = folder.path();
-    let dev = Dev::start(folder, &[]);
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start(folder.path(), &[]);
     let own = std::env::temp_dir().join(format!(
         "hookgate-{}.token",
         dev.url().rsplit_once(':').unwrap().1
     ));
     let mode = std::os::unix::fs::PermissionsExt::mode(&own.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    let (code, out) = ask(folder, &dev, &["events", "list", "--token", "wrong"]);
+    let (code, out) = dev.ask(&["events", "list", "--token", "wrong"]);
     assert!(code == 2 && out.contains("the token"), "{out}");
     assert!(!out.contains(dev.ready["token"].as_str().unwrap()), "{out}");
 }
@@ -247,7 +194,7 @@ fn expected(head: &str, body: &[u8], scope: &str, secret: &str) -> (String, Stri
 
 #[test]
 fn a_deployed_gateway_is_asked_with_a_signature() {
-    let folder = project();
+    let folder = project(CONFIG, "PRODUCT=one\n");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/prod", listener.local_addr().unwrap());
     for (arguments, start) in [

@@ -3,10 +3,24 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long an event may take to its end on a machine that is busy with a build.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a configuration and its secrets.
+pub(crate) fn project(config: &str, secrets: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name, text| std::fs::write(folder.path().join(name), text);
+    write("hookgate.toml", config).expect("a configuration");
+    write("hookgate.env", secrets).expect("its secrets");
+    folder
+}
 
 /// The command, with nothing in its environment but what the test says.
 pub(crate) fn hookgate(folder: &Path, arguments: &[&str]) -> Command {
@@ -45,10 +59,18 @@ fn told(output: &Output) -> (i32, String, String) {
     (code, text(&output.stdout), text(&output.stderr))
 }
 
+/// The key in `200 {"event":"…","status":"…"}`.
+pub(crate) fn key(answer: &str) -> String {
+    let (_, answer) = answer.split_once(' ').expect("a status and a body");
+    let answer: Value = serde_json::from_str(answer.trim()).expect("JSON");
+    answer["event"].as_str().expect("a key").to_owned()
+}
+
 /// A twin in a process of its own.
 pub(crate) struct Dev {
     pub(crate) child: Child,
     pub(crate) ready: Value,
+    folder: PathBuf,
     // Kept open: a closed pipe would end the twin at its next line.
     _lines: BufReader<ChildStdout>,
 }
@@ -69,6 +91,7 @@ impl Dev {
         Dev {
             child,
             ready,
+            folder: folder.to_owned(),
             _lines: lines,
         }
     }
@@ -76,6 +99,45 @@ impl Dev {
     /// Its base URL.
     pub(crate) fn url(&self) -> &str {
         self.ready["url"].as_str().expect("a URL")
+    }
+
+    /// Runs a command against it, which finds it and its token by the URL alone: exit code and output.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = hookgate(&self.folder, arguments);
+        let (code, out, err) = run(command.env("HOOKGATE_URL", self.url()));
+        (code, format!("{out}{err}"))
+    }
+
+    /// What a command that succeeds prints as JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let mut command = hookgate(&self.folder, arguments);
+        let (code, out, err) = run(command.arg("--json").env("HOOKGATE_URL", self.url()));
+        assert_eq!(code, 0, "{arguments:?}: {out}{err}");
+        serde_json::from_str(&out).expect("JSON")
+    }
+
+    /// Sends a body; the event's key.
+    pub(crate) fn send(&self, source: &str, body: &str) -> String {
+        let file = self.folder.join("body.json");
+        std::fs::write(&file, body).expect("a body");
+        let file = file.to_str().expect("a path of plain text");
+        let (code, answer) = self.ask(&["send", source, "--data", file]);
+        assert_eq!(code, 0, "{answer}");
+        key(&answer)
+    }
+
+    /// An event, once it is done or dead after so many attempts.
+    pub(crate) fn ended(&self, key: &str, attempts: u64) -> Value {
+        let start = Instant::now();
+        loop {
+            let event = self.json(&["events", "show", key]);
+            let over = matches!(event["state"].as_str(), Some("done" | "dead"));
+            if over && event["attempts"] == attempts {
+                return event;
+            }
+            assert!(start.elapsed() < PATIENCE, "not ended in time: {event}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

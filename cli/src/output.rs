@@ -1,0 +1,70 @@
+//! Standard output: text made safe for a terminal, its colours, and its end.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use anstream::{AutoStream, ColorChoice};
+use serde_json::Value;
+
+/// Answers whether standard output is in colour: on a terminal, unless `NO_COLOR`, `CLICOLOR` or
+/// `CLICOLOR_FORCE` say otherwise.
+pub(crate) fn coloured() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+}
+
+/// Recognizes the error of a standard output that no one reads any more, as after `| head`.
+pub(crate) fn is_closed(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// A JSON value on one line; `-` where there is none.
+pub(crate) fn text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Null => Cow::Borrowed("-"),
+        Value::String(text) => line(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+/// The members of an array; none where it is missing.
+pub(crate) fn each(array: &Value) -> impl Iterator<Item = &Value> {
+    array.as_array().into_iter().flatten()
+}
+
+/// Text on one line: control characters are escaped, as providers and handlers may write anything.
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, char::is_control)
+}
+
+/// Text of several lines: its line ends and tabs stay, other control characters are escaped.
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+fn escaped(text: &str, unsafe_in_a_terminal: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&unsafe_in_a_terminal) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |text: String, c: char| match unsafe_in_a_terminal(c) {
+        true => text + &c.escape_default().to_string(),
+        false => text + c.encode_utf8(&mut [0; 4]),
+    };
+    Cow::Owned(text.chars().fold(String::new(), escape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_all_else_stays() {
+        assert_eq!(line("\"a\" \\ ü 発\n"), "\"a\" \\ ü 発\\n");
+        assert_eq!(
+            line("\u{1b}]0;a\u{7}\u{9b}\u{7f}"),
+            "\\u{1b}]0;a\\u{7}\\u{9b}\\u{7f}"
+        );
+        assert_eq!(lines("{\n\t\"a\": 1\r\n}"), "{\n\t\"a\": 1\\r\n}");
+    }
+}
