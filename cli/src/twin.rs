@@ -16,6 +16,8 @@ pub(crate) enum TwinError {
         "no gateway answers at {0}; `hookgate dev` starts one, --url or HOOKGATE_URL names another"
     )]
     Unreachable(String, #[source] reqwest::Error),
+    #[error("nothing answers at {0}, which --to names")]
+    NothingThere(String, #[source] reqwest::Error),
     #[error("{0} did not answer as a gateway does")]
     Strange(String),
 }
@@ -45,36 +47,37 @@ impl TwinClient {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let response = self.sent(request).await?;
+        let response = request.send().await;
+        let response = response.map_err(|error| self.lost(url, error))?;
         let status = response.status().as_u16();
-        Ok((status, self.text(response).await?))
+        Ok((status, text(url, response).await?))
     }
 
     /// A token of the twin's own issuer, issued `age_s` seconds ago.
     pub(crate) async fn token(&self, age_s: u64) -> Result<String, TwinError> {
-        let response = self
-            .sent(
-                self.http
-                    .post(format!("{}/issuer/token?age_s={age_s}", self.url)),
-            )
-            .await?;
+        let url = format!("{}/issuer/token?age_s={age_s}", self.url);
+        let response = self.http.post(&url).send().await;
+        let response = response.map_err(|error| self.lost(&url, error))?;
         if !response.status().is_success() {
             return Err(TwinError::Strange(self.url.clone()));
         }
-        self.text(response).await
+        text(&self.url, response).await
     }
 
-    async fn sent(&self, request: reqwest::RequestBuilder) -> Result<Response, TwinError> {
-        request
-            .send()
-            .await
-            .map_err(|error| TwinError::Unreachable(self.url.clone(), error.without_url()))
+    /// The error of a request to this URL that no one answered.
+    fn lost(&self, url: &str, error: reqwest::Error) -> TwinError {
+        let error = error.without_url();
+        let rest = url.strip_prefix(&self.url);
+        if rest.is_some_and(|rest| rest.starts_with('/')) {
+            return TwinError::Unreachable(self.url.clone(), error);
+        }
+        // A query may hold a secret.
+        let shown = url.split('?').next().unwrap_or(url);
+        TwinError::NothingThere(shown.to_owned(), error)
     }
+}
 
-    async fn text(&self, response: Response) -> Result<String, TwinError> {
-        response
-            .text()
-            .await
-            .map_err(|_| TwinError::Strange(self.url.clone()))
-    }
+async fn text(url: &str, response: Response) -> Result<String, TwinError> {
+    let text = response.text().await;
+    text.map_err(|_| TwinError::Strange(url.to_owned()))
 }

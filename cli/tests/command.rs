@@ -1,10 +1,5 @@
 //! The command as its users use it: a twin in a process of its own, asked by other processes.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, a failed unwrap is a finding"
-)]
-
 mod support;
 
 use serde_json::{Value, json};
@@ -105,6 +100,12 @@ fn what_is_wrong_at_the_start_is_named() {
     };
     let unreachable = failing(&["events", "list", "--url", "http://127.0.0.1:9"]);
     assert!(unreachable.contains("hookgate dev"), "{unreachable}");
+    let nowhere = ["send", "product", "--to", "http://127.0.0.1:9/x?key=s3cret"];
+    let nowhere = failing(&nowhere);
+    assert!(nowhere.contains("http://127.0.0.1:9/x"), "{nowhere}");
+    for wrong in ["9000", "hookgate dev", "s3cret"] {
+        assert!(!nowhere.contains(wrong), "{nowhere}");
+    }
     assert!(failing(&["send", "nobody"]).contains("there are acme, pps, product"));
     assert!(failing(&["dev", "--config", "none.toml"]).contains("none.toml"));
 
