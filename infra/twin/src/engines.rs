@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::{
 };
 use hookgate::ports::{Clock as _, PortError, SystemClock};
 use hookgate::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
+use hookgate_sqs::{Clock, Sqs, SqsError};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,7 +20,6 @@ use tokio::task::JoinHandle;
 
 use crate::dynamo::Dynamo;
 use crate::s3::{self, Objects, S3Error};
-use crate::sqs::{Clock, Sqs, SqsError};
 
 /// The table's name.
 pub const TABLE: &str = "hookgate-ledger";

@@ -9,7 +9,6 @@ mod http;
 mod issuer;
 pub mod mapping;
 pub mod s3;
-pub mod sqs;
 mod token;
 mod twin;
 

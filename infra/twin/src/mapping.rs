@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
+use hookgate_sqs::{Message, MessageAttribute, REGION, Sqs, SqsError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-
-use crate::sqs::{Message, MessageAttribute, REGION, Sqs, SqsError};
 
 /// What a function answers when it fails as a whole.
 pub type InvokeError = Box<dyn Error + Send + Sync>;

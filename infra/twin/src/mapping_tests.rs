@@ -3,11 +3,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hookgate_sqs::Depth;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::sqs::Depth;
 
 /// An engine whose clock stands still until it is told to move.
 fn engine() -> (Sqs, Arc<AtomicU64>) {

@@ -372,7 +372,7 @@ async fn depth(engines: &Engines, queue: &str) -> usize {
 
 /// What Lambda's event source mapping and the processor do with one batch; the acknowledged records.
 async fn poll(
-    sqs: hookgate_twin::sqs::Sqs,
+    sqs: hookgate_sqs::Sqs,
     faults: Arc<Faults>,
     actors: Arc<Actors>,
     clock: TestClock,

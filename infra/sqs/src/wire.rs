@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::MessageAttributes;
-use super::receive::Receive;
-use super::{Message, SqsError};
+use crate::content::MessageAttributes;
+use crate::receive::Receive;
+use crate::{Message, SqsError};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ReceiveMessage {
+pub(crate) struct ReceiveMessage {
     queue_url: String,
     max_number_of_messages: Option<i64>,
     wait_time_seconds: Option<i64>,
@@ -56,7 +56,7 @@ struct Shown {
 
 impl ReceiveMessage {
     /// What it asks of the queue.
-    pub(super) fn receive(&self) -> Result<Receive, SqsError> {
+    pub(crate) fn receive(&self) -> Result<Receive, SqsError> {
         Ok(Receive {
             queue: self.queue_url.clone(),
             max: self.max_number_of_messages.unwrap_or(1),
@@ -66,7 +66,7 @@ impl ReceiveMessage {
     }
 
     /// The messages with what the client asked to see of each.
-    pub(super) fn show(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
+    pub(crate) fn show(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
         let shown = messages.into_iter().map(|message| self.show_one(message));
         let messages = shown.collect::<Result<_, _>>()?;
         Ok(serde_json::to_value(Received { messages })?)

@@ -129,21 +129,21 @@ pub enum SqsError {
 
 /// Who is to blame, as the `x-amzn-query-error` header says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Sender,
     Receiver,
 }
 
 impl SqsError {
     /// Builds the refusal of `value` for `parameter` as AWS words it.
-    pub(super) fn parameter(value: impl std::fmt::Display, parameter: &str, why: &str) -> SqsError {
+    pub(crate) fn parameter(value: impl std::fmt::Display, parameter: &str, why: &str) -> SqsError {
         SqsError::InvalidParameterValue {
             reason: format!("Value {value} for parameter {parameter} is invalid. Reason: {why}"),
         }
     }
 
     /// Who is to blame for it.
-    pub(super) fn fault(&self) -> Fault {
+    pub(crate) fn fault(&self) -> Fault {
         match self {
             SqsError::Store(_) | SqsError::Corrupt(_) | SqsError::Stopped(_) => Fault::Receiver,
             _ => Fault::Sender,
@@ -151,7 +151,7 @@ impl SqsError {
     }
 
     /// The error's shape in the JSON protocol (`__type`).
-    pub(super) fn shape(&self) -> &'static str {
+    pub(crate) fn shape(&self) -> &'static str {
         self.names().0
     }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
+use crate::SqsError;
 
 /// One attribute of a message, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ fn is_number(text: &str) -> bool {
 /// Refuses characters outside the set that SQS carries.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
+pub(crate) fn check_characters(text: &str) -> Result<(), SqsError> {
     let allowed = |c: char| matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(allowed) {
         Ok(())
@@ -95,7 +95,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
 }
 
 /// Refuses too many attributes, and names, types and values that SQS does not take.
-pub(super) fn check_attributes(attributes: &MessageAttributes) -> Result<(), SqsError> {
+pub(crate) fn check_attributes(attributes: &MessageAttributes) -> Result<(), SqsError> {
     if attributes.len() > MAX_ATTRIBUTES {
         return Err(SqsError::InvalidParameterValue {
             reason: format!(
@@ -133,14 +133,14 @@ fn check_name(name: &str) -> Result<(), SqsError> {
 ///
 /// # Errors
 /// When a binary value is not base64.
-pub(super) fn size_bytes(body: &str, attributes: &MessageAttributes) -> Result<usize, SqsError> {
+pub(crate) fn size_bytes(body: &str, attributes: &MessageAttributes) -> Result<usize, SqsError> {
     attributes.iter().try_fold(body.len(), |sum, (name, a)| {
         Ok(sum + name.len() + a.data_type.len() + a.value()?.len())
     })
 }
 
 /// The MD5 of a body, as SDKs check it.
-pub(super) fn md5_of_body(body: &str) -> String {
+pub(crate) fn md5_of_body(body: &str) -> String {
     hex::encode(Md5::digest(body.as_bytes()))
 }
 
@@ -148,7 +148,7 @@ pub(super) fn md5_of_body(body: &str) -> String {
 ///
 /// In the order of their names: the length-prefixed name and type, one byte for the kind of value,
 /// the length-prefixed value. Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation>
-pub(super) fn md5_of_attributes(
+pub(crate) fn md5_of_attributes(
     attributes: &MessageAttributes,
 ) -> Result<Option<String>, SqsError> {
     if attributes.is_empty() {

@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
-use super::batch::{self, BatchResult, Entry};
-use super::receipt::Receipt;
-use super::store::{Queue, Session};
+use crate::SqsError;
+use crate::batch::{self, BatchResult, Entry};
+use crate::receipt::Receipt;
+use crate::store::{Queue, Session};
 
 /// How long a message may be invisible in all after it was received: 12 hours.
 ///
@@ -15,38 +15,38 @@ const MAX_VISIBILITY_SECONDS: i64 = 43_200;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct OnMessage<T> {
-    pub(super) queue_url: String,
+pub(crate) struct OnMessage<T> {
+    pub(crate) queue_url: String,
     #[serde(flatten)]
-    pub(super) ask: T,
+    pub(crate) ask: T,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct OnMessages<T> {
+pub(crate) struct OnMessages<T> {
     queue_url: String,
     entries: Vec<Entry<T>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Delete {
-    pub(super) receipt_handle: String,
+pub(crate) struct Delete {
+    pub(crate) receipt_handle: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ChangeVisibility {
-    pub(super) receipt_handle: String,
-    pub(super) visibility_timeout: Option<i64>,
+pub(crate) struct ChangeVisibility {
+    pub(crate) receipt_handle: String,
+    pub(crate) visibility_timeout: Option<i64>,
 }
 
 /// An answer that says nothing but "done".
 #[derive(Debug, Serialize)]
-pub(super) struct Done {}
+pub(crate) struct Done {}
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
-pub(super) fn delete_message(
+pub(crate) fn delete_message(
     session: &Session<'_>,
     ask: OnMessage<Delete>,
 ) -> Result<Done, SqsError> {
@@ -55,7 +55,7 @@ pub(super) fn delete_message(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
-pub(super) fn delete_message_batch(
+pub(crate) fn delete_message_batch(
     session: &Session<'_>,
     ask: OnMessages<Delete>,
 ) -> Result<BatchResult<Done>, SqsError> {
@@ -77,7 +77,7 @@ fn delete(session: &Session<'_>, queue: &Queue, ask: &Delete) -> Result<Done, Sq
 }
 
 /// Makes the messages that are in flight visible, and returns their bodies.
-pub(super) fn give_back(session: &Session<'_>, queue: &str) -> Result<Vec<String>, SqsError> {
+pub(crate) fn give_back(session: &Session<'_>, queue: &str) -> Result<Vec<String>, SqsError> {
     let queue = session.queue(queue)?;
     let sql = "UPDATE messages SET visible_ms = ?2
                WHERE queue = ?1 AND receipt IS NOT NULL AND visible_ms > ?2 RETURNING body";
@@ -89,7 +89,7 @@ pub(super) fn give_back(session: &Session<'_>, queue: &str) -> Result<Vec<String
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
-pub(super) fn change_message_visibility(
+pub(crate) fn change_message_visibility(
     session: &Session<'_>,
     ask: OnMessage<ChangeVisibility>,
 ) -> Result<Done, SqsError> {
@@ -98,7 +98,7 @@ pub(super) fn change_message_visibility(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
-pub(super) fn change_message_visibility_batch(
+pub(crate) fn change_message_visibility_batch(
     session: &Session<'_>,
     ask: OnMessages<ChangeVisibility>,
 ) -> Result<BatchResult<Done>, SqsError> {

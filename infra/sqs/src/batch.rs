@@ -2,9 +2,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
-use super::error::Fault;
-use super::names::is_plain;
+use crate::SqsError;
+use crate::error::Fault;
+use crate::names::is_plain;
 
 /// How many entries a batch may have.
 ///
@@ -14,16 +14,16 @@ const MAX_ENTRIES: usize = 10;
 /// One entry of a batch: the caller's id for it, and what it asks.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Entry<T> {
-    pub(super) id: String,
+pub(crate) struct Entry<T> {
+    pub(crate) id: String,
     #[serde(flatten)]
-    pub(super) ask: T,
+    pub(crate) ask: T,
 }
 
 /// The answer to a batch: failures stand inside a success.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct BatchResult<T> {
+pub(crate) struct BatchResult<T> {
     successful: Vec<Success<T>>,
     failed: Vec<Failure>,
 }
@@ -46,7 +46,7 @@ struct Failure {
 }
 
 /// Checks what is wrong with a batch as a whole.
-pub(super) fn check<T>(entries: &[Entry<T>], called: &'static str) -> Result<(), SqsError> {
+pub(crate) fn check<T>(entries: &[Entry<T>], called: &'static str) -> Result<(), SqsError> {
     if entries.is_empty() {
         return Err(SqsError::EmptyBatchRequest { entries: called });
     }
@@ -70,7 +70,7 @@ pub(super) fn check<T>(entries: &[Entry<T>], called: &'static str) -> Result<(),
 }
 
 /// Does each entry on its own: what is wrong with one says nothing about the others.
-pub(super) fn each<T, R>(
+pub(crate) fn each<T, R>(
     entries: Vec<Entry<T>>,
     mut act: impl FnMut(T) -> Result<R, SqsError>,
 ) -> Result<BatchResult<R>, SqsError> {

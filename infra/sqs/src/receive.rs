@@ -4,43 +4,43 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
-use super::content::MessageAttributes;
-use super::names::queue_of_arn;
-use super::receipt::Receipt;
-use super::redrive::RedrivePolicy;
-use super::store::{Queue, Session};
-use super::{Message, SqsError};
+use crate::content::MessageAttributes;
+use crate::names::queue_of_arn;
+use crate::receipt::Receipt;
+use crate::redrive::RedrivePolicy;
+use crate::store::{Queue, Session};
+use crate::{Message, SqsError};
 
 /// Who sent every message: this engine knows no other identity.
 const SENDER_ID: &str = "AIDAHOOKGATETWIN00000";
 
 /// What one look at a queue asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Receive {
+pub(crate) struct Receive {
     /// The queue's name or URL.
-    pub(super) queue: String,
+    pub(crate) queue: String,
     /// One to ten messages.
-    pub(super) max: i64,
+    pub(crate) max: i64,
     /// How long to wait for the first, or what the queue says.
-    pub(super) wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
     /// How long the messages stay invisible, in seconds, or what the queue says.
-    pub(super) visibility_seconds: Option<i64>,
+    pub(crate) visibility_seconds: Option<i64>,
 }
 
 /// What one look at a queue found.
-pub(super) struct Found {
-    pub(super) messages: Vec<Message>,
+pub(crate) struct Found {
+    pub(crate) messages: Vec<Message>,
     /// How long the queue's own attributes let a receive wait.
-    pub(super) wait: Duration,
+    pub(crate) wait: Duration,
     /// When the next message becomes visible, from now.
-    pub(super) next_due: Option<Duration>,
+    pub(crate) next_due: Option<Duration>,
 }
 
 /// Takes what is visible, once. A message that was received too often goes to the dead-letter queue
 /// instead, in the same transaction.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
-pub(super) fn receive(session: &Session<'_>, ask: &Receive) -> Result<Found, SqsError> {
+pub(crate) fn receive(session: &Session<'_>, ask: &Receive) -> Result<Found, SqsError> {
     check_range(ask.max, 1, 10, "MaxNumberOfMessages")?;
     let queue = session.queue(&ask.queue)?;
     let visibility_ms = visibility_ms(ask, &queue)?;

@@ -1,24 +1,24 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::SqsError;
+use crate::SqsError;
 
 /// What a receipt handle says: one receive of one message from one queue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Receipt {
+pub(crate) struct Receipt {
     /// The queue's row.
-    pub(super) queue: i64,
+    pub(crate) queue: i64,
     /// The message's row.
-    pub(super) message: i64,
+    pub(crate) message: i64,
     /// Made up anew for each receive, so that only the latest handle fits.
-    pub(super) token: String,
+    pub(crate) token: String,
 }
 
 const MARK: &str = "hookgate";
 
 impl Receipt {
     /// The handle that the client gets, opaque to it.
-    pub(super) fn handle(&self) -> String {
+    pub(crate) fn handle(&self) -> String {
         let Receipt {
             queue,
             message,
@@ -31,7 +31,7 @@ impl Receipt {
     ///
     /// # Errors
     /// `ReceiptHandleIsInvalid` when no receive of that queue ever gave it out.
-    pub(super) fn parse(handle: &str, queue: i64) -> Result<Receipt, SqsError> {
+    pub(crate) fn parse(handle: &str, queue: i64) -> Result<Receipt, SqsError> {
         Self::read(handle)
             .filter(|receipt| receipt.queue == queue)
             .ok_or(SqsError::ReceiptHandleIsInvalid)

@@ -1,25 +1,25 @@
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::SqsError;
-use super::names::queue_of_arn;
+use crate::SqsError;
+use crate::names::queue_of_arn;
 
 /// When a message was received too often, and where it goes then.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RedrivePolicy {
+pub(crate) struct RedrivePolicy {
     /// The dead-letter queue's ARN.
-    pub(super) dead_letter_target_arn: String,
+    pub(crate) dead_letter_target_arn: String,
     /// How often a message may be received before it moves there.
     #[serde(deserialize_with = "whole_number")]
-    pub(super) max_receive_count: i64,
+    pub(crate) max_receive_count: i64,
 }
 
 impl RedrivePolicy {
     /// Reads the attribute's JSON.
-    pub(super) fn parse(text: &str) -> Result<RedrivePolicy, SqsError> {
+    pub(crate) fn parse(text: &str) -> Result<RedrivePolicy, SqsError> {
         let refuse = |why: &str| SqsError::parameter(text, "RedrivePolicy", why);
         let policy: RedrivePolicy = serde_json::from_str(text)
             .map_err(|_| refuse("Redrive policy is not a valid JSON map."))?;
@@ -42,7 +42,7 @@ impl RedrivePolicy {
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub(super) enum RedriveAllowPolicy {
+pub(crate) enum RedriveAllowPolicy {
     /// Any queue of the account: AWS's default.
     #[default]
     AllowAll,
@@ -57,7 +57,7 @@ pub(super) enum RedriveAllowPolicy {
 
 impl RedriveAllowPolicy {
     /// Reads the attribute's JSON.
-    pub(super) fn parse(text: &str) -> Result<RedriveAllowPolicy, SqsError> {
+    pub(crate) fn parse(text: &str) -> Result<RedriveAllowPolicy, SqsError> {
         let refuse = |why: &str| SqsError::parameter(text, "RedriveAllowPolicy", why);
         let policy = serde_json::from_str(text)
             .map_err(|_| refuse("Amazon SQS can't create the redrive allow policy."))?;
@@ -70,7 +70,7 @@ impl RedriveAllowPolicy {
     }
 
     /// Whether the queue `source_arn` may send its dead letters here.
-    pub(super) fn allows(&self, source_arn: &str) -> bool {
+    pub(crate) fn allows(&self, source_arn: &str) -> bool {
         match self {
             RedriveAllowPolicy::AllowAll => true,
             RedriveAllowPolicy::DenyAll => false,

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::SqsError;
-use super::content::{MessageAttributes, md5_of_attributes, md5_of_body};
+use crate::SqsError;
+use crate::content::{MessageAttributes, md5_of_attributes, md5_of_body};
 
 /// A message as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
-use super::attributes::Attributes;
-use super::names::{ACCOUNT, arn, queue_of_url};
-use super::{Depth, SqsError};
+use crate::attributes::Attributes;
+use crate::names::{ACCOUNT, arn, queue_of_url};
+use crate::{Depth, SqsError};
 
 /// Row ids are never used twice (`AUTOINCREMENT`), so an old receipt handle never names a new message.
 const SCHEMA: &str = "
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS move_tasks (
 ///
 /// With a write-ahead log and `synchronous = NORMAL` a commit survives the death of the process, but
 /// not a power failure; in return, a commit needs no fsync. Source: <https://sqlite.org/wal.html>
-pub(super) fn open(path: Option<&Path>) -> Result<Connection, SqsError> {
+pub(crate) fn open(path: Option<&Path>) -> Result<Connection, SqsError> {
     let connection = match path {
         Some(path) => Connection::open(path)?,
         None => Connection::open_in_memory()?,
@@ -70,27 +70,27 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, SqsError> {
 }
 
 /// One action on the queues: a transaction, at one moment.
-pub(super) struct Session<'a> {
-    pub(super) tx: Transaction<'a>,
+pub(crate) struct Session<'a> {
+    pub(crate) tx: Transaction<'a>,
     /// Milliseconds since 1970.
-    pub(super) now_ms: i64,
+    pub(crate) now_ms: i64,
     /// What queue URLs begin with: scheme, host and port.
-    pub(super) base_url: String,
+    pub(crate) base_url: String,
     changed: RefCell<BTreeSet<String>>,
 }
 
 /// A queue as it is stored.
-pub(super) struct Queue {
-    pub(super) id: i64,
-    pub(super) name: String,
-    pub(super) attributes: Attributes,
-    pub(super) created_ms: i64,
-    pub(super) modified_ms: i64,
-    pub(super) purged_ms: Option<i64>,
+pub(crate) struct Queue {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) created_ms: i64,
+    pub(crate) modified_ms: i64,
+    pub(crate) purged_ms: Option<i64>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(tx: Transaction<'a>, now_ms: i64, base_url: String) -> Session<'a> {
+    pub(crate) fn new(tx: Transaction<'a>, now_ms: i64, base_url: String) -> Session<'a> {
         Session {
             tx,
             now_ms,
@@ -100,29 +100,29 @@ impl<'a> Session<'a> {
     }
 
     /// Remembers that a receiver waiting on `queue` should look again after the commit.
-    pub(super) fn wake(&self, queue: &str) {
+    pub(crate) fn wake(&self, queue: &str) {
         self.changed.borrow_mut().insert(queue.to_owned());
     }
 
     /// Commits, and says which queues changed.
-    pub(super) fn commit(self) -> Result<BTreeSet<String>, SqsError> {
+    pub(crate) fn commit(self) -> Result<BTreeSet<String>, SqsError> {
         self.tx.commit()?;
         Ok(self.changed.into_inner())
     }
 
     /// The queue's URL, as this client reaches it.
-    pub(super) fn url(&self, queue: &str) -> String {
+    pub(crate) fn url(&self, queue: &str) -> String {
         format!("{}/{ACCOUNT}/{queue}", self.base_url)
     }
 
     /// The queue that a URL names.
-    pub(super) fn queue(&self, url: &str) -> Result<Queue, SqsError> {
+    pub(crate) fn queue(&self, url: &str) -> Result<Queue, SqsError> {
         self.find_queue(queue_of_url(url))?
             .ok_or(SqsError::QueueDoesNotExist)
     }
 
     /// The queue of that name, if there is one.
-    pub(super) fn find_queue(&self, name: &str) -> Result<Option<Queue>, SqsError> {
+    pub(crate) fn find_queue(&self, name: &str) -> Result<Option<Queue>, SqsError> {
         let sql = "SELECT * FROM queues WHERE name = ?1";
         let mut statement = self.tx.prepare_cached(sql)?;
         let found = statement.query_row([name], Queue::read).optional()?;
@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
     }
 
     /// All queues in the order of their names.
-    pub(super) fn queues(&self) -> Result<Vec<Queue>, SqsError> {
+    pub(crate) fn queues(&self) -> Result<Vec<Queue>, SqsError> {
         let sql = "SELECT * FROM queues ORDER BY name";
         let mut statement = self.tx.prepare_cached(sql)?;
         let rows = statement.query_map([], Queue::read)?;
@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
     }
 
     /// Removes the messages that outlived the queue's retention period.
-    pub(super) fn expire(&self, queue: &Queue) -> Result<(), SqsError> {
+    pub(crate) fn expire(&self, queue: &Queue) -> Result<(), SqsError> {
         let sql = "DELETE FROM messages WHERE queue = ?1 AND sent_ms <= ?2";
         let oldest = self.now_ms - queue.attributes.retention_ms();
         self.tx
@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
     }
 
     /// How many messages the queue holds, by what they are waiting for.
-    pub(super) fn depth(&self, queue: &Queue) -> Result<Depth, SqsError> {
+    pub(crate) fn depth(&self, queue: &Queue) -> Result<Depth, SqsError> {
         self.expire(queue)?;
         let sql = "SELECT count(*) FILTER (WHERE visible_ms <= :now),
                           count(*) FILTER (WHERE visible_ms > :now AND receipt IS NOT NULL),
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
 }
 
 impl Queue {
-    pub(super) fn arn(&self) -> String {
+    pub(crate) fn arn(&self) -> String {
         arn(&self.name)
     }
 

@@ -5,18 +5,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::{
     Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute,
 };
-use hookgate::ports::{Clock, SystemClock};
-use hookgate_tests::servers::config;
-use hookgate_twin::sqs::Sqs;
+use aws_sdk_sqs::{Client, Config};
+use hookgate_sqs::Sqs;
 use tokio::net::TcpListener;
 
 /// How long a received message stays invisible unless a case says otherwise: longer than any case.
@@ -41,7 +40,7 @@ impl Server {
     pub(crate) async fn ours_at(path: Option<&Path>) -> Server {
         let ahead_ms = Arc::new(AtomicU64::new(0));
         let ahead = Arc::clone(&ahead_ms);
-        let clock = move || SystemClock.now() + Duration::from_millis(ahead.load(Ordering::SeqCst));
+        let clock = move || now() + Duration::from_millis(ahead.load(Ordering::SeqCst));
         let sqs = Sqs::open_with_clock(path, Box::new(clock)).expect("the engine opens");
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a free port");
@@ -57,7 +56,7 @@ impl Server {
     pub(crate) fn at(url: &str) -> Server {
         let suffix = RandomState::new().build_hasher().finish();
         Server {
-            client: Client::new(&config(url)),
+            client: Client::from_conf(config(url)),
             suffix: format!("{suffix:016x}"),
             ahead_ms: None,
         }
@@ -172,6 +171,24 @@ impl Server {
         let deleted = delete.receipt_handle(handle).send().await;
         deleted.map(drop).map_err(code)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the real time, which a case moves on"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A client's configuration for the server at `url`.
+fn config(url: &str) -> Config {
+    Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(url)
+        .build()
 }
 
 /// What a receive finds.

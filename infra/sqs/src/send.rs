@@ -2,13 +2,13 @@ use rusqlite::named_params;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::SqsError;
-use super::batch::{self, BatchResult, Entry};
-use super::content::{
+use crate::SqsError;
+use crate::batch::{self, BatchResult, Entry};
+use crate::content::{
     MessageAttributes, check_attributes, check_characters, md5_of_attributes, md5_of_body,
     size_bytes,
 };
-use super::store::{Queue, Session};
+use crate::store::{Queue, Session};
 
 /// How large the messages of one batch may be together.
 ///
@@ -20,7 +20,7 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct SendMessage {
+pub(crate) struct SendMessage {
     queue_url: String,
     #[serde(flatten)]
     outgoing: Outgoing,
@@ -28,7 +28,7 @@ pub(super) struct SendMessage {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct SendMessageBatch {
+pub(crate) struct SendMessageBatch {
     queue_url: String,
     entries: Vec<Entry<Outgoing>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct SendMessageBatch {
 /// A message as its sender describes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     message_body: String,
     delay_seconds: Option<i64>,
     #[serde(default)]
@@ -49,8 +49,8 @@ pub(super) struct Outgoing {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Sent {
-    pub(super) message_id: String,
+pub(crate) struct Sent {
+    pub(crate) message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     md5_of_body: String,
     #[serde(
@@ -66,13 +66,13 @@ pub(super) struct Sent {
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(super) fn send_message(session: &Session<'_>, ask: SendMessage) -> Result<Sent, SqsError> {
+pub(crate) fn send_message(session: &Session<'_>, ask: SendMessage) -> Result<Sent, SqsError> {
     let queue = session.queue(&ask.queue_url)?;
     enqueue(session, &queue, ask.outgoing)
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
-pub(super) fn send_message_batch(
+pub(crate) fn send_message_batch(
     session: &Session<'_>,
     ask: SendMessageBatch,
 ) -> Result<BatchResult<Sent>, SqsError> {
@@ -91,7 +91,7 @@ pub(super) fn send_message_batch(
 
 impl Outgoing {
     /// A message that is a body and nothing else.
-    pub(super) fn of(body: String) -> Outgoing {
+    pub(crate) fn of(body: String) -> Outgoing {
         Outgoing {
             message_body: body,
             ..Outgoing::default()
@@ -100,7 +100,7 @@ impl Outgoing {
 }
 
 /// Checks one message and stores it.
-pub(super) fn enqueue(
+pub(crate) fn enqueue(
     session: &Session<'_>,
     queue: &Queue,
     outgoing: Outgoing,
@@ -157,7 +157,7 @@ impl Outgoing {
     }
 
     fn check_system_attributes(&self) -> Result<(), SqsError> {
-        let known = |(name, attribute): (&String, &super::MessageAttribute)| {
+        let known = |(name, attribute): (&String, &crate::MessageAttribute)| {
             name == TRACE_HEADER
                 && attribute.data_type == "String"
                 && attribute.string_value.is_some()

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::names::queue_of_arn;
-use super::store::{Queue, Session};
-use super::{Sqs, SqsError};
+use crate::names::queue_of_arn;
+use crate::store::{Queue, Session};
+use crate::{Sqs, SqsError};
 
 /// How many messages a second move when the task does not say: the most that one may ask for.
 ///
@@ -32,7 +32,7 @@ enum End {
 }
 
 /// Takes up the tasks that the death of the process interrupted.
-pub(super) async fn resume(sqs: Sqs, closing: watch::Receiver<bool>) -> Result<(), SqsError> {
+pub(crate) async fn resume(sqs: Sqs, closing: watch::Receiver<bool>) -> Result<(), SqsError> {
     for id in sqs.run(running).await? {
         tokio::spawn(carry_out(sqs.clone(), id, closing.clone()));
     }
@@ -40,7 +40,7 @@ pub(super) async fn resume(sqs: Sqs, closing: watch::Receiver<bool>) -> Result<(
 }
 
 /// Moves message after message at the task's pace, until it ends or the server closes.
-pub(super) async fn carry_out(sqs: Sqs, id: String, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn carry_out(sqs: Sqs, id: String, mut closing: watch::Receiver<bool>) {
     while !*closing.borrow() {
         let task = id.clone();
         match sqs.run(move |session| step(session, &task)).await {

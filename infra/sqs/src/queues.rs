@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
-use super::attributes::Attributes;
-use super::inflight::Done;
-use super::names::{check_queue_name, queue_of_arn};
-use super::store::{Queue, Session};
+use crate::SqsError;
+use crate::attributes::Attributes;
+use crate::inflight::Done;
+use crate::names::{check_queue_name, queue_of_arn};
+use crate::store::{Queue, Session};
 
 /// How long PurgeQueue refuses to run again, in milliseconds.
 ///
@@ -18,35 +18,35 @@ const PURGE_PAUSE_MS: i64 = 60_000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct CreateQueue {
-    pub(super) queue_name: String,
+pub(crate) struct CreateQueue {
+    pub(crate) queue_name: String,
     #[serde(default)]
-    pub(super) attributes: BTreeMap<String, String>,
+    pub(crate) attributes: BTreeMap<String, String>,
     #[serde(default, rename = "tags")]
-    pub(super) tags: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct QueueUrl {
-    pub(super) queue_url: String,
+pub(crate) struct QueueUrl {
+    pub(crate) queue_url: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ByName {
+pub(crate) struct ByName {
     queue_name: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ByUrl {
+pub(crate) struct ByUrl {
     queue_url: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct GetAttributes {
+pub(crate) struct GetAttributes {
     queue_url: String,
     #[serde(default)]
     attribute_names: Vec<String>,
@@ -54,14 +54,14 @@ pub(super) struct GetAttributes {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct AttributesFound {
+pub(crate) struct AttributesFound {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct SetAttributes {
+pub(crate) struct SetAttributes {
     queue_url: String,
     attributes: BTreeMap<String, String>,
 }
@@ -70,7 +70,7 @@ pub(super) struct SetAttributes {
 ///
 /// AWS lets a name rest for 60 seconds after DeleteQueue; this engine does not, so that a laptop can
 /// start afresh at once. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
-pub(super) fn create_queue(session: &Session<'_>, ask: CreateQueue) -> Result<QueueUrl, SqsError> {
+pub(crate) fn create_queue(session: &Session<'_>, ask: CreateQueue) -> Result<QueueUrl, SqsError> {
     check_queue_name(&ask.queue_name)?;
     let mut attributes = Attributes::default();
     attributes.set(&ask.attributes)?;
@@ -95,7 +95,7 @@ pub(super) fn create_queue(session: &Session<'_>, ask: CreateQueue) -> Result<Qu
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html>
-pub(super) fn get_queue_url(session: &Session<'_>, ask: ByName) -> Result<QueueUrl, SqsError> {
+pub(crate) fn get_queue_url(session: &Session<'_>, ask: ByName) -> Result<QueueUrl, SqsError> {
     let queue = session
         .find_queue(&ask.queue_name)?
         .ok_or(SqsError::QueueDoesNotExist)?;
@@ -105,7 +105,7 @@ pub(super) fn get_queue_url(session: &Session<'_>, ask: ByName) -> Result<QueueU
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>
-pub(super) fn delete_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
+pub(crate) fn delete_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
     let queue = session.queue(&ask.queue_url)?;
     let sql = "DELETE FROM queues WHERE id = ?1";
     session.tx.prepare_cached(sql)?.execute([queue.id])?;
@@ -116,7 +116,7 @@ pub(super) fn delete_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, Sq
 /// Removes all messages at once; AWS takes up to a minute for it.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html>
-pub(super) fn purge_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
+pub(crate) fn purge_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
     let queue = session.queue(&ask.queue_url)?;
     let recently = |purged_ms: i64| session.now_ms - purged_ms < PURGE_PAUSE_MS;
     if queue.purged_ms.is_some_and(recently) {
@@ -131,7 +131,7 @@ pub(super) fn purge_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, Sqs
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
-pub(super) fn get_queue_attributes(
+pub(crate) fn get_queue_attributes(
     session: &Session<'_>,
     ask: GetAttributes,
 ) -> Result<AttributesFound, SqsError> {
@@ -176,7 +176,7 @@ fn describe(session: &Session<'_>, queue: &Queue) -> Result<BTreeMap<String, Str
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
-pub(super) fn set_queue_attributes(
+pub(crate) fn set_queue_attributes(
     session: &Session<'_>,
     ask: SetAttributes,
 ) -> Result<Done, SqsError> {
@@ -209,7 +209,7 @@ fn check_dead_letter_target(
         return refuse("Dead letter target does not exist.");
     };
     let allowed = target.attributes.redrive_allow_policy();
-    if !allowed.allows(&super::names::arn(queue)) {
+    if !allowed.allows(&crate::names::arn(queue)) {
         return refuse("The dead letter target's redrive allow policy does not allow this queue.");
     }
     Ok(())

@@ -3,21 +3,21 @@ use std::time::UNIX_EPOCH;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::bell::Bell;
-use super::store::Session;
-use super::{Clock, SqsError};
+use crate::bell::Bell;
+use crate::store::Session;
+use crate::{Clock, SqsError};
 
 /// The queues, the time, and who waits for what.
-pub(super) struct Engine {
-    pub(super) store: Mutex<Connection>,
-    pub(super) clock: Clock,
-    pub(super) bell: Bell,
-    pub(super) base_url: OnceLock<String>,
+pub(crate) struct Engine {
+    pub(crate) store: Mutex<Connection>,
+    pub(crate) clock: Clock,
+    pub(crate) bell: Bell,
+    pub(crate) base_url: OnceLock<String>,
 }
 
 impl Engine {
     /// Does one action in a transaction of its own, then wakes who waits for what it changed.
-    pub(super) fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         base_url: String,
         action: impl FnOnce(&Session<'_>) -> Result<T, SqsError>,
@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// What queue URLs begin with, as far as the engine itself knows.
-    pub(super) fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         let served = self.base_url.get().cloned();
         served.unwrap_or_else(|| "http://127.0.0.1".to_owned())
     }

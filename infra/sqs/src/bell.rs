@@ -7,19 +7,19 @@ use tokio::sync::watch;
 ///
 /// A watch channel per queue: whoever subscribes before looking cannot miss a change.
 #[derive(Default)]
-pub(super) struct Bell {
+pub(crate) struct Bell {
     queues: Mutex<HashMap<String, watch::Sender<()>>>,
 }
 
 impl Bell {
     /// Listens for changes of `queue` from now on.
-    pub(super) fn listen(&self, queue: &str) -> watch::Receiver<()> {
+    pub(crate) fn listen(&self, queue: &str) -> watch::Receiver<()> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(queue.to_owned()).or_default().subscribe()
     }
 
     /// Wakes everybody who listens on `queue`.
-    pub(super) fn ring(&self, queue: &str) {
+    pub(crate) fn ring(&self, queue: &str) {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = queues.get(queue) {
             sender.send_replace(());

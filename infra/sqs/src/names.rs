@@ -1,20 +1,20 @@
 //! Names, URLs and ARNs of queues.
 
-use super::SqsError;
-use super::attributes::fifo_unsupported;
+use crate::SqsError;
+use crate::attributes::fifo_unsupported;
 
 /// The account that owns every queue here.
-pub(super) const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
 /// The region that every queue here is in.
 pub const REGION: &str = "us-east-1";
 
 /// The queue's Amazon resource name.
-pub(super) fn arn(queue: &str) -> String {
+pub(crate) fn arn(queue: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
 }
 
 /// The queue's name, from its ARN.
-pub(super) fn queue_of_arn(arn: &str) -> Option<&str> {
+pub(crate) fn queue_of_arn(arn: &str) -> Option<&str> {
     match arn.split(':').collect::<Vec<_>>()[..] {
         ["arn", _, "sqs", _, _, queue] if !queue.is_empty() => Some(queue),
         _ => None,
@@ -23,14 +23,14 @@ pub(super) fn queue_of_arn(arn: &str) -> Option<&str> {
 
 /// The queue's name, from whatever URL the client knows it by: the host and the account are ignored,
 /// because a client may reach this engine by another address than the one it listens on.
-pub(super) fn queue_of_url(url: &str) -> &str {
+pub(crate) fn queue_of_url(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
 /// Checks a new queue's name: up to 80 letters, digits, hyphens and underscores.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
-pub(super) fn check_queue_name(name: &str) -> Result<(), SqsError> {
+pub(crate) fn check_queue_name(name: &str) -> Result<(), SqsError> {
     if name.ends_with(".fifo") {
         return Err(fifo_unsupported());
     }
@@ -45,7 +45,7 @@ pub(super) fn check_queue_name(name: &str) -> Result<(), SqsError> {
 }
 
 /// Whether `text` is 1 to 80 letters, digits, hyphens and underscores.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=80).contains(&text.len()) && text.bytes().all(plain)
 }

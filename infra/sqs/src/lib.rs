@@ -5,7 +5,7 @@
 //! not checked; the limit of messages in flight is not enforced; of fair queues, the group is carried
 //! but does not change the order.
 //!
-//! `tests/tests/sqs_conformance` asks the same of it as of two servers that are not ours, and
+//! `tests/conformance` asks the same of it as of two servers that are not ours, and
 //! `docs/twin.md` says what it leaves out.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html>

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
-use super::inflight::Done;
-use super::store::{Queue, Session};
+use crate::SqsError;
+use crate::inflight::Done;
+use crate::store::{Queue, Session};
 
 /// How many queues one answer may list.
 ///
@@ -18,7 +18,7 @@ const MAX_RESULTS: usize = 1000;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListQueues {
+pub(crate) struct ListQueues {
     queue_name_prefix: Option<String>,
     #[serde(flatten)]
     page: Page,
@@ -26,7 +26,7 @@ pub(super) struct ListQueues {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListSources {
+pub(crate) struct ListSources {
     queue_url: String,
     #[serde(flatten)]
     page: Page,
@@ -41,7 +41,7 @@ struct Page {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct QueuesListed {
+pub(crate) struct QueuesListed {
     queue_urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct QueuesListed {
 
 /// AWS spells this one answer in lower case.
 #[derive(Debug, Serialize)]
-pub(super) struct SourcesListed {
+pub(crate) struct SourcesListed {
     #[serde(rename = "queueUrls")]
     queue_urls: Vec<String>,
     #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
@@ -58,27 +58,27 @@ pub(super) struct SourcesListed {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct TagQueue {
+pub(crate) struct TagQueue {
     queue_url: String,
     tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct UntagQueue {
+pub(crate) struct UntagQueue {
     queue_url: String,
     tag_keys: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListTags {
+pub(crate) struct ListTags {
     queue_url: String,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct TagsListed {
+pub(crate) struct TagsListed {
     tags: BTreeMap<String, String>,
 }
 
@@ -119,7 +119,7 @@ impl Page {
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>
-pub(super) fn list_queues(
+pub(crate) fn list_queues(
     session: &Session<'_>,
     ask: ListQueues,
 ) -> Result<QueuesListed, SqsError> {
@@ -134,7 +134,7 @@ pub(super) fn list_queues(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListDeadLetterSourceQueues.html>
-pub(super) fn list_dead_letter_source_queues(
+pub(crate) fn list_dead_letter_source_queues(
     session: &Session<'_>,
     ask: ListSources,
 ) -> Result<SourcesListed, SqsError> {
@@ -147,7 +147,7 @@ pub(super) fn list_dead_letter_source_queues(
 }
 
 /// The queues that name `queue` as their dead-letter queue.
-pub(super) fn sources(session: &Session<'_>, queue: &Queue) -> Result<Vec<Queue>, SqsError> {
+pub(crate) fn sources(session: &Session<'_>, queue: &Queue) -> Result<Vec<Queue>, SqsError> {
     let arn = queue.arn();
     let names_it = |source: &Queue| {
         let policy = source.attributes.redrive_policy();
@@ -159,7 +159,7 @@ pub(super) fn sources(session: &Session<'_>, queue: &Queue) -> Result<Vec<Queue>
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_TagQueue.html>
-pub(super) fn tag_queue(session: &Session<'_>, ask: TagQueue) -> Result<Done, SqsError> {
+pub(crate) fn tag_queue(session: &Session<'_>, ask: TagQueue) -> Result<Done, SqsError> {
     let queue = session.queue(&ask.queue_url)?;
     let mut tags = tags(session, &queue)?;
     tags.extend(ask.tags);
@@ -167,7 +167,7 @@ pub(super) fn tag_queue(session: &Session<'_>, ask: TagQueue) -> Result<Done, Sq
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_UntagQueue.html>
-pub(super) fn untag_queue(session: &Session<'_>, ask: UntagQueue) -> Result<Done, SqsError> {
+pub(crate) fn untag_queue(session: &Session<'_>, ask: UntagQueue) -> Result<Done, SqsError> {
     let queue = session.queue(&ask.queue_url)?;
     let mut tags = tags(session, &queue)?;
     tags.retain(|key, _| !ask.tag_keys.contains(key));
@@ -175,7 +175,7 @@ pub(super) fn untag_queue(session: &Session<'_>, ask: UntagQueue) -> Result<Done
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueueTags.html>
-pub(super) fn list_queue_tags(
+pub(crate) fn list_queue_tags(
     session: &Session<'_>,
     ask: ListTags,
 ) -> Result<TagsListed, SqsError> {

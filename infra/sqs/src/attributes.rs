@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::SqsError;
-use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
+use crate::SqsError;
+use crate::redrive::{RedriveAllowPolicy, RedrivePolicy};
 
 /// What an attribute's value must look like.
 enum Rule {
@@ -58,11 +58,11 @@ const SETTABLE: &[(&str, Rule)] = &[
 /// The attributes that somebody set on a queue.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Attributes(BTreeMap<String, String>);
+pub(crate) struct Attributes(BTreeMap<String, String>);
 
 impl Attributes {
     /// Takes over `given`, once every value is known to be good. An empty value clears the attribute.
-    pub(super) fn set(&mut self, given: &BTreeMap<String, String>) -> Result<(), SqsError> {
+    pub(crate) fn set(&mut self, given: &BTreeMap<String, String>) -> Result<(), SqsError> {
         for (name, value) in given {
             check(name, value)?;
         }
@@ -73,7 +73,7 @@ impl Attributes {
     }
 
     /// The first attribute of `given` that means something else than what is set here.
-    pub(super) fn conflict(&self, given: &BTreeMap<String, String>) -> Option<String> {
+    pub(crate) fn conflict(&self, given: &BTreeMap<String, String>) -> Option<String> {
         let effective = self.effective();
         given
             .iter()
@@ -85,7 +85,7 @@ impl Attributes {
     }
 
     /// Every attribute as GetQueueAttributes shows it: what was set, and AWS's defaults.
-    pub(super) fn effective(&self) -> BTreeMap<String, String> {
+    pub(crate) fn effective(&self) -> BTreeMap<String, String> {
         let defaults = SETTABLE.iter().filter_map(|(name, rule)| match rule {
             Rule::Number { default, .. } | Rule::Text { default } => {
                 default.map(|value| ((*name).to_owned(), value.to_owned()))
@@ -96,42 +96,42 @@ impl Attributes {
     }
 
     /// Whether a queue can have an attribute of that name.
-    pub(super) fn is_known(name: &str) -> bool {
+    pub(crate) fn is_known(name: &str) -> bool {
         rule(name).is_some()
     }
 
     /// How long a received message stays invisible, in milliseconds.
-    pub(super) fn visibility_timeout_ms(&self) -> i64 {
+    pub(crate) fn visibility_timeout_ms(&self) -> i64 {
         self.number("VisibilityTimeout") * 1000
     }
 
     /// How long a sent message is held back, in milliseconds.
-    pub(super) fn delay_ms(&self) -> i64 {
+    pub(crate) fn delay_ms(&self) -> i64 {
         self.number("DelaySeconds") * 1000
     }
 
     /// How long a message is kept after it was sent, in milliseconds.
-    pub(super) fn retention_ms(&self) -> i64 {
+    pub(crate) fn retention_ms(&self) -> i64 {
         self.number("MessageRetentionPeriod") * 1000
     }
 
     /// How long a receive waits for a message when the request does not say, in seconds.
-    pub(super) fn wait_seconds(&self) -> i64 {
+    pub(crate) fn wait_seconds(&self) -> i64 {
         self.number("ReceiveMessageWaitTimeSeconds")
     }
 
     /// The largest message, attributes included.
-    pub(super) fn max_message_bytes(&self) -> usize {
+    pub(crate) fn max_message_bytes(&self) -> usize {
         usize::try_from(self.number("MaximumMessageSize")).unwrap_or(0)
     }
 
     /// Where messages go that were received too often.
-    pub(super) fn redrive_policy(&self) -> Option<RedrivePolicy> {
+    pub(crate) fn redrive_policy(&self) -> Option<RedrivePolicy> {
         RedrivePolicy::parse(self.0.get("RedrivePolicy")?).ok()
     }
 
     /// Which queues may name this one as their dead-letter queue.
-    pub(super) fn redrive_allow_policy(&self) -> RedriveAllowPolicy {
+    pub(crate) fn redrive_allow_policy(&self) -> RedriveAllowPolicy {
         let text = self.0.get("RedriveAllowPolicy");
         text.and_then(|text| RedriveAllowPolicy::parse(text).ok())
             .unwrap_or_default()
@@ -186,7 +186,7 @@ fn same(ours: &str, theirs: &str) -> bool {
 }
 
 /// The refusal of everything that belongs to FIFO queues.
-pub(super) fn fifo_unsupported() -> SqsError {
+pub(crate) fn fifo_unsupported() -> SqsError {
     SqsError::UnsupportedOperation {
         reason: "FIFO queues are not supported by this engine.".to_owned(),
     }

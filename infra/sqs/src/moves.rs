@@ -6,14 +6,14 @@ use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::SqsError;
-use super::listing::sources;
-use super::names::queue_of_arn;
-use super::store::{Queue, Session};
+use crate::SqsError;
+use crate::listing::sources;
+use crate::names::queue_of_arn;
+use crate::store::{Queue, Session};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct StartTask {
+pub(crate) struct StartTask {
     source_arn: String,
     destination_arn: Option<String>,
     max_number_of_messages_per_second: Option<i64>,
@@ -21,16 +21,16 @@ pub(super) struct StartTask {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Started {
+pub(crate) struct Started {
     task_handle: String,
     /// What the mover knows the task by.
     #[serde(skip)]
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct CancelTask {
+pub(crate) struct CancelTask {
     task_handle: String,
 }
 
@@ -44,14 +44,14 @@ struct HandleParts {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListTasks {
+pub(crate) struct ListTasks {
     source_arn: String,
     max_results: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct TasksListed {
+pub(crate) struct TasksListed {
     results: Vec<Task>,
 }
 
@@ -76,12 +76,12 @@ struct Task {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Cancelled {
+pub(crate) struct Cancelled {
     approximate_number_of_messages_moved: i64,
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
-pub(super) fn start_message_move_task(
+pub(crate) fn start_message_move_task(
     session: &Session<'_>,
     ask: StartTask,
 ) -> Result<Started, SqsError> {
@@ -136,7 +136,7 @@ impl StartTask {
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html>
-pub(super) fn list_message_move_tasks(
+pub(crate) fn list_message_move_tasks(
     session: &Session<'_>,
     ask: ListTasks,
 ) -> Result<TasksListed, SqsError> {
@@ -155,7 +155,7 @@ pub(super) fn list_message_move_tasks(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CancelMessageMoveTask.html>
-pub(super) fn cancel_message_move_task(
+pub(crate) fn cancel_message_move_task(
     session: &Session<'_>,
     ask: CancelTask,
 ) -> Result<Cancelled, SqsError> {

@@ -17,9 +17,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::error::Fault;
-use super::store::Session;
-use super::{Sqs, SqsError, inflight, listing, mover, moves, queues, send, wire};
+use crate::error::Fault;
+use crate::store::Session;
+use crate::{Sqs, SqsError, inflight, listing, mover, moves, queues, send, wire};
 
 /// Room for a full batch whose every character is escaped in JSON.
 const MAX_REQUEST_BYTES: usize = 16 * 1_048_576;
@@ -34,7 +34,7 @@ struct Server {
 }
 
 /// Answers requests until `shutdown`, then lets waiting receivers go.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     sqs: Sqs,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
