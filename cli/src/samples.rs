@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use hookgate::config::SourceConfig;
-use hookgate_signature::FieldSource;
+use hookgate_signature::Place;
 use serde_json::{Map, Value, json};
 
 /// What a provider sends.
@@ -168,12 +168,10 @@ fn of_own(source: &SourceConfig, wish: &Wish<'_>) -> Unsigned {
     ];
     for (field, value) in fields {
         match (field, value) {
-            (Some(FieldSource::Header(name)), Some(value)) => {
+            (Some(Place::Header(name)), Some(value)) => {
                 headers.push((name.clone(), value.to_owned()))
             }
-            (Some(FieldSource::Body(path)), Some(value)) => {
-                set(&mut body, &path.to_string(), value)
-            }
+            (Some(Place::Body(path)), Some(value)) => set(&mut body, path.as_str(), value),
             _ => {}
         }
     }

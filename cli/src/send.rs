@@ -118,7 +118,7 @@ pub(crate) async fn sign(
     let Unsigned {
         mut headers, body, ..
     } = unsigned;
-    if source.verifier().row().uses_jwt() {
+    if source.verifier().provider().uses_jwt() {
         let age = SystemClock.now().duration_since(at).unwrap_or_default();
         headers.push((
             "Authorization".to_owned(),
@@ -152,7 +152,7 @@ fn path_of(url: &str) -> &str {
 
 /// Changes one byte of what is signed: of the body, or of the token where the body is not signed.
 pub(crate) fn tamper(source: &Source, signed: &mut Signed) {
-    if source.verifier().row().uses_jwt() {
+    if source.verifier().provider().uses_jwt() {
         for (_, value) in signed
             .headers
             .iter_mut()

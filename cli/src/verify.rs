@@ -9,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use hookgate::HttpDocuments;
+use hookgate::Source;
 use hookgate::ports::{Clock, Documents, SystemClock, chain};
-use hookgate::{Source, Unverified};
 use hookgate_ingest::WebhookPath;
-use hookgate_signature::{FetchFailure, KeyCache, Request};
+use hookgate_signature::{FetchFailure, KeyCache, Request, Unverified};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ impl Verify {
         Ok(match verified {
             Ok(()) => (verified_answer(&source, &request, &recorded.path), VERIFIED),
             Err(Unverified::Refused(reason)) => (refused_answer(reason.as_str()), REFUSED),
-            Err(Unverified::Undecided(reason)) => (refused_answer(reason.as_str()), UNUSABLE),
+            Err(undecided) => (refused_answer(undecided.reason().as_str()), UNUSABLE),
         })
     }
 

@@ -16,7 +16,7 @@ issuers  = { "https://issuer.example.com" = "any" }
 
 [sources.acme]
 secrets  = ["env:ACME"]
-verify   = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+verify   = { algorithm = "hmac-sha256", signature = { from = "header:x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { from = "header:x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
 event    = { id = "body:data.id", type = "body:type", tenant = "header:x-acme-tenant" }
 
 [[routes]]

@@ -217,7 +217,7 @@ fn a_source_of_ones_own_is_verified_by_its_row() {
     let config = r#"
 [sources.acme]
 secrets  = ["env:ACME"]
-verify   = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+verify   = { algorithm = "hmac-sha256", signature = { from = "header:x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { from = "header:x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
 event    = { id = "body:id", type = "body:type", tenant = "header:x-acme-tenant" }
 "#;
     std::fs::write(folder.path().join("hookgate.toml"), config).unwrap();

@@ -1,8 +1,8 @@
 use bytes::Bytes;
+use hookgate::emit;
 use hookgate::metrics::some;
 use hookgate::ports::{PortError, chain};
-use hookgate::{Unverified, emit};
-use hookgate_signature::{MissingField, Reason};
+use hookgate_signature::{MissingField, Reason, Unverified};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use thiserror::Error;
@@ -67,7 +67,9 @@ impl Rejection {
     pub(crate) fn unverified(why: Unverified, status: u16) -> Rejection {
         match why {
             Unverified::Refused(reason) => Rejection::NotAuthentic { status, reason },
-            Unverified::Undecided(reason) => Rejection::Undecided(reason),
+            Unverified::Undecided(_) | Unverified::NeedsDocument(_) => {
+                Rejection::Undecided(why.reason())
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub use route::{Route, Target};
 pub use source::documents::HttpDocuments;
 pub use source::secrets::Secrets;
 pub use source::sources::{COOL_DOWN, LiveSource, Sources};
-pub use source::{MismatchPolicy, Place, Source, UnusableSource, Unverified};
+pub use source::{MismatchPolicy, Place, Source, UnusableSource};
 pub use table::DynamoTable;
 pub use telemetry::metrics;
 pub use telemetry::trace::{self, Trace};

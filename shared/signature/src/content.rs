@@ -1,16 +1,16 @@
 //! What is signed: the parts of a scheme's content, and their bytes in one request.
 
-use crate::error::Reason;
-use crate::field::Document;
-use crate::options::Options;
-use crate::request::{HeaderError, Request};
-use crate::scheme::Scheme;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::place::Place;
+use crate::request::{LookupError, Received};
 
 /// One part of what is signed.
 ///
-/// In TOML: `timestamp`, `body`, `id`, `method`, `url`, `header:NAME`, `query:NAME`, `body:PATH`;
+/// In TOML: `timestamp`, `body`, `id`, `method`, `url`, or a [`Place`] such as `header:NAME`;
 /// anything else is literal text, and single quotes make a literal of a reserved word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -24,39 +24,66 @@ pub enum Part {
     Method,
     /// The URL that the provider calls.
     Url,
-    /// A header's value.
-    Header(String),
-    /// A query parameter's value.
-    Query(String),
-    /// The text of a value in the JSON body, by JMESPath.
-    BodyField(String),
+    /// The value at a place.
+    Value(Place),
     /// Fixed text.
     Literal(String),
 }
 
+/// Texts that were read before what is signed is put together.
+#[derive(Default)]
+pub(crate) struct Texts<'a> {
+    pub(crate) timestamp: Cow<'a, [u8]>,
+    pub(crate) id: Cow<'a, [u8]>,
+    pub(crate) url: Cow<'a, str>,
+}
+
 impl Part {
     fn parse(text: &str) -> Result<Self, String> {
-        if let Some(quoted) = text
-            .strip_prefix('\'')
-            .and_then(|rest| rest.strip_suffix('\''))
-        {
-            return Ok(Self::Literal(quoted.to_owned()));
+        let quoted = text.strip_prefix('\'');
+        if let Some(literal) = quoted.and_then(|rest| rest.strip_suffix('\'')) {
+            return Ok(Self::Literal(literal.to_owned()));
         }
-        match (text, text.split_once(':')) {
-            ("timestamp", _) => Ok(Self::Timestamp),
-            ("body", _) => Ok(Self::Body),
-            ("id", _) => Ok(Self::Id),
-            ("method", _) => Ok(Self::Method),
-            ("url", _) => Ok(Self::Url),
-            (_, Some(("header" | "query" | "body", ""))) => Err(format!(
-                "`{text}` names nothing: write a name after the colon, or `'{text}'` for literal text"
-            )),
-            (_, Some(("header", name))) => Ok(Self::Header(name.to_owned())),
-            (_, Some(("query", name))) => Ok(Self::Query(name.to_owned())),
-            (_, Some(("body", path))) => Ok(Self::BodyField(path.to_owned())),
-            _ => Ok(Self::Literal(text.to_owned())),
-        }
+        Ok(match text {
+            "timestamp" => Self::Timestamp,
+            "body" => Self::Body,
+            "id" => Self::Id,
+            "method" => Self::Method,
+            "url" => Self::Url,
+            _ if looks_like_a_place(text) => Self::Value(Place::parse(text).map_err(|error| {
+                format!("{error}; in single quotes, `'{text}'`, it is literal text")
+            })?),
+            _ => Self::Literal(text.to_owned()),
+        })
     }
+
+    /// The part's bytes in a request.
+    pub(crate) fn bytes<'a>(
+        &'a self,
+        request: &Received<'a>,
+        texts: &Texts<'a>,
+    ) -> Result<Cow<'a, [u8]>, LookupError> {
+        Ok(match self {
+            Self::Timestamp => texts.timestamp.clone(),
+            Self::Id => texts.id.clone(),
+            Self::Body => Cow::Borrowed(request.body),
+            Self::Method => Cow::Borrowed(request.method.as_bytes()),
+            Self::Url => Cow::Owned(texts.url.as_bytes().to_vec()),
+            Self::Value(place) => place.read(request)?.bytes,
+            Self::Literal(text) => Cow::Borrowed(text.as_bytes()),
+        })
+    }
+}
+
+/// A word, a colon and a name: never a literal by accident, or `heder:x` would be one. Slack's `v0:` names nothing.
+fn looks_like_a_place(text: &str) -> bool {
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.split_once(':')
+        .is_some_and(|(kind, name)| word(kind) && (!name.is_empty() || is_kind(kind)))
+}
+
+fn is_kind(word: &str) -> bool {
+    matches!(word, "header" | "query" | "form" | "body")
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -65,87 +92,32 @@ impl<'de> Deserialize<'de> for Part {
     }
 }
 
-/// Texts that were read from the request before what is signed is put together.
-#[derive(Default)]
-pub(crate) struct Texts<'a> {
-    pub(crate) timestamp: Cow<'a, [u8]>,
-    pub(crate) id: Cow<'a, [u8]>,
-}
-
-/// The bytes that are signed, part by part.
-pub(crate) fn parts<'a>(
-    scheme: &'a Scheme,
-    options: &Options,
-    request: &Request<'a>,
-    texts: &Texts<'a>,
-) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
-    scheme
-        .content
-        .iter()
-        .map(|part| bytes(part, options, request, texts))
-        .collect()
-}
-
-fn bytes<'a>(
-    part: &'a Part,
-    options: &Options,
-    request: &Request<'a>,
-    texts: &Texts<'a>,
-) -> Result<Cow<'a, [u8]>, Reason> {
-    Ok(match part {
-        Part::Timestamp => texts.timestamp.clone(),
-        Part::Id => texts.id.clone(),
-        Part::Body => Cow::Borrowed(request.body),
-        Part::Method => Cow::Borrowed(request.method.as_bytes()),
-        Part::Url => Cow::Owned(url(options, request).into_bytes()),
-        Part::Header(name) => Cow::Borrowed(request.header(name).map_err(Reason::from)?),
-        Part::Query(name) => Cow::Owned(request.query(name).map_err(Reason::from)?),
-        Part::BodyField(path) => Cow::Owned(
-            body_text(request, path)
-                .ok_or(Reason::MissingContent)?
-                .into_bytes(),
-        ),
-        Part::Literal(text) => Cow::Borrowed(text.as_bytes()),
-    })
-}
-
-/// The URL that the provider called: the configured one, with the query that was received.
-fn url(options: &Options, request: &Request<'_>) -> String {
-    match (&options.public_url, request.url.split_once('?')) {
-        (None, _) => request.url.to_owned(),
-        (Some(url), Some((_, query))) if !url.contains('?') => format!("{url}?{query}"),
-        (Some(url), _) => url.clone(),
-    }
-}
-
-/// The text at a path of the JSON body. Few schemes need it, so the path is compiled when it is.
-pub(crate) fn body_text(request: &Request<'_>, path: &str) -> Option<String> {
-    let path = crate::field::Path::new(path, "body").ok()?;
-    Some(Document::parse(request.body).read(&path)?.text)
-}
-
-impl From<HeaderError> for Reason {
-    fn from(error: HeaderError) -> Self {
-        match error {
-            HeaderError::Missing => Self::MissingContent,
-            HeaderError::Duplicate => Self::DuplicateHeader,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn literal(text: &str) -> Result<Part, String> {
+        Ok(Part::Literal(text.into()))
+    }
+
     #[test]
     fn single_quotes_make_a_literal_of_a_reserved_word() {
         assert_eq!(Part::parse("timestamp"), Ok(Part::Timestamp));
-        assert_eq!(
-            Part::parse("'timestamp'"),
-            Ok(Part::Literal("timestamp".into()))
-        );
-        assert_eq!(Part::parse("v0:"), Ok(Part::Literal("v0:".into())));
-        assert_eq!(Part::parse("header:X-Id"), Ok(Part::Header("X-Id".into())));
-        assert!(Part::parse("header:").is_err());
+        assert_eq!(Part::parse("'timestamp'"), literal("timestamp"));
+        assert_eq!(Part::parse("v0:"), literal("v0:"));
+        assert_eq!(Part::parse("ts:"), literal("ts:"));
+        let place = Place::Header("x-id".into());
+        assert_eq!(Part::parse("header:X-Id"), Ok(Part::Value(place)));
+    }
+
+    #[test]
+    fn a_misspelled_place_is_not_literal_text() {
+        for text in ["header:", "body:", "heder:x-id", "body:a["] {
+            assert!(
+                Part::parse(text).unwrap_err().contains("single quotes"),
+                "{text}"
+            );
+        }
+        assert_eq!(Part::parse("'heder:x-id'"), literal("heder:x-id"));
     }
 }

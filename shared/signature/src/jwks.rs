@@ -1,10 +1,11 @@
 //! Reading an issuer's key set ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): only keys that may verify RS256 are kept.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
-use std::fmt;
 
 /// RSA keys shorter than this must not be used (RFC 7518, section 3.3).
 const MIN_RSA_BITS: usize = 2048;
@@ -13,7 +14,6 @@ const MIN_RSA_BITS: usize = 2048;
 const MAX_KEYS: usize = 100;
 
 /// An RSA key for signatures.
-#[derive(Clone)]
 pub(crate) struct Jwk {
     pub(crate) kid: String,
     /// `None` for a key that is too weak to be used.

@@ -1,72 +1,54 @@
-//! JSON Web Tokens: strict parsing of ours, the signature check by `jsonwebtoken`.
+//! JSON Web Tokens: strict parsing here, the signature check by `jsonwebtoken`.
 //!
 //! Sources: [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515), [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519),
 //! [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725).
 
-use crate::error::Reason;
-use crate::grammar;
-use crate::keys::{KeyCache, KeyMissing};
-use crate::options::{Audiences, Options};
-use crate::request::{HeaderError, Request};
-use crate::scheme::Carrier;
-use crate::strict_json::{Members, members};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::error::Reason;
+use crate::keys::KeyCache;
+use crate::options::{Audiences, Options};
+use crate::outcome::{Unverified, Verified};
+use crate::request::Received;
+use crate::signature_field::SignatureField;
+use crate::strict_json::{Members, members};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Why a token did not verify.
-pub(crate) enum NotVerified {
-    Refused(Reason),
-    NeedsDocument(String),
-    Undecided(Reason),
-}
-
-impl From<Reason> for NotVerified {
-    fn from(reason: Reason) -> Self {
-        Self::Refused(reason)
-    }
-}
-
-/// A token that verified.
-pub(crate) struct Token {
-    pub(crate) issuer: String,
-    pub(crate) issued_at: Option<SystemTime>,
-}
-
 /// Everything that needs no key is checked first, so that a bad token never causes a fetch.
 pub(crate) fn check(
-    carrier: &Carrier,
+    field: &SignatureField,
     options: &Options,
-    request: &Request<'_>,
+    request: &Received<'_>,
     cache: &mut KeyCache,
     now: SystemTime,
-) -> Result<Token, NotVerified> {
-    let value = grammar::raw(carrier, request).map_err(|error| match error {
-        HeaderError::Missing => Reason::MissingToken,
-        HeaderError::Duplicate => Reason::DuplicateHeader,
-    })?;
-    let parts = Compact::parse(bearer(carrier, &value)?)?;
+) -> Result<Verified, Unverified> {
+    let found = field.from.read(request);
+    let value = found.map_err(|error| error.or(Reason::MissingToken))?.bytes;
+    let parts = Compact::parse(bearer(field, &value)?)?;
     let kid = check_header(&parts.header)?;
     let claims = members(&parts.claims, &["iss", "aud", "exp", "nbf", "iat"])?;
     let (issuer, audiences) = trusted_issuer(&claims, options)?;
     check_dates(&claims, options.leeway, now)?;
     check_audience(&claims, audiences)?;
     verify_signature(&parts, issuer, &kid?, options, cache, now)?;
-    Ok(Token {
-        issuer: issuer.clone(),
-        issued_at: issued_at(&claims),
+    Ok(Verified {
+        secret: None,
+        signed_at: issued_at(&claims),
+        issuer: Some(issuer.clone()),
     })
 }
 
 /// The token after the scheme's word, which is compared without regard to case (RFC 9110, section 11.1).
-fn bearer<'v>(carrier: &Carrier, value: &'v [u8]) -> Result<&'v str, Reason> {
+fn bearer<'v>(field: &SignatureField, value: &'v [u8]) -> Result<&'v str, Reason> {
     let value = std::str::from_utf8(value).map_err(|_| Reason::JwtMalformed)?;
-    let prefix = carrier.prefix.as_deref().unwrap_or_default();
+    let prefix = field.prefix.as_deref().unwrap_or_default();
     let word = value.get(..prefix.len()).ok_or(Reason::MissingToken)?;
     if !word.eq_ignore_ascii_case(prefix) {
         return Err(Reason::MissingToken);
@@ -198,23 +180,16 @@ fn verify_signature(
     options: &Options,
     cache: &mut KeyCache,
     now: SystemTime,
-) -> Result<(), NotVerified> {
-    let found: Result<_, KeyMissing> = cache
-        .find(issuer, kid, options.loopback_http_issuers, now)
-        .into();
-    let key = found.map_err(|missing| match missing {
-        KeyMissing::Fetch(url) => NotVerified::NeedsDocument(url),
-        KeyMissing::Refused(reason) => NotVerified::Refused(reason),
-        KeyMissing::Unavailable => NotVerified::Undecided(Reason::KeysUnavailable),
-    })?;
-    let key = key.key.ok_or(Reason::JwtWeakKey)?;
+) -> Result<(), Unverified> {
+    let jwk = cache.find(issuer, kid, options.loopback_http_issuers, now)?;
+    let key = jwk.key.as_ref().ok_or(Reason::JwtWeakKey)?;
     match jsonwebtoken::crypto::verify(
         token.signature,
         token.signed.as_bytes(),
-        &key,
+        key,
         Algorithm::RS256,
     ) {
         Ok(true) => Ok(()),
-        _ => Err(NotVerified::Refused(Reason::JwtBadSignature)),
+        _ => Err(Reason::JwtBadSignature.into()),
     }
 }

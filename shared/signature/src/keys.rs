@@ -4,11 +4,14 @@
 //! [`KeyCache::supply`]. Sources: [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html),
 //! [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517).
 
-use crate::error::Reason;
-use crate::jwks::{Jwk, parse_jwks};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use crate::error::Reason;
+use crate::jwks::{Jwk, parse_jwks};
+use crate::outcome::Unverified;
 
 /// The largest document that is accepted, in bytes; a caller need not read further.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
@@ -28,7 +31,7 @@ pub const REFRESH_COOLDOWN: Duration = Duration::from_secs(60);
 /// The least time between two fetches of a document that was never had.
 pub const RETRY_COOLDOWN: Duration = Duration::from_secs(5);
 
-/// Why a document was not had.
+/// The reason why a document could not be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchFailure {
     /// No connection, or none in time.
@@ -50,16 +53,8 @@ pub struct KeyCache {
     keys: BTreeMap<String, Cached<Vec<Jwk>>>,
 }
 
-/// What the cache answers.
-pub(crate) enum Lookup {
-    Key(Jwk),
-    Fetch(String),
-    Unknown,
-    Unavailable,
-}
-
 impl KeyCache {
-    /// Takes the answer to a [`NeedsDocument`](crate::Verdict::NeedsDocument). An answer that nothing waits for is ignored.
+    /// Takes the answer to a [`NeedsDocument`](Unverified::NeedsDocument). An answer that nothing waits for is ignored.
     pub fn supply(&mut self, url: &str, document: Result<Vec<u8>, FetchFailure>, now: SystemTime) {
         let document = document
             .ok()
@@ -86,27 +81,28 @@ impl KeyCache {
         kid: &str,
         loopback_http: bool,
         now: SystemTime,
-    ) -> Lookup {
+    ) -> Result<&Jwk, Unverified> {
+        const UNAVAILABLE: Unverified = Unverified::Undecided(Reason::KeysUnavailable);
         let discovery = self.discovery.entry(issuer.to_owned()).or_default();
         if discovery.wants_fetch(DISCOVERY_TTL, now) {
-            return Lookup::Fetch(discovery_url(issuer));
+            return Err(Unverified::NeedsDocument(discovery_url(issuer)));
         }
         let jwks_uri = discovery.usable(DISCOVERY_TTL, now).cloned();
         let Some(url) = jwks_uri.filter(|url| is_fetchable(url, loopback_http)) else {
-            return Lookup::Unavailable;
+            return Err(UNAVAILABLE);
         };
         let keys = self.keys.entry(url.clone()).or_default();
         if keys.wants_fetch(JWKS_TTL, now) {
-            return Lookup::Fetch(url);
+            return Err(Unverified::NeedsDocument(url));
         }
         let Some(known) = keys.usable(JWKS_TTL, now) else {
-            return Lookup::Unavailable;
+            return Err(UNAVAILABLE);
         };
         match known.iter().find(|key| key.kid == kid) {
-            Some(key) => Lookup::Key(key.clone()),
-            None if keys.may_refresh(now) => Lookup::Fetch(url),
-            None if keys.failed => Lookup::Unavailable,
-            None => Lookup::Unknown,
+            Some(key) => Ok(key),
+            None if keys.may_refresh(now) => Err(Unverified::NeedsDocument(url)),
+            None if keys.failed => Err(UNAVAILABLE),
+            None => Err(Reason::JwtUnknownKid.into()),
         }
     }
 }
@@ -212,24 +208,6 @@ fn is_loopback(authority: &str) -> bool {
         .parse::<std::net::Ipv4Addr>()
         .is_ok_and(|address| address.is_loopback());
     v4 || host == "localhost" || host == "[::1]"
-}
-
-impl From<Lookup> for Result<Jwk, KeyMissing> {
-    fn from(lookup: Lookup) -> Self {
-        match lookup {
-            Lookup::Key(key) => Ok(key),
-            Lookup::Fetch(url) => Err(KeyMissing::Fetch(url)),
-            Lookup::Unknown => Err(KeyMissing::Refused(Reason::JwtUnknownKid)),
-            Lookup::Unavailable => Err(KeyMissing::Unavailable),
-        }
-    }
-}
-
-/// Why there is no key.
-pub(crate) enum KeyMissing {
-    Fetch(String),
-    Refused(Reason),
-    Unavailable,
 }
 
 #[cfg(test)]

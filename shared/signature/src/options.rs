@@ -1,10 +1,13 @@
 //! What a user configures for one source: secrets or issuers, and how strict to be.
 
-use crate::error::ConfigError;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::error::ConfigError;
 
 /// The most leeway that a token's dates may have.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);

@@ -1,6 +1,10 @@
 //! A request as it was received, and how its values are looked up.
 
+use std::cell::OnceCell;
 use std::fmt;
+
+use crate::body::Document;
+use crate::error::Reason;
 
 /// One HTTP request as it was received.
 #[derive(Clone, Copy)]
@@ -26,36 +30,73 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// Why a single value could not be had.
+/// The reason why a place has no single value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HeaderError {
+pub(crate) enum LookupError {
     Missing,
-    Duplicate,
+    Repeated,
+}
+
+impl LookupError {
+    /// The reason to refuse a request for it, where the absence of the value has its own.
+    pub(crate) fn or(self, missing: Reason) -> Reason {
+        match self {
+            Self::Missing => missing,
+            Self::Repeated => Reason::DuplicateHeader,
+        }
+    }
+}
+
+/// A request whose values are being read. Its JSON body is parsed once, and only when a value in it is wanted.
+pub(crate) struct Received<'a> {
+    request: Request<'a>,
+    json: OnceCell<Document>,
+}
+
+impl<'a> std::ops::Deref for Received<'a> {
+    type Target = Request<'a>;
+
+    fn deref(&self) -> &Request<'a> {
+        &self.request
+    }
+}
+
+impl<'a> Received<'a> {
+    pub(crate) fn new(request: &Request<'a>) -> Self {
+        Self {
+            request: *request,
+            json: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> &Document {
+        self.json.get_or_init(|| Document::parse(self.request.body))
+    }
 }
 
 impl<'a> Request<'a> {
     /// The header's only value, without the blanks around it (RFC 9110, section 5.5).
-    pub(crate) fn header(&self, name: &str) -> Result<&'a [u8], HeaderError> {
+    pub(crate) fn header(&self, name: &str) -> Result<&'a [u8], LookupError> {
         let mut values = self
             .headers
             .iter()
             .filter(|(given, _)| given.eq_ignore_ascii_case(name));
-        let (_, value) = values.next().ok_or(HeaderError::Missing)?;
+        let (_, value) = values.next().ok_or(LookupError::Missing)?;
         match values.next() {
-            Some(_) => Err(HeaderError::Duplicate),
+            Some(_) => Err(LookupError::Repeated),
             None => Ok(trim_blanks(value)),
         }
     }
 
     /// The query parameter's only value, decoded.
-    pub(crate) fn query(&self, name: &str) -> Result<Vec<u8>, HeaderError> {
+    pub(crate) fn query(&self, name: &str) -> Result<Vec<u8>, LookupError> {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         form_value(query.as_bytes(), name)
     }
 
     /// The form field's only value, decoded.
-    pub(crate) fn form(&self, name: &str) -> Result<Vec<u8>, HeaderError> {
+    pub(crate) fn form(&self, name: &str) -> Result<Vec<u8>, LookupError> {
         form_value(self.body, name)
     }
 }
@@ -67,7 +108,7 @@ fn trim_blanks(mut value: &[u8]) -> &[u8] {
     value
 }
 
-fn form_value(form: &[u8], name: &str) -> Result<Vec<u8>, HeaderError> {
+fn form_value(form: &[u8], name: &str) -> Result<Vec<u8>, LookupError> {
     let mut values = form.split(|byte| *byte == b'&').filter_map(|item| {
         let equals = item
             .iter()
@@ -76,9 +117,9 @@ fn form_value(form: &[u8], name: &str) -> Result<Vec<u8>, HeaderError> {
         let (key, value) = item.split_at(equals);
         (decode(key) == name.as_bytes()).then(|| decode(value.get(1..).unwrap_or_default()))
     });
-    let value = values.next().ok_or(HeaderError::Missing)?;
+    let value = values.next().ok_or(LookupError::Missing)?;
     match values.next() {
-        Some(_) => Err(HeaderError::Duplicate),
+        Some(_) => Err(LookupError::Repeated),
         None => Ok(value),
     }
 }
@@ -128,9 +169,9 @@ mod tests {
         );
         assert_eq!(
             request("/in?sig=1&%73ig=2").query("sig"),
-            Err(HeaderError::Duplicate)
+            Err(LookupError::Repeated)
         );
-        assert_eq!(request("/in").query("sig"), Err(HeaderError::Missing));
+        assert_eq!(request("/in").query("sig"), Err(LookupError::Missing));
     }
 
     #[test]

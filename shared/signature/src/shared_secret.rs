@@ -1,12 +1,16 @@
 //! Checking a request against shared secrets: HMACs and tokens.
 
-use crate::content::{self, Part, Texts};
-use crate::error::Reason;
-use crate::request::{HeaderError, Request};
-use crate::verifier::{Key, Verified, Verifier};
-use crate::{grammar, mac, timestamp};
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
+
+use crate::content::{Part, Texts};
+use crate::error::Reason;
+use crate::mac;
+use crate::outcome::Verified;
+use crate::reading::Reading;
+use crate::request::{Received, Request};
+use crate::timestamp::SignedTime;
+use crate::verifier::{Key, Verifier};
 
 impl Verifier {
     pub(crate) fn check_secret(
@@ -14,81 +18,69 @@ impl Verifier {
         request: &Request<'_>,
         now: SystemTime,
     ) -> Result<Verified, Reason> {
-        let presented = grammar::read(self.carriers(), request)?;
-        let time = self.read_timestamp(request, presented.timestamp)?;
-        let texts = Texts {
-            id: self.read_id(request)?,
-            timestamp: time.text.into(),
-        };
-        self.refuse_splice(request, &texts)?;
-        let parts = content::parts(&self.row().verify, &self.options, request, &texts)?;
-        let secret = self.matching_secret(&parts, &presented.candidates, now)?;
-        if let Some(signed_at) = time.signed_at {
-            timestamp::check_fresh(signed_at, now, self.tolerance())?;
+        let request = Received::new(request);
+        let reading = Reading::new(self.scheme(), self.options.assume_utc, &request);
+        let signatures = reading.signatures?;
+        let time = reading.time?;
+        let id = reading.id?;
+        self.refuse_splice(&request, time.as_ref())?;
+        let timestamp = time.as_ref().map(|time| time.text.clone());
+        let parts = self.parts(&request, timestamp.unwrap_or_default(), id)?;
+        let secret = self.matching_secret(&parts, &signatures, now)?;
+        if let Some(time) = &time {
+            time.drift(now).check(self.tolerance())?;
         }
         Ok(Verified {
             secret: Some(secret),
-            signed_at: time.signed_at,
+            signed_at: time.map(|time| time.at),
             issuer: None,
         })
     }
 
-    fn read_timestamp(
-        &self,
-        request: &Request<'_>,
-        paired: Option<Vec<u8>>,
-    ) -> Result<SignedTime, Reason> {
-        let Some(scheme) = &self.row().verify.timestamp else {
-            return Ok(SignedTime::default());
-        };
-        let text = match (&scheme.header, &scheme.body) {
-            (Some(name), _) => Some(
-                request
-                    .header(name)
-                    .map_err(missing_or_repeated(Reason::MissingTimestamp))?
-                    .to_vec(),
-            ),
-            (_, Some(path)) => content::body_text(request, path).map(String::into_bytes),
-            _ => paired,
-        };
-        let text = text
-            .filter(|text| !text.is_empty())
-            .ok_or(Reason::MissingTimestamp)?;
-        let signed_at = timestamp::parse(&text, scheme.format.as_slice(), self.options.assume_utc)?;
-        Ok(SignedTime {
-            text,
-            signed_at: Some(signed_at),
-        })
-    }
-
-    fn read_id<'a>(&self, request: &Request<'a>) -> Result<Cow<'a, [u8]>, Reason> {
-        let Some(id) = &self.row().verify.id else {
-            return Ok(Cow::default());
-        };
-        let id = request
-            .header(&id.header)
-            .map_err(missing_or_repeated(Reason::MissingId))?;
-        if id.is_empty() {
-            Err(Reason::MissingId)
-        } else {
-            Ok(Cow::Borrowed(id))
-        }
-    }
-
     /// A time without a zone directly before the body could give up, or take, characters of the body while what
     /// is signed stays the same: there the body must start as a JSON object or array does.
-    fn refuse_splice(&self, request: &Request<'_>, texts: &Texts<'_>) -> Result<(), Reason> {
-        let adjacent = self
-            .row()
-            .verify
-            .content
+    fn refuse_splice(
+        &self,
+        request: &Request<'_>,
+        time: Option<&SignedTime<'_>>,
+    ) -> Result<(), Reason> {
+        let content = &self.scheme().content;
+        let adjacent = content
             .windows(2)
             .any(|pair| pair == [Part::Timestamp, Part::Body]);
         let structured = matches!(request.body.first(), Some(b'{' | b'['));
-        if adjacent && !structured && timestamp::is_open_ended(&texts.timestamp) {
+        if adjacent && !structured && time.is_some_and(SignedTime::is_open_ended) {
             return Err(Reason::MalformedBody);
         }
         Ok(())
+    }
+
+    /// The bytes that are signed, part by part.
+    pub(crate) fn parts<'a>(
+        &'a self,
+        request: &Received<'a>,
+        timestamp: Cow<'a, [u8]>,
+        id: Cow<'a, [u8]>,
+    ) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
+        let texts = Texts {
+            timestamp,
+            id,
+            url: self.signed_url(request),
+        };
+        let parts = self.scheme().content.iter();
+        parts
+            .map(|part| part.bytes(request, &texts))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.or(Reason::MissingContent))
+    }
+
+    /// The URL that the provider called: the configured one, with the query that was received.
+    fn signed_url<'a>(&'a self, request: &Request<'a>) -> Cow<'a, str> {
+        match (&self.options.public_url, request.url.split_once('?')) {
+            (None, _) => request.url.into(),
+            (Some(url), Some((_, query))) if !url.contains('?') => format!("{url}?{query}").into(),
+            (Some(url), _) => url.into(),
+        }
     }
 
     fn matching_secret(
@@ -97,7 +89,7 @@ impl Verifier {
         candidates: &[Vec<u8>],
         now: SystemTime,
     ) -> Result<usize, Reason> {
-        let algorithm = self.row().verify.algorithm;
+        let algorithm = self.scheme().algorithm;
         let matches = |key: &Key| {
             let code = mac::code(algorithm, &key.bytes, parts);
             code.is_some_and(|code| {
@@ -106,38 +98,15 @@ impl Verifier {
                     .any(|candidate| mac::equal(candidate, &code))
             })
         };
-        let valid = self
-            .keys
+        self.keys
             .iter()
-            .enumerate()
-            .filter(|(_, key)| key.is_valid(now));
-        let matching = valid
-            .filter(|(_, key)| matches(key))
-            .map(|(index, _)| index)
-            .next();
-        matching.ok_or(Reason::SignatureMismatch)
+            .position(|key| key.is_valid(now) && matches(key))
+            .ok_or(Reason::SignatureMismatch)
     }
 
     fn tolerance(&self) -> Duration {
-        let row = self
-            .row()
-            .verify
-            .timestamp
-            .as_ref()
-            .map_or(0, |time| time.tolerance_s);
+        let row = self.scheme().timestamp.as_ref();
+        let row = row.map_or(0, |time| time.tolerance_s);
         self.options.tolerance.unwrap_or(Duration::from_secs(row))
-    }
-}
-
-#[derive(Default)]
-struct SignedTime {
-    text: Vec<u8>,
-    signed_at: Option<SystemTime>,
-}
-
-fn missing_or_repeated(missing: Reason) -> impl Fn(HeaderError) -> Reason {
-    move |error| match error {
-        HeaderError::Missing => missing,
-        HeaderError::Duplicate => Reason::DuplicateHeader,
     }
 }

@@ -1,13 +1,12 @@
-//! Signing with the same rows that verify: for tests, samples and webhooks of one's own.
+//! Signing with the same rows that verify: for tests, samples and webhooks of your own.
 
-use crate::content::{self, Texts};
-use crate::error::SignError;
-use crate::grammar;
-use crate::request::Request;
-use crate::scheme::Algorithm;
+use std::time::SystemTime;
+
+use crate::error::{Reason, SignError};
+use crate::place::Place;
+use crate::request::{Received, Request};
 use crate::verifier::Verifier;
 use crate::{mac, timestamp};
-use std::time::SystemTime;
 
 /// A request that is about to be sent.
 #[derive(Clone, Copy)]
@@ -36,95 +35,105 @@ impl Verifier {
         outgoing: &Outgoing<'_>,
         now: SystemTime,
     ) -> Result<Vec<(String, String)>, SignError> {
-        let scheme = &self.row().verify;
-        if scheme.algorithm == Algorithm::Jwt {
+        if self.provider().uses_jwt() {
             return Err(SignError::IssuerSigns);
         }
-        let carrier = self.carriers().first().ok_or(SignError::NotInHeader)?;
-        let header = carrier.header.clone().ok_or(SignError::NotInHeader)?;
-        let mut headers = Vec::new();
-        let id = match &scheme.id {
-            Some(id) => {
-                let text = outgoing
-                    .id
-                    .filter(|id| !id.is_empty())
-                    .ok_or(SignError::MissingId)?;
-                headers.push((id.header.clone(), text.to_owned()));
-                text
-            }
-            None => "",
+        let field = self.fields().first().ok_or(SignError::NotInHeader)?;
+        let Place::Header(name) = &field.from else {
+            return Err(SignError::NotInHeader);
         };
-        let time = self.write_timestamp(outgoing, now)?;
-        if let (Some(name), Some(time)) = (
-            scheme
-                .timestamp
-                .as_ref()
-                .and_then(|time| time.header.clone()),
-            &time,
-        ) {
-            headers.push((name, time.clone()));
-        }
-        let signature = self.signature(outgoing, &headers, id, time.as_deref(), now)?;
-        let written = mac::encode(&signature, carrier.encoding).ok_or(SignError::NotInHeader)?;
-        headers.push((header, grammar::write(carrier, &written, time.as_deref())));
-        Ok(headers)
+        let mut added = Vec::new();
+        let id = self.id(outgoing, &mut added)?;
+        let time = self.timestamp(outgoing, now, &mut added)?;
+        let code = self.code(outgoing, &added, &id, time.as_deref(), now)?;
+        let value = field
+            .write(&code, time.as_deref())
+            .ok_or(SignError::NotInHeader)?;
+        added.push((name.clone(), value));
+        Ok(added)
     }
 
-    /// The time's text: written where the request has a place for it, read where the body states it.
-    fn write_timestamp(
+    /// The id's text: added where it is in a header, read where the request already states it.
+    fn id(&self, outgoing: &Outgoing<'_>, added: &mut Headers) -> Result<String, SignError> {
+        let id = match &self.scheme().id {
+            None => return Ok(String::new()),
+            Some(Place::Header(name)) => {
+                let id = outgoing.id.ok_or(SignError::MissingId)?;
+                added.push((name.clone(), id.to_owned()));
+                id.to_owned()
+            }
+            Some(place) => stated(place, outgoing).ok_or(SignError::MissingId)?,
+        };
+        Some(id)
+            .filter(|id| !id.is_empty())
+            .ok_or(SignError::MissingId)
+    }
+
+    /// The time's text: written where it is in a header or beside the signature, read where the request already
+    /// states it.
+    fn timestamp(
         &self,
         outgoing: &Outgoing<'_>,
         now: SystemTime,
+        added: &mut Headers,
     ) -> Result<Option<String>, SignError> {
-        let Some(scheme) = &self.row().verify.timestamp else {
+        let Some(scheme) = &self.scheme().timestamp else {
             return Ok(None);
         };
-        if let Some(path) = &scheme.body {
-            return Ok(content::body_text(
-                &received(outgoing, outgoing.headers),
-                path,
-            ));
-        }
-        let format = self.formats().first().copied().ok_or(SignError::Time)?;
-        timestamp::write(now, format)
-            .map(Some)
-            .ok_or(SignError::Time)
+        let name = match &scheme.from {
+            Some(Place::Header(name)) => Some(name),
+            None => None,
+            Some(place) => {
+                let missing = SignError::MissingContent(Reason::MissingTimestamp);
+                return stated(place, outgoing).ok_or(missing).map(Some);
+            }
+        };
+        let format = scheme.format.as_slice().first().ok_or(SignError::Time)?;
+        let text = timestamp::write(now, *format).ok_or(SignError::Time)?;
+        added.extend(name.map(|name| (name.clone(), text.clone())));
+        Ok(Some(text))
     }
 
-    fn signature(
+    fn code(
         &self,
         outgoing: &Outgoing<'_>,
-        added: &[(String, String)],
+        added: &Headers,
         id: &str,
         time: Option<&str>,
         now: SystemTime,
     ) -> Result<Vec<u8>, SignError> {
-        let scheme = &self.row().verify;
         let added = added
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let headers: Vec<_> = outgoing.headers.iter().copied().chain(added).collect();
         let request = received(outgoing, &headers);
-        let texts = Texts {
-            timestamp: time.unwrap_or_default().as_bytes().into(),
-            id: id.as_bytes().into(),
-        };
-        let parts = content::parts(scheme, &self.options, &request, &texts)
+        let time = time.unwrap_or_default().as_bytes();
+        let parts = self
+            .parts(&request, time.into(), id.as_bytes().into())
             .map_err(SignError::MissingContent)?;
         let key = self
             .keys
             .iter()
             .find(|key| key.is_valid(now))
             .ok_or(SignError::NoSecret)?;
-        mac::code(scheme.algorithm, &key.bytes, &parts).ok_or(SignError::NoSecret)
+        mac::code(self.scheme().algorithm, &key.bytes, &parts).ok_or(SignError::NoSecret)
     }
 }
 
-fn received<'a>(outgoing: &Outgoing<'a>, headers: &'a [(&'a str, &'a [u8])]) -> Request<'a> {
-    Request {
+/// Headers to add, by name.
+type Headers = Vec<(String, String)>;
+
+/// The text that the request already has at a place.
+fn stated(place: &Place, outgoing: &Outgoing<'_>) -> Option<String> {
+    let found = place.read(&received(outgoing, outgoing.headers)).ok()?;
+    String::from_utf8(found.bytes.into_owned()).ok()
+}
+
+fn received<'a>(outgoing: &Outgoing<'a>, headers: &'a [(&'a str, &'a [u8])]) -> Received<'a> {
+    Received::new(&Request {
         method: outgoing.method,
         url: outgoing.url,
         headers,
         body: outgoing.body,
-    }
+    })
 }

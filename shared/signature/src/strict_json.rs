@@ -1,10 +1,12 @@
 //! JSON objects whose members are all different, as RFC 7515 (section 4) and RFC 7519 (section 4) let a reader demand.
 
-use crate::error::Reason;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::error::Reason;
 
 /// Members of an object, by name.
 pub(crate) type Members = BTreeMap<String, Value>;

@@ -1,13 +1,57 @@
 //! Reading, checking and writing timestamps.
 
-use crate::error::Reason;
-use crate::scheme::TimeFormat;
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::error::Reason;
+use crate::scheme::TimeFormat;
 
 /// The last second of the year 9999: what RFC 3339 can write.
 const MAX_UNIX_S: u64 = 253_402_300_799;
+
+/// A time of signing: its text, which is what is signed, and the time that the text says.
+#[derive(Debug)]
+pub(crate) struct SignedTime<'a> {
+    pub(crate) text: Cow<'a, [u8]>,
+    pub(crate) at: SystemTime,
+}
+
+/// The distance of a time from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drift {
+    Past(Duration),
+    Ahead(Duration),
+}
+
+impl SignedTime<'_> {
+    /// True for a timestamp without a zone, which ends wherever its digits end.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        let start = self.text.iter().position(|byte| *byte == b'T');
+        let time = start.and_then(|start| self.text.get(start..));
+        time.is_some_and(|time| !time.iter().any(|byte| matches!(byte, b'Z' | b'+' | b'-')))
+    }
+
+    pub(crate) fn drift(&self, now: SystemTime) -> Drift {
+        match now.duration_since(self.at) {
+            Ok(age) => Drift::Past(age),
+            Err(ahead) => Drift::Ahead(ahead.duration()),
+        }
+    }
+}
+
+impl Drift {
+    /// Refuses a time that is too far away, either way; the bound itself is still near enough.
+    pub(crate) fn check(self, tolerance: Duration) -> Result<(), Reason> {
+        match self {
+            Self::Past(age) if age > tolerance => Err(Reason::TimestampTooOld),
+            Self::Ahead(ahead) if ahead > tolerance => Err(Reason::TimestampInFuture),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// The time that a timestamp's text says.
 pub(crate) fn parse(
@@ -104,28 +148,6 @@ fn nanoseconds(fraction: &str) -> Option<i32> {
         return None;
     }
     format!("{fraction:0<9}").parse().ok()
-}
-
-/// Whether a timestamp has no zone, so that it ends wherever its digits end.
-pub(crate) fn is_open_ended(text: &[u8]) -> bool {
-    let time = text
-        .iter()
-        .position(|byte| *byte == b'T')
-        .and_then(|at| text.get(at..));
-    time.is_some_and(|time| !time.iter().any(|byte| matches!(byte, b'Z' | b'+' | b'-')))
-}
-
-/// Whether the time of signing is near enough, either way; the bound itself still is.
-pub(crate) fn check_fresh(
-    signed_at: SystemTime,
-    now: SystemTime,
-    tolerance: Duration,
-) -> Result<(), Reason> {
-    match now.duration_since(signed_at) {
-        Ok(age) if age > tolerance => Err(Reason::TimestampTooOld),
-        Err(ahead) if ahead.duration() > tolerance => Err(Reason::TimestampInFuture),
-        _ => Ok(()),
-    }
 }
 
 /// The text of a time, or `None` when the format cannot say it.

@@ -1,87 +1,52 @@
-//! What the types of a row cannot say: that its parts fit together.
+//! What the types of a scheme cannot say: that its parts fit together.
 
 use crate::content::Part;
+use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::Extractor;
-use crate::field::{FieldSource, Path};
-use crate::row::Row;
-use crate::scheme::{Algorithm, Carrier, Encoding, Scheme, TimeFormat};
+use crate::scheme::{Algorithm, Scheme, TimeFormat};
+use crate::signature_field::SignatureField;
 
-/// The first key of the row that does not fit.
-pub(crate) fn row(row: &Row) -> Result<(), ConfigError> {
-    let scheme = &row.verify;
+/// The first key of the scheme that does not fit.
+pub(crate) fn scheme(scheme: &Scheme) -> Result<(), ConfigError> {
     if !(400..=499).contains(&scheme.reject_status) {
         return error(
             "verify.reject_status",
             "a refused request is answered with 400 to 499",
         );
     }
-    carriers(scheme)?;
+    fields(scheme)?;
     content(scheme, &scheme.content, "verify.content")?;
     for (name, variant) in &scheme.variants {
-        content(
-            scheme,
-            &variant.content,
-            &format!("verify.variants.{name}.content"),
-        )?;
+        let key = format!("verify.variants.{name}.content");
+        content(scheme, &variant.content, &key)?;
     }
-    timestamp(scheme)?;
-    if let Some(id) = &scheme.id {
-        header_name(&id.header, "verify.id.header")?;
-    }
-    event_headers(row)?;
-    Extractor::new(row).map(|_| ())
+    timestamp(scheme)
 }
 
 fn error<T>(key: &str, advice: &str) -> Result<T, ConfigError> {
     Err(ConfigError::new(key, advice))
 }
 
-fn carriers(scheme: &Scheme) -> Result<(), ConfigError> {
-    let carriers = scheme.signature.as_slice();
-    if carriers.is_empty() {
+fn fields(scheme: &Scheme) -> Result<(), ConfigError> {
+    let fields = scheme.signature.as_slice();
+    if fields.is_empty() {
         return error(
             "verify.signature",
-            "say where the signature is, such as `{ header = \"x-signature\", encoding = \"hex\" }`",
+            "say where the signature is, such as `{ from = \"header:x-signature\", encoding = \"hex\" }`",
         );
     }
-    if scheme.algorithm == Algorithm::Jwt && carriers.len() > 1 {
+    if scheme.algorithm == Algorithm::Jwt && fields.len() > 1 {
         return error("verify.signature", "a JWT is in one place: one table");
     }
-    carriers
-        .iter()
-        .try_for_each(|carrier| self::carrier(scheme.algorithm, carrier))
+    fields.iter().try_for_each(|field| {
+        encoding(scheme.algorithm, field)?;
+        layout(scheme.algorithm, field)
+    })
 }
 
-fn carrier(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> {
-    let places = [
-        &carrier.header,
-        &carrier.query,
-        &carrier.body,
-        &carrier.form,
-    ];
-    if places.into_iter().flatten().count() != 1 {
-        return error(
-            "verify.signature",
-            "name exactly one of `header`, `query`, `body` and `form`",
-        );
-    }
-    if places.into_iter().flatten().any(String::is_empty) {
-        return error("verify.signature", "the name is empty");
-    }
-    if let Some(name) = &carrier.header {
-        header_name(name, "verify.signature.header")?;
-    }
-    if let Some(path) = &carrier.body {
-        Path::new(path, "verify.signature.body")?;
-    }
-    encoding(algorithm, carrier)?;
-    grammar(algorithm, carrier)
-}
-
-fn encoding(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> {
+fn encoding(algorithm: Algorithm, field: &SignatureField) -> Result<(), ConfigError> {
     let plain = matches!(algorithm, Algorithm::Token | Algorithm::Jwt);
-    match carrier.encoding {
+    match field.encoding {
         Some(_) if algorithm == Algorithm::Jwt => error(
             "verify.signature.encoding",
             "a JWT says itself how it is encoded: remove it",
@@ -90,7 +55,7 @@ fn encoding(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> 
             "verify.signature.encoding",
             "say `hex`, `base64` or `base64url`",
         ),
-        Some(Encoding::Base64 | Encoding::Base64url) | None if carrier.hex_case.is_some() => error(
+        Some(Encoding::Base64 | Encoding::Base64url) | None if field.hex_case.is_some() => error(
             "verify.signature.hex_case",
             "only hexadecimal digits have a case: remove it",
         ),
@@ -98,14 +63,14 @@ fn encoding(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> 
     }
 }
 
-fn grammar(algorithm: Algorithm, carrier: &Carrier) -> Result<(), ConfigError> {
-    if carrier.prefix_optional && carrier.prefix.is_none() {
+fn layout(algorithm: Algorithm, field: &SignatureField) -> Result<(), ConfigError> {
+    if field.prefix_optional && field.prefix.is_none() {
         return error(
             "verify.signature.prefix_optional",
             "there is no prefix: remove it",
         );
     }
-    let (separators, names) = match (&carrier.list, &carrier.pairs) {
+    let (separators, names) = match (&field.list, &field.pairs) {
         (Some(_), Some(_)) => {
             return error("verify.signature", "either `list` or `pairs`, not both");
         }
@@ -151,27 +116,16 @@ fn content(scheme: &Scheme, parts: &[Part], key: &str) -> Result<(), ConfigError
     if parts.contains(&Part::Id) && scheme.id.is_none() {
         return error(key, "it signs an id: say in `verify.id` where that is");
     }
-    for part in parts {
-        match part {
-            Part::Header(name) => header_name(name, key)?,
-            Part::BodyField(path) => Path::new(path, key).map(|_| ())?,
-            _ => {}
-        }
-    }
     Ok(())
 }
 
 fn timestamp(scheme: &Scheme) -> Result<(), ConfigError> {
-    let paired = scheme
-        .signature
-        .as_slice()
-        .iter()
-        .filter_map(|carrier| carrier.pairs.as_ref());
-    let has_key = paired
-        .into_iter()
-        .any(|pairs| pairs.timestamp_key.is_some());
+    let in_pairs = scheme.signature.as_slice().iter().any(|field| {
+        let pairs = field.pairs.as_ref();
+        pairs.is_some_and(|pairs| pairs.timestamp_key.is_some())
+    });
     let Some(time) = &scheme.timestamp else {
-        return if has_key {
+        return if in_pairs {
             error(
                 "verify.timestamp",
                 "the signature holds one: say its `format`",
@@ -180,19 +134,11 @@ fn timestamp(scheme: &Scheme) -> Result<(), ConfigError> {
             Ok(())
         };
     };
-    match (&time.header, &time.body) {
-        (Some(_), Some(_)) => {
-            return error("verify.timestamp", "either `header` or `body`, not both");
-        }
-        (Some(name), None) => header_name(name, "verify.timestamp.header")?,
-        (None, Some(path)) => Path::new(path, "verify.timestamp.body").map(|_| ())?,
-        (None, None) if has_key => {}
-        (None, None) => {
-            return error(
-                "verify.timestamp",
-                "name its `header`, or a `timestamp_key` in the signature's `pairs`",
-            );
-        }
+    if time.from.is_none() && !in_pairs {
+        return error(
+            "verify.timestamp.from",
+            "say where it is, such as `\"header:x-timestamp\"`, or name a `timestamp_key` in the signature's `pairs`",
+        );
     }
     let formats = time.format.as_slice();
     if formats.is_empty()
@@ -208,36 +154,6 @@ fn timestamp(scheme: &Scheme) -> Result<(), ConfigError> {
             "verify.timestamp.tolerance_s",
             "at least 1: no request arrives at the instant it was signed",
         );
-    }
-    Ok(())
-}
-
-fn event_headers(row: &Row) -> Result<(), ConfigError> {
-    let event = &row.event;
-    let single = [
-        (&event.id, "event.id"),
-        (&event.event_type, "event.type"),
-        (&event.tenant, "event.tenant"),
-    ];
-    let named = single
-        .into_iter()
-        .filter_map(|(source, key)| source.as_ref().map(|source| (source, key)));
-    for (source, key) in named.chain(event.dedupe.iter().map(|source| (source, "event.dedupe"))) {
-        if let FieldSource::Header(name) = source {
-            header_name(name, key)?;
-        }
-    }
-    Ok(())
-}
-
-/// A token of RFC 9110, section 5.6.2: anything else can never be a header's name.
-fn header_name(name: &str, key: &str) -> Result<(), ConfigError> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(ConfigError::new(
-            key,
-            format!("`{name}` is not a header's name"),
-        ));
     }
     Ok(())
 }

@@ -1,50 +1,28 @@
-//! A row with its options: what checks one source's requests.
+//! A provider with its options: what checks one source's requests.
 
-use crate::content::Part;
-use crate::error::{ConfigError, Reason};
-use crate::event::{EventMeta, Extractor, Facts, HandshakeAnswer, MissingField};
-use crate::jwt::NotVerified;
-use crate::keys::KeyCache;
-use crate::options::{Options, Secret};
-use crate::request::Request;
-use crate::row::Row;
-use crate::scheme::{Algorithm, Carrier, Scheme, TimeFormat};
-use crate::{jwt, mac};
 use std::fmt;
 use std::time::SystemTime;
 
-/// What came of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The request is authentic.
-    Verified(Verified),
-    /// It is not: answer with the row's [`reject_status`](Row::reject_status).
-    Refused(Reason),
-    /// Fetch this URL, give the result to [`KeyCache::supply`], and check again.
-    NeedsDocument(String),
-    /// It could not be decided: answer 503, so that the sender tries again.
-    Undecided(Reason),
-}
+use crate::content::Part;
+use crate::error::ConfigError;
+use crate::event::{EventMeta, Facts};
+use crate::fact::MissingField;
+use crate::handshake::HandshakeAnswer;
+use crate::keys::KeyCache;
+use crate::options::{Options, Secret};
+use crate::outcome::{Unverified, Verified};
+use crate::provider::Provider;
+use crate::request::{Received, Request};
+use crate::scheme::{Algorithm, Scheme};
+use crate::signature_field::SignatureField;
+use crate::{jwt, mac};
 
-/// What is known of an authentic request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verified {
-    /// Which of the secrets matched, from 0.
-    pub secret: Option<usize>,
-    /// When the sender says it was signed; for a JWT, issued.
-    pub signed_at: Option<SystemTime>,
-    /// Which trusted issuer vouched for it.
-    pub issuer: Option<String>,
-}
-
-/// A row with its options: what checks one source's requests.
+/// A provider with its options: what checks one source's requests.
 #[derive(Debug)]
 pub struct Verifier {
-    row: Row,
+    provider: Provider,
     pub(crate) options: Options,
     pub(crate) keys: Vec<Key>,
-    extractor: Extractor,
 }
 
 pub(crate) struct Key {
@@ -67,53 +45,42 @@ impl Key {
 }
 
 impl Verifier {
-    /// Puts a row and its options together.
+    /// Puts a provider and its options together.
     ///
     /// # Errors
     /// When the row does not fit together or an option is missing, unusable or not the row's: a verifier
     /// without a usable secret or issuer never exists.
-    pub fn new(mut row: Row, options: Options) -> Result<Self, ConfigError> {
-        row.validate()?;
-        options.validate(row.uses_jwt())?;
+    pub fn new(mut provider: Provider, options: Options) -> Result<Self, ConfigError> {
+        provider.validate()?;
+        options.validate(provider.uses_jwt())?;
         if let Some(name) = &options.variant {
-            let variant = row.verify.variants.get(name);
-            let known: Vec<_> = row.verify.variants.keys().map(String::as_str).collect();
-            let variant = variant.ok_or_else(|| {
+            let variants = &provider.verify.variants;
+            let variant = variants.get(name).ok_or_else(|| {
+                let known: Vec<_> = variants.keys().map(String::as_str).collect();
+                let known = known.join(", ");
                 ConfigError::new(
                     "variant",
-                    format!("there is no `{name}`: the row has [{}]", known.join(", ")),
+                    format!("there is no `{name}`: the row has [{known}]"),
                 )
             })?;
-            row.verify.content = variant.content.clone();
+            provider.verify.content = variant.content.clone();
         }
-        let extractor = Extractor::new(&row)?;
-        let keys = decode_secrets(&row, &options.secrets)?;
+        let keys = decode_secrets(&provider.verify, &options.secrets)?;
         Ok(Self {
-            row,
+            provider,
             options,
             keys,
-            extractor,
         })
     }
 
-    /// The row, with the chosen variant's content.
-    pub fn row(&self) -> &Row {
-        &self.row
+    /// The provider, with the chosen variant's content.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
     }
 
-    /// Replaces the secrets, as after a rotation.
-    ///
-    /// # Errors
-    /// When one cannot be used; the old ones then stay.
-    pub fn set_secrets(&mut self, secrets: Vec<Secret>) -> Result<(), ConfigError> {
-        self.keys = decode_secrets(&self.row, &secrets)?;
-        self.options.secrets = secrets;
-        Ok(())
-    }
-
-    /// What an operator should know at start-up about a configuration that is weaker than it looks.
+    /// Warnings to show at start: where the configuration is weaker than it looks.
     pub fn warnings(&self) -> Vec<&'static str> {
-        let scheme = &self.row.verify;
+        let scheme = self.scheme();
         let mut warnings = Vec::new();
         if scheme.timestamp.is_some() && !covers_timestamp(scheme) {
             warnings.push("timestamp is unauthenticated: no replay protection");
@@ -126,24 +93,30 @@ impl Verifier {
         warnings
     }
 
-    /// Decides whether a request is authentic.
+    /// Decides if a request is authentic.
     ///
-    /// `keys` is used by JWT rows only. On [`Verdict::NeedsDocument`] the caller fetches, supplies and checks
-    /// again; a request needs two documents at most.
-    pub fn check(&self, request: &Request<'_>, keys: &mut KeyCache, now: SystemTime) -> Verdict {
-        if self.row.uses_jwt() {
-            return self.check_jwt(request, keys, now);
-        }
-        match self.check_secret(request, now) {
-            Ok(verified) => Verdict::Verified(verified),
-            Err(reason) => Verdict::Refused(reason),
+    /// `keys` is used by JWT rows only.
+    ///
+    /// # Errors
+    /// When it is not, or when that is not decided: see [`Unverified`].
+    pub fn check(
+        &self,
+        request: &Request<'_>,
+        keys: &mut KeyCache,
+        now: SystemTime,
+    ) -> Result<Verified, Unverified> {
+        match self.fields() {
+            [field, ..] if self.provider.uses_jwt() => {
+                jwt::check(field, &self.options, &Received::new(request), keys, now)
+            }
+            _ => Ok(self.check_secret(request, now)?),
         }
     }
 
-    /// What a request states of its event, whether the row requires it or not: for telling a person
+    /// The facts that a request states of its event, required or not: for telling a person
     /// about a request that lacks something.
     pub fn facts(&self, request: &Request<'_>) -> Facts {
-        self.extractor.facts(request)
+        self.provider.event.facts(&Received::new(request))
     }
 
     /// The facts of the event in a request that was verified.
@@ -151,60 +124,37 @@ impl Verifier {
     /// # Errors
     /// When a required fact is absent, or one that is there is not short printable text.
     pub fn event(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
-        self.extractor.event(request)
+        let request = Received::new(request);
+        self.provider.event.meta(self.scheme(), &request)
     }
 
     /// The answer to a provider's test request, or `None` for an event. Call it only for a request that was verified.
     pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
-        self.extractor.handshake(request)
+        let request = Received::new(request);
+        let mut handshakes = self.provider.handshakes.iter();
+        handshakes.find_map(|handshake| handshake.answer(&request))
     }
 
-    fn check_jwt(&self, request: &Request<'_>, keys: &mut KeyCache, now: SystemTime) -> Verdict {
-        let Some(carrier) = self.carriers().first() else {
-            return Verdict::Refused(Reason::MissingToken);
-        };
-        match jwt::check(carrier, &self.options, request, keys, now) {
-            Ok(token) => Verdict::Verified(Verified {
-                secret: None,
-                signed_at: token.issued_at,
-                issuer: Some(token.issuer),
-            }),
-            Err(NotVerified::Refused(reason)) => Verdict::Refused(reason),
-            Err(NotVerified::NeedsDocument(url)) => Verdict::NeedsDocument(url),
-            Err(NotVerified::Undecided(reason)) => Verdict::Undecided(reason),
-        }
+    pub(crate) fn scheme(&self) -> &Scheme {
+        &self.provider.verify
     }
 
-    pub(crate) fn carriers(&self) -> &[Carrier] {
-        self.row.verify.signature.as_slice()
-    }
-
-    pub(crate) fn formats(&self) -> &[TimeFormat] {
-        self.row
-            .verify
-            .timestamp
-            .as_ref()
-            .map_or(&[], |time| time.format.as_slice())
+    pub(crate) fn fields(&self) -> &[SignatureField] {
+        self.scheme().signature.as_slice()
     }
 }
 
 fn covers_timestamp(scheme: &Scheme) -> bool {
-    let in_body = scheme
+    let place = scheme
         .timestamp
         .as_ref()
-        .is_some_and(|time| time.body.is_some());
-    scheme.signs(&Part::Timestamp) || (in_body && scheme.signs(&Part::Body))
+        .and_then(|time| time.from.as_ref());
+    scheme.signs(&Part::Timestamp) || place.is_some_and(|place| scheme.covers(place))
 }
 
-fn decode_secrets(row: &Row, secrets: &[Secret]) -> Result<Vec<Key>, ConfigError> {
-    if row.verify.algorithm == Algorithm::Jwt {
-        let none = secrets.is_empty().then(Vec::new);
-        return none.ok_or_else(|| {
-            ConfigError::new(
-                "secrets",
-                "a JWT is checked with its issuer's keys: remove the secrets",
-            )
-        });
+fn decode_secrets(scheme: &Scheme, secrets: &[Secret]) -> Result<Vec<Key>, ConfigError> {
+    if scheme.algorithm == Algorithm::Jwt {
+        return Ok(Vec::new());
     }
     if secrets.is_empty() {
         return Err(ConfigError::new(
@@ -213,7 +163,7 @@ fn decode_secrets(row: &Row, secrets: &[Secret]) -> Result<Vec<Key>, ConfigError
         ));
     }
     let key = |secret: &Secret| {
-        let bytes = mac::key_bytes(&secret.value, row.verify.key)?;
+        let bytes = mac::key_bytes(&secret.value, scheme.key)?;
         Ok(Key {
             bytes,
             not_after: secret.not_after,

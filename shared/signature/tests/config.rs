@@ -1,10 +1,10 @@
 //! What a configuration may say, and how an error names what to change.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use hookgate_signature::{Audiences, Options, Row, Secret, Verifier};
+use hookgate_signature::{Audiences, ConfigError, Options, Provider, Secret, Verifier};
 use std::time::Duration;
 
-fn key_of(row: Row, options: Options) -> String {
+fn key_of(row: Provider, options: Options) -> String {
     Verifier::new(row, options)
         .map(|_| "accepted".to_owned())
         .unwrap_or_else(|error| error.key)
@@ -26,7 +26,7 @@ fn issuer(url: &str) -> Options {
 
 #[test]
 fn a_security_setting_that_is_missing_or_unusable_is_an_error() {
-    let row = |name| Row::builtin(name).unwrap();
+    let row = |name| Provider::builtin(name).unwrap();
     assert_eq!(key_of(row("github"), secrets(&[])), "secrets");
     assert_eq!(key_of(row("github"), secrets(&["good", ""])), "secrets");
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_security_setting_that_is_missing_or_unusable_is_an_error() {
 
 #[test]
 fn an_issuer_is_an_https_url() {
-    let row = || Row::builtin("pps").unwrap();
+    let row = || Provider::builtin("pps").unwrap();
     for url in [
         "http://a.example",
         "http://127.0.0.1:9000",
@@ -109,7 +109,10 @@ fn an_empty_audience_is_an_error() {
             issuers,
             ..Options::default()
         };
-        assert_eq!(key_of(Row::builtin("pps").unwrap(), options), "issuers");
+        assert_eq!(
+            key_of(Provider::builtin("pps").unwrap(), options),
+            "issuers"
+        );
     }
 }
 
@@ -135,67 +138,118 @@ fn any_audience_is_said_and_never_implied() {
 
 #[test]
 fn the_readme_row_parses() {
-    let row: Row = toml::from_str(
+    let row = Provider::parse(
         r#"
-        verify = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+        verify = { algorithm = "hmac-sha256", signature = { from = "header:x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { from = "header:x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
         event  = { id = "body:id", type = "body:type", tenant = "header:x-acme-tenant" }
         "#,
-    )
-    .unwrap();
-    assert_eq!(row.validate(), Ok(()));
+    );
+    assert!(row.is_ok(), "{row:?}");
+}
+
+fn parse(text: &str) -> Result<Provider, ConfigError> {
+    Provider::parse(&format!("[verify]\nalgorithm = 'hmac-sha256'\n{text}"))
 }
 
 #[test]
 fn a_key_that_is_not_known_is_named() {
     let cases = [
         (
-            "content = ['body']\nsignature = { header = 'x', encoding = 'hex', prefx = 'y' }",
-            "prefx",
+            "content = ['body']\nsignature = { from = 'header:x', encoding = 'hex', prefx = 'y' }",
+            "verify.signature.prefx: unknown field `prefx`",
         ),
         (
-            "content = ['body']\nsignature = { header = 'x', encoding = 'hex' }\ntolerance = 3",
-            "tolerance",
+            "content = ['body']\nsignature = { from = 'header:x', encoding = 'hex' }\ntolerance = 3",
+            "verify.tolerance: unknown field `tolerance`",
         ),
         (
-            "content = ['header:']\nsignature = { header = 'x', encoding = 'hex' }",
-            "header:",
+            "content = ['body']\nsignature = { header = 'x', encoding = 'hex' }",
+            "verify.signature.header: unknown field `header`, expected one of `from`",
         ),
     ];
-    for (text, named) in cases {
-        let error = toml::from_str::<Row>(&format!("[verify]\nalgorithm = 'hmac-sha256'\n{text}"))
-            .unwrap_err();
-        assert!(error.to_string().contains(named), "{error}");
+    for (text, expected) in cases {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 
 #[test]
 fn a_row_whose_parts_do_not_fit_names_the_key() {
-    let signature = "signature = { header = 'x', encoding = 'hex' }";
+    let signature = "signature = { from = 'header:x', encoding = 'hex' }";
     let cases = [
         ("signature = []\ncontent = ['body']".to_owned(), "verify.signature"),
         ("signature = { encoding = 'hex' }\ncontent = ['body']".to_owned(), "verify.signature"),
-        ("signature = { header = 'x y', encoding = 'hex' }\ncontent = ['body']".to_owned(), "verify.signature.header"),
-        ("signature = { header = 'x' }\ncontent = ['body']".to_owned(), "verify.signature.encoding"),
+        ("signature = { from = 'header:x y', encoding = 'hex' }\ncontent = ['body']".to_owned(), "verify.signature.from"),
+        ("signature = { from = 'header:x' }\ncontent = ['body']".to_owned(), "verify.signature.encoding"),
         (signature.to_owned(), "verify.content"),
         (format!("{signature}\ncontent = ['.']"), "verify.content"),
         (format!("{signature}\ncontent = ['timestamp', 'body']"), "verify.content"),
         (format!("{signature}\ncontent = ['id', 'body']"), "verify.content"),
-        (format!("{signature}\ncontent = ['body:a[']"), "verify.content"),
+        (format!("{signature}\ncontent = ['.', 'body:a[']"), "verify.content[1]"),
         (format!("{signature}\ncontent = ['body']\nreject_status = 200"), "verify.reject_status"),
-        (format!("{signature}\ncontent = ['body']\ntimestamp = {{ format = 'unix' }}"), "verify.timestamp"),
-        (format!("{signature}\ncontent = ['body']\ntimestamp = {{ header = 't', format = ['unix', 'unix_ms'] }}"), "verify.timestamp.format"),
+        (format!("{signature}\ncontent = ['body']\ntimestamp = {{ format = 'unix' }}"), "verify.timestamp.from"),
+        (format!("{signature}\ncontent = ['body']\ntimestamp = {{ from = 'header:t', format = ['unix', 'unix_ms'] }}"), "verify.timestamp.format"),
         (format!("{signature}\ncontent = ['body']\nvariants = {{ v = {{ content = [] }} }}"), "verify.variants.v.content"),
         (format!("{signature}\ncontent = ['body']\n[event]\nid = 'body:a['"), "event.id"),
-        ("signature = { header = 'x', encoding = 'hex', list = { separator = '', version_separator = ',', versions = ['v1'] } }\ncontent = ['body']".to_owned(), "verify.signature"),
+        ("signature = { from = 'header:x', encoding = 'hex', list = { separator = '', version_separator = ',', versions = ['v1'] } }\ncontent = ['body']".to_owned(), "verify.signature"),
     ];
     for (text, key) in cases {
-        let row: Row =
-            toml::from_str(&format!("[verify]\nalgorithm = 'hmac-sha256'\n{text}")).unwrap();
+        let key_of = |error: ConfigError| error.key;
         assert_eq!(
-            row.validate().map_err(|error| error.key),
-            Err(key.to_owned()),
+            parse(&text).map_err(key_of).err().as_deref(),
+            Some(key),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_place_that_is_unknown_or_malformed_is_refused_wherever_it_stands() {
+    let field = "{ from = 'header:x', encoding = 'hex' }";
+    for place in ["heder:x", "header:", "x-signature", "query:", "body:a["] {
+        let cases = [
+            (
+                format!("content = ['body']\nsignature = {{ from = '{place}', encoding = 'hex' }}"),
+                "verify.signature.from",
+            ),
+            (
+                format!(
+                    "content = ['body']\nsignature = [{field}, {{ from = '{place}', encoding = 'hex' }}]"
+                ),
+                "verify.signature[1].from",
+            ),
+            (
+                format!(
+                    "content = ['body']\nsignature = {field}\ntimestamp = {{ from = '{place}', format = 'unix' }}"
+                ),
+                "verify.timestamp.from",
+            ),
+            (
+                format!("content = ['body']\nsignature = {field}\nid = '{place}'"),
+                "verify.id",
+            ),
+            (
+                format!("content = ['body']\nsignature = {field}\n[event]\ntenant = '{place}'"),
+                "event.tenant",
+            ),
+            (
+                format!(
+                    "content = ['body']\nsignature = {field}\n[event]\ndedupe = ['body:id', '{place}']"
+                ),
+                "event.dedupe[1]",
+            ),
+            (
+                format!(
+                    "content = ['body']\nsignature = {field}\n[[handshakes]]\nequals = 'a'\necho = 'body:b'\nfrom = '{place}'"
+                ),
+                "handshakes[0].from",
+            ),
+        ];
+        for (text, key) in cases {
+            let error = parse(&text).unwrap_err();
+            assert_eq!(error.key, key, "{text}");
+            assert!(error.advice.contains('`'), "{error}");
+        }
     }
 }
 
@@ -206,7 +260,7 @@ fn a_weaker_variant_warns() {
         ..secrets(&["s"])
     };
     let warnings = |variant| {
-        Verifier::new(Row::builtin("wss").unwrap(), options(variant))
+        Verifier::new(Provider::builtin("wss").unwrap(), options(variant))
             .unwrap()
             .warnings()
     };
@@ -219,7 +273,11 @@ fn a_weaker_variant_warns() {
 
 #[test]
 fn debug_output_shows_no_secret() {
-    let verifier = Verifier::new(Row::builtin("github").unwrap(), secrets(&["hush-hush"])).unwrap();
+    let verifier = Verifier::new(
+        Provider::builtin("github").unwrap(),
+        secrets(&["hush-hush"]),
+    )
+    .unwrap();
     let shown = format!("{verifier:?}{:?}", Secret::new("hush-hush"));
     assert!(
         !shown.contains("hush-hush") && !shown.contains("104, 117, 115"),

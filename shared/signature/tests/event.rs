@@ -1,14 +1,14 @@
 //! The facts of an event, and what tells it from others.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use hookgate_signature::{EventMeta, MissingField, Options, Request, Row, Secret, Verifier};
+use hookgate_signature::{EventMeta, MissingField, Options, Provider, Request, Secret, Verifier};
 
 type Headers<'a> = &'a [(&'a str, &'a [u8])];
 
-const HMAC: &str = "[verify]\nalgorithm = 'hmac-sha256'\nsignature = { header = 's', encoding = 'hex' }\ncontent = ['body']\n[event]\n";
+const HMAC: &str = "[verify]\nalgorithm = 'hmac-sha256'\nsignature = { from = 'header:s', encoding = 'hex' }\ncontent = ['body']\n[event]\n";
 
 fn event(row: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Result<EventMeta, MissingField> {
-    let row: Row = toml::from_str(row).unwrap();
+    let row = Provider::parse(row).unwrap();
     let verifier = Verifier::new(
         row,
         Options {

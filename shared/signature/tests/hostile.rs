@@ -3,7 +3,7 @@
 
 mod support;
 
-use hookgate_signature::{KeyCache, Row, Verdict};
+use hookgate_signature::{KeyCache, Provider, Unverified};
 use std::time::{Duration, UNIX_EPOCH};
 use support::{ISSUER, Owned, verifier};
 
@@ -73,7 +73,7 @@ const HEADERS: [&str; 18] = [
 #[test]
 fn random_requests_are_refused_and_never_panic() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for name in Row::builtin_names() {
+    for name in Provider::builtin_names() {
         let config = match name {
             "pps" => serde_json::json!({ "trusted_issuers": { ISSUER: null } }),
             _ => {
@@ -96,7 +96,7 @@ fn random_requests_are_refused_and_never_panic() {
             let verdict =
                 request.with(|request| verifier.check(request, &mut KeyCache::default(), now));
             assert!(
-                matches!(verdict, Verdict::Refused(_)),
+                matches!(verdict, Err(Unverified::Refused(_))),
                 "{name}: {verdict:?}"
             );
             let _ = request.with(|request| verifier.event(request));
@@ -139,7 +139,10 @@ fn key_documents_may_hold_anything() {
                 .get(index)
                 .map_or_else(|| vec![0xff; 3], |text| text.as_bytes().to_vec()))
         });
-        assert!(matches!(verdict, Verdict::Undecided(_)), "{verdict:?}");
+        assert!(
+            matches!(verdict, Err(Unverified::Undecided(_))),
+            "{verdict:?}"
+        );
         assert_eq!(fetched.len(), 1);
         cache.supply(&fetched[0], Ok(random.bytes()), now);
     }

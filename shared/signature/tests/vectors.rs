@@ -3,7 +3,7 @@
 
 mod support;
 
-use hookgate_signature::{KeyCache, Reason, Verdict};
+use hookgate_signature::{KeyCache, Reason, Unverified, Verified};
 use serde_json::Value;
 use std::time::Duration;
 use support::{Owned, at_ms, drive, serve, vectors, verifier};
@@ -13,7 +13,7 @@ fn judge(
     documents: &Value,
     request: &Owned,
     later: Duration,
-) -> (Verdict, Vec<String>) {
+) -> (Result<Verified, Unverified>, Vec<String>) {
     let verifier = verifier(vector["provider"].as_str().unwrap(), &vector["config"]);
     let now = at_ms(&vector["now_ms"]) + later;
     drive(&verifier, request, &mut KeyCache::default(), now, |url| {
@@ -46,8 +46,8 @@ fn every_vector_gets_the_verdict_that_is_expected_or_recommended() {
             Duration::ZERO,
         );
         let right = match (&verdict, expected(vector)) {
-            (Verdict::Verified(_), "accept") => true,
-            (Verdict::Refused(reason), "reject") => reason_fits(vector, *reason),
+            (Ok(_), "accept") => true,
+            (Err(Unverified::Refused(reason)), "reject") => reason_fits(vector, *reason),
             _ => false,
         };
         let allowed = vector["fetches_allowed"]
@@ -81,7 +81,7 @@ fn the_same_request_with_another_body_is_refused_where_the_body_is_signed() {
         let (verdict, _) = judge(vector, &Value::Null, &request, Duration::ZERO);
         assert_eq!(
             verdict,
-            Verdict::Refused(Reason::SignatureMismatch),
+            Err(Unverified::Refused(Reason::SignatureMismatch)),
             "{}",
             vector["id"]
         );
@@ -111,7 +111,12 @@ fn the_same_request_an_hour_and_a_half_later_is_refused_where_there_is_a_time() 
         } else {
             Reason::TimestampTooOld
         };
-        assert_eq!(verdict, Verdict::Refused(reason), "{}", vector["id"]);
+        assert_eq!(
+            verdict,
+            Err(Unverified::Refused(reason)),
+            "{}",
+            vector["id"]
+        );
         stale += 1;
     }
     assert!(stale > 90, "{stale}");
@@ -187,17 +192,13 @@ fn a_handshake_is_answered_only_when_its_signature_holds() {
         if handshake["expect"]["status"] != 200 {
             assert_eq!(
                 verdict,
-                Verdict::Refused(Reason::SignatureMismatch),
+                Err(Unverified::Refused(Reason::SignatureMismatch)),
                 "{}",
                 handshake["id"]
             );
             continue;
         }
-        assert!(
-            matches!(verdict, Verdict::Verified(_)),
-            "{}",
-            handshake["id"]
-        );
+        assert!(matches!(verdict, Ok(_)), "{}", handshake["id"]);
         let verifier = verifier("slack", &handshake["config"]);
         let answer = Owned::parse(&handshake["request"])
             .with(|request| verifier.handshake(request))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use hookgate_signature::{Audiences, Row};
+use hookgate_signature::{Audiences, Provider};
 use thiserror::Error;
 
 use crate::{MismatchPolicy, Route};
@@ -38,7 +38,7 @@ pub struct SourceConfig {
     /// The built-in provider that the row is of.
     pub provider: Option<String>,
     /// The provider's row, with the user's changes.
-    pub row: Row,
+    pub row: Provider,
     /// Where its secrets are; the first signs, all verify.
     pub secrets: Vec<SecretConfig>,
     /// Trusted token issuers and their audiences.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use hookgate_signature::{Audiences, Row};
+use hookgate_signature::{Audiences, Provider};
 use serde::{Deserialize, Deserializer};
 
 use super::{
@@ -233,7 +233,7 @@ fn source(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
 }
 
 /// The provider's row with the source's own `verify`, `event` and `handshakes` laid over it, key by key.
-fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
+fn row(name: &str, raw: &RawSource) -> Result<Provider, ConfigError> {
     let mut table = match &raw.provider {
         Some(provider) => builtin(name, provider)?,
         None if raw.verify.is_some() => toml::Table::new(),
@@ -252,12 +252,10 @@ fn row(name: &str, raw: &RawSource) -> Result<Row, ConfigError> {
     if let Some(handshakes) = &raw.handshakes {
         table.insert("handshakes".into(), handshakes.clone());
     }
-    let row: Row = table.try_into().map_err(|error: toml::de::Error| {
-        ConfigError::at(format!("sources.{name}"), error.message())
-    })?;
-    row.validate()
-        .map_err(|error| ConfigError::at(format!("sources.{name}"), error))?;
-    Ok(row)
+    Provider::from_table(table).map_err(|error| {
+        let key = format!("sources.{name}.{}", error.key);
+        ConfigError::at(key, error.advice)
+    })
 }
 
 /// Where a text is wrong, and why, without the line itself: a secret may have been written there.
@@ -280,8 +278,8 @@ fn without_value(error: &toml::de::Error) -> &str {
 
 fn builtin(name: &str, provider: &str) -> Result<toml::Table, ConfigError> {
     let key = format!("sources.{name}.provider");
-    let Some(text) = Row::builtin_toml(provider) else {
-        let known: Vec<&str> = Row::builtin_names().collect();
+    let Some(text) = Provider::builtin_toml(provider) else {
+        let known: Vec<&str> = Provider::builtin_names().collect();
         return Err(ConfigError::at(
             key,
             format!(

@@ -24,7 +24,7 @@ fn the_shape_that_users_write_is_read() {
 
         [sources.acme]
         secrets  = ["secretsmanager:hookgate/acme"]
-        verify   = { algorithm = "hmac-sha256", signature = { header = "x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { header = "x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
+        verify   = { algorithm = "hmac-sha256", signature = { from = "header:x-acme-signature", prefix = "sha256=", encoding = "hex" }, timestamp = { from = "header:x-acme-time", format = "unix", tolerance_s = 300 }, content = ["timestamp", ".", "body"], reject_status = 401 }
         event    = { id = "body:id", type = "body:type", tenant = "header:x-acme-tenant" }
 
         [[routes]]
@@ -81,7 +81,7 @@ fn a_source_changes_single_keys_of_its_providers_row() {
         [sources.product]
         provider = "product"
         secrets = ["env:A"]
-        verify = { signature = { header = "X-Apollo-Signature" } }
+        verify = { signature = { from = "header:X-Apollo-Signature" } }
         event = { type = "body:event" }
     "#;
     let row = format!("{:?}", Config::parse(text).unwrap().sources["product"].row);

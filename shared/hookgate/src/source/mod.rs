@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use hookgate_signature::{
-    EventMeta, HandshakeAnswer, KeyCache, MissingField, Options, Reason, Request, Secret, Verdict,
+    EventMeta, HandshakeAnswer, KeyCache, MissingField, Options, Request, Secret, Unverified,
     Verified, Verifier,
 };
 use serde::Deserialize;
@@ -43,15 +43,6 @@ pub struct Source {
     on_mismatch: MismatchPolicy,
 }
 
-/// Why a request was not verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unverified {
-    /// It is not authentic.
-    Refused(Reason),
-    /// That could not be decided: the issuer's keys, or the secrets, are not to be had.
-    Undecided(Reason),
-}
-
 impl Source {
     /// The source's name.
     pub fn name(&self) -> &str {
@@ -65,7 +56,7 @@ impl Source {
 
     /// The status of the answer to a request that is not authentic.
     pub fn reject_status(&self) -> u16 {
-        self.verifier.row().reject_status()
+        self.verifier.provider().reject_status()
     }
 
     /// What to do when an event id comes again with another body.
@@ -85,19 +76,15 @@ impl Source {
         documents: &impl Documents,
         now: SystemTime,
     ) -> Result<Verified, Unverified> {
-        for _ in 0..=MAX_FETCHES {
-            let verdict = self.verifier.check(request, &mut lock(keys), now);
-            match verdict {
-                Verdict::Verified(verified) => return Ok(verified),
-                Verdict::Refused(reason) => return Err(Unverified::Refused(reason)),
-                Verdict::Undecided(reason) => return Err(Unverified::Undecided(reason)),
-                Verdict::NeedsDocument(url) => {
-                    let document = documents.fetch(&url).await;
-                    lock(keys).supply(&url, document, now);
-                }
-            }
+        for _ in 0..MAX_FETCHES {
+            let decided = self.verifier.check(request, &mut lock(keys), now);
+            let Err(Unverified::NeedsDocument(url)) = decided else {
+                return decided;
+            };
+            let document = documents.fetch(&url).await;
+            lock(keys).supply(&url, document, now);
         }
-        Err(Unverified::Undecided(Reason::KeysUnavailable))
+        self.verifier.check(request, &mut lock(keys), now)
     }
 
     /// The answer to a verified request that only asks whether somebody is there.

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
 use futures_util::lock::Mutex as Turns;
-use hookgate_signature::{KeyCache, Reason, Request};
+use hookgate_signature::{KeyCache, Reason, Request, Unverified};
 
 use crate::config::{Config, SecretRef, SourceConfig};
 use crate::ports::{Documents, SecretStore, chain};
-use crate::{Place, Source, UnusableSource, Unverified};
+use crate::{Place, Source, UnusableSource};
 
 /// How soon after a try a source's secrets may be fetched again. A forger cannot have it more often.
 pub const COOL_DOWN: Duration = Duration::from_secs(10);

@@ -9,7 +9,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookgate_signature::{
-    Audiences, FetchFailure, KeyCache, Options, Request, Row, Secret, Verdict, Verifier,
+    Audiences, FetchFailure, KeyCache, Options, Provider, Request, Secret, Unverified, Verified,
+    Verifier,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ pub fn issuers(trusted: &Value) -> BTreeMap<String, Audiences> {
 }
 
 pub fn verifier(provider: &str, config: &Value) -> Verifier {
-    let row = Row::builtin(provider).unwrap_or_else(|| panic!("no row for {provider}"));
+    let row = Provider::builtin(provider).unwrap_or_else(|| panic!("no row for {provider}"));
     Verifier::new(row, options(config)).unwrap_or_else(|error| panic!("{provider}: {error}"))
 }
 
@@ -118,19 +119,19 @@ pub fn drive(
     cache: &mut KeyCache,
     now: SystemTime,
     fetch: impl Fn(&str) -> Result<Vec<u8>, FetchFailure>,
-) -> (Verdict, Vec<String>) {
+) -> (Result<Verified, Unverified>, Vec<String>) {
     let mut fetched = Vec::new();
     for _ in 0..4 {
         match request.with(|request| verifier.check(request, cache, now)) {
-            Verdict::NeedsDocument(url) => {
+            Err(Unverified::NeedsDocument(url)) => {
                 let document = fetch(&url);
                 cache.supply(&url, document, now);
                 fetched.push(url);
             }
-            verdict => return (verdict, fetched),
+            decided => return (decided, fetched),
         }
     }
-    panic!("no verdict after {fetched:?}");
+    panic!("undecided after {fetched:?}");
 }
 
 pub fn serve(documents: &Value, url: &str) -> Result<Vec<u8>, FetchFailure> {
