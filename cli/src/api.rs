@@ -13,7 +13,7 @@ use reqwest::{Client, Method, Request, Url};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::token::{TOKEN_VARIABLE, noted};
+use crate::token::{self, TOKEN_VARIABLE};
 use crate::twin::DEFAULT_URL;
 
 /// Longer than the API looks through events or dead letters.
@@ -91,7 +91,7 @@ impl Access {
             Auth::Token
         };
         let signer = match self.auth.unwrap_or(by_scheme) {
-            Auth::Token => Signer::Token(self.token.clone().or_else(|| noted(&self.url))),
+            Auth::Token => Signer::Token(self.token.clone().or_else(|| token::find(&self.url))),
             Auth::Iam => Signer::Iam(Box::new(hookgate::connect(hookgate::Roots::Machine).await)),
         };
         Api::new(url, signer)

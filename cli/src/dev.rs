@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::Outcome;
 use crate::lines::{FILTER, log_lines};
 use crate::project::Project;
-use crate::token::{Noted, TOKEN_VARIABLE};
+use crate::token::{TOKEN_VARIABLE, TokenFile};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -60,8 +60,8 @@ impl Dev {
             token,
         };
         let twin = Twin::start(options).await?;
-        let noted = Noted::new(&twin.url, &twin.token);
-        if let Err(error) = &noted {
+        let token_file = TokenFile::write(&twin.url, &twin.token);
+        if let Err(error) = &token_file {
             tracing::warn!(%error, "other commands do not find the token: give it to them");
         }
         self.announce(&twin, &sources, &data)?;

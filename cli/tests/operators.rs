@@ -10,6 +10,8 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -98,19 +100,68 @@ fn an_operator_sees_and_redrives_dead_letters() {
     assert!(code == 2 && out.contains("no dead letter"), "{out}");
 }
 
+/// The file that a gateway's token is in.
+fn token_file(folder: &Path, dev: &Dev) -> PathBuf {
+    let address = dev.url().strip_prefix("http://").unwrap();
+    folder.join(format!("hookgate-{address}.token"))
+}
+
 #[test]
 fn the_token_is_found_by_the_user_and_refused_when_wrong() {
     let folder = project(CONFIG, "PRODUCT=one\n");
     let dev = Dev::start(folder.path(), &[]);
-    let own = std::env::temp_dir().join(format!(
-        "hookgate-{}.token",
-        dev.url().rsplit_once(':').unwrap().1
-    ));
-    let mode = std::os::unix::fs::PermissionsExt::mode(&own.metadata().unwrap().permissions());
+    let file = token_file(folder.path(), &dev);
+    let mode = file.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let (code, out) = dev.ask(&["events", "list", "--token", "wrong"]);
     assert!(code == 2 && out.contains("the token"), "{out}");
     assert!(!out.contains(dev.ready["token"].as_str().unwrap()), "{out}");
+    dev.stop();
+    assert!(!file.exists());
+}
+
+#[test]
+fn gateways_at_one_port_of_two_addresses_have_a_token_each() {
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let first = Dev::start(folder.path(), &[]);
+    let port = first.url().rsplit_once(':').unwrap().1;
+    let second = Dev::start_at(&format!("127.0.0.2:{port}"), folder.path(), &[]);
+    for dev in [&first, &second] {
+        let (code, out) = dev.ask(&["events", "list"]);
+        assert_eq!(code, 0, "{out}");
+    }
+    second.stop();
+    let by_name = format!("http://localhost:{port}");
+    let (code, out) = first.ask(&["events", "list", "--url", &by_name]);
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_gateway_everywhere_is_found_here() {
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start_at("0.0.0.0:0", folder.path(), &[]);
+    let here = dev.url().replace("0.0.0.0", "127.0.0.1");
+    let (code, out) = dev.ask(&["events", "list", "--url", &here]);
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn the_token_of_a_killed_gateway_is_sent_to_no_one() {
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let mut dev = Dev::start(folder.path(), &[]);
+    let left = token_file(folder.path(), &dev);
+    dev.child.kill().unwrap();
+    dev.child.wait().unwrap();
+    assert!(left.exists());
+    let listener = TcpListener::bind(dev.url().strip_prefix("http://").unwrap()).unwrap();
+    let other = std::thread::spawn(move || one_request(&listener));
+    dev.ask(&["events", "list"]);
+    let (head, _) = other.join().unwrap();
+    assert!(!head.to_lowercase().contains("authorization"), "{head}");
+
+    let next = Dev::start(folder.path(), &[]);
+    assert!(!left.exists());
+    drop(next);
 }
 
 /// One request, answered with no failures: its head and its body.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,12 +23,13 @@ pub(crate) fn project(config: &str, secrets: &str) -> TempDir {
     folder
 }
 
-/// The command, with nothing in its environment but what the test says.
+/// The command, with nothing in its environment but what the test says, and its tokens in this folder.
 pub(crate) fn hookgate(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookgate"));
     command
         .current_dir(folder)
         .env_clear()
+        .env("XDG_RUNTIME_DIR", folder)
         .args(arguments)
         .stdin(Stdio::null());
     command
@@ -70,7 +72,7 @@ pub(crate) fn key(answer: &str) -> String {
 pub(crate) struct Dev {
     pub(crate) child: Child,
     pub(crate) ready: Value,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     // Kept open: a closed pipe would end the twin at its next line.
     _lines: BufReader<ChildStdout>,
 }
@@ -78,7 +80,12 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts `hookgate dev` on a free port and waits until it is ready.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Dev {
-        let mut command = hookgate(folder, &["dev", "--listen", "127.0.0.1:0", "--json"]);
+        Dev::start_at("127.0.0.1:0", folder, arguments)
+    }
+
+    /// Starts `hookgate dev` at an address and waits until it is ready.
+    pub(crate) fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Dev {
+        let mut command = hookgate(folder, &["dev", "--listen", address, "--json"]);
         command.args(arguments).env("HOOKGATE_LOG", "off");
         let mut child = command
             .stdout(Stdio::piped())
@@ -94,6 +101,13 @@ impl Dev {
             folder: folder.to_owned(),
             _lines: lines,
         }
+    }
+
+    /// Ends it as a service is ended, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).expect("a process");
+        self.child.wait().expect("its end");
     }
 
     /// Its base URL.
