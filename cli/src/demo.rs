@@ -22,7 +22,7 @@ use crate::{BoxError, Outcome};
 /// Send each of the five systems good and bad events, and show what happens.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It starts a twin of its own with the example configuration, needs nothing else, and exits with 0
+    after_help = "It starts a gateway of its own with a configuration of its own, needs nothing else, and exits with 0
 only if every event ended as it should."
 )]
 pub(crate) struct Demo {
@@ -107,7 +107,7 @@ impl Demo {
             "off"
         };
         log_lines(EnvFilter::try_new(filter)?);
-        let project = example()?;
+        let project = own()?;
         let data = tempfile::tempdir()?;
         let twin = Twin::start(Options {
             config: project.config.clone(),
@@ -147,12 +147,12 @@ impl Demo {
     }
 }
 
-/// The example configuration that comes with the program, and its secrets.
-fn example() -> Result<Project, BoxError> {
-    let variables = parse_variables(include_str!("../../hookgate.env"));
+/// The demo's own configuration and secrets, whatever the user's hookgate.toml says.
+fn own() -> Result<Project, BoxError> {
+    let variables = parse_variables(include_str!("../demo.env"));
     Ok(Project {
-        config: Config::parse(include_str!("../../hookgate.toml"))?,
-        variables: variables.map_err(|line| format!("hookgate.env, line {line}"))?,
+        config: Config::parse(include_str!("../demo.toml"))?,
+        variables: variables.map_err(|line| format!("demo.env, line {line}"))?,
     })
 }
 

@@ -38,6 +38,7 @@ struct Cli {
     #[arg(
         long,
         global = true,
+        env = "HOOKGATE_CONFIG",
         value_name = "FILE",
         default_value = "hookgate.toml"
     )]

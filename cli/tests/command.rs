@@ -1,6 +1,13 @@
 //! The command as its users use it: a twin in a process of its own, asked by other processes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
 mod support;
+
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use support::{Dev, hookgate, key, project, run};
@@ -138,11 +145,51 @@ fn what_is_wrong_at_the_start_is_named() {
 }
 
 #[test]
-fn the_demo_ends_well() {
-    let folder = tempfile::tempdir().unwrap();
+fn the_demo_ends_well_whatever_the_users_configuration_says() {
+    let folder = project("[sources.stripe]\nprovider = \"stripe\"", "no secrets");
     let (code, out, err) = run(&mut hookgate(folder.path(), &["demo"]));
     assert_eq!(code, 0, "{out}{err}");
     for system in ["partssource", "product", "pps", "pakk", "wss"] {
         assert!(out.contains(system), "{out}");
     }
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let sources = paths.flat_map(|path| match path.extension() {
+        _ if path.is_dir() => sources(&path),
+        Some(kind) if kind == "rs" => vec![path],
+        _ => Vec::new(),
+    });
+    sources.collect()
+}
+
+#[test]
+fn no_file_that_users_edit_is_compiled_in() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folders = ["cli", "functions", "infra", "shared", "tests"];
+    let mut included = 0;
+    for file in folders
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+    {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for path in text.split("include_str!(\"").skip(1) {
+            let path = file.with_file_name(path.split('"').next().unwrap());
+            included += 1;
+            let Ok(path) = path.canonicalize() else {
+                continue;
+            };
+            let of_users = ["hookgate.toml", "hookgate.env"].map(|name| root.join(name));
+            assert!(
+                !of_users.contains(&path),
+                "{} in {}",
+                path.display(),
+                file.display()
+            );
+        }
+    }
+    assert!(included > 5, "only {included} files are compiled in");
 }

@@ -10,7 +10,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Dev, run};
+use support::{Dev, project, run};
+
+const CONFIG: &str = include_str!("../demo.toml");
+const SECRETS: &str = include_str!("../demo.env");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,19 +22,22 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-fn smoke(url: &str, source: &str) -> (i32, String, String) {
+fn smoke(dev: &Dev, source: &str) -> (i32, String, String) {
     let mut smoke = Command::new(root().join("tests/scripts/smoke.sh"));
     smoke
-        .args([url, source])
+        .args([dev.url(), source])
+        .env("XDG_RUNTIME_DIR", &dev.folder)
+        .env("HOOKGATE_CONFIG", root().join("cli/demo.toml"))
         .env("HOOKGATE_COMMAND", env!("CARGO_BIN_EXE_hookgate"));
     run(&mut smoke)
 }
 
 #[test]
 fn the_smoke_test_passes_for_every_source_that_signs_with_a_secret() {
-    let dev = Dev::start(&root(), &[]);
+    let folder = project(CONFIG, SECRETS);
+    let dev = Dev::start(folder.path(), &[]);
     for source in ["partssource", "product", "pakk", "wss", "stripe", "acme"] {
-        let (code, seen, errors) = smoke(dev.url(), source);
+        let (code, seen, errors) = smoke(&dev, source);
         assert_eq!(code, 0, "{source}: {seen}{errors}");
         let steps = seen.lines().map(|line| line.split_once(':').unwrap().0);
         assert_eq!(
@@ -44,14 +50,10 @@ fn the_smoke_test_passes_for_every_source_that_signs_with_a_secret() {
 
 #[test]
 fn the_smoke_test_fails_where_the_secret_is_not_the_gateways() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = std::fs::read_to_string(root().join("hookgate.toml")).unwrap();
-    std::fs::write(folder.path().join("hookgate.toml"), config).unwrap();
-    let secrets = std::fs::read_to_string(root().join("hookgate.env")).unwrap();
-    let secrets = secrets.replace("pakk-development-secret", "another-secret");
-    std::fs::write(folder.path().join("hookgate.env"), secrets).unwrap();
+    let secrets = SECRETS.replace("pakk-development-secret", "another-secret");
+    let folder = project(CONFIG, &secrets);
     let dev = Dev::start(folder.path(), &[]);
-    let (code, _, errors) = smoke(dev.url(), "pakk");
+    let (code, _, errors) = smoke(&dev, "pakk");
     assert_eq!(code, 1);
     assert!(
         errors.contains("the event is refused: 401"),

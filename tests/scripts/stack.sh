@@ -60,6 +60,8 @@ validate() {
 build() {
     local function
     sam build --parameter-overrides "Architecture=$(machine)"
+    # The events below are signed for this configuration, whatever hookgate.toml says.
+    cp cli/demo.toml .aws-sam/build/Configuration/hookgate.toml
     for function in Ingest Processor Sweeper Admin; do
         [ -x ".aws-sam/build/$function/bootstrap" ] || fail "sam build made no program of $function"
     done
@@ -82,7 +84,7 @@ environment() {
     start_ministack 127.0.0.1
     resources
     # No layer is mounted here.
-    variables=("HOOKGATE_CONFIG=$PWD/hookgate.toml")
+    variables=("HOOKGATE_CONFIG=$PWD/cli/demo.toml")
     mapfile -t -O 1 variables < <("$tools/bin/python" -c '
 import json, sys
 print(*(f"{name}={value}" for name, value in json.load(open(sys.argv[1])).items()), sep="\n")' "$run/variables.json")

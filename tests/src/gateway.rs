@@ -51,14 +51,14 @@ pub fn unix_s() -> u64 {
     unix_ms(SystemClock.now()) / 1000
 }
 
-/// The example configuration that is shipped.
+/// The demo's configuration: the tests' own, so that users may edit theirs.
 pub fn example() -> Config {
-    Config::parse(include_str!("../../hookgate.toml")).expect("the example configuration is right")
+    Config::parse(include_str!("../../cli/demo.toml")).expect("the demo's configuration is right")
 }
 
-/// The variables for development that are shipped.
+/// The secrets of that configuration.
 pub fn example_variables() -> HashMap<String, String> {
-    let lines = include_str!("../../hookgate.env").lines();
+    let lines = include_str!("../../cli/demo.env").lines();
     let pairs = lines
         .filter_map(|line| line.split_once('='))
         .filter(|(name, _)| !name.starts_with('#'));

@@ -63,7 +63,7 @@ def answered(status, shown):
 
 def signed_by_pakk(name, event):
     """The event with a body of its own, and the signature of that, in the shape's own headers."""
-    secret = dict(line.strip().split("=", 1) for line in open("hookgate.env") if "=" in line)
+    secret = dict(line.strip().split("=", 1) for line in open("cli/demo.env") if "=" in line)
     body = json.dumps({"event": "stock.changed", "sku": name, "quantity": 1})
     mac = hmac.digest(secret["PAKK_SECRET"].encode(), body.encode(), hashlib.sha256)
     signature = base64.b64encode(mac).decode()

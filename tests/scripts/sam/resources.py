@@ -40,8 +40,8 @@ def created(template):
 
 
 def secrets():
-    """The secrets for development."""
-    lines = Path("hookgate.env").read_text(encoding="utf-8").splitlines()
+    """The secrets of the configuration under test."""
+    lines = Path("cli/demo.env").read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
