@@ -6,6 +6,7 @@ use clap::Args;
 use hookgate::Source;
 use hookgate::config::Config;
 use hookgate::ports::{Clock, SystemClock};
+use hookgate_signature::SampleValues;
 use hookgate_twin::{Options, Token, Twin};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
@@ -14,7 +15,7 @@ use crate::api::Api;
 use crate::lines::log_lines;
 use crate::output::coloured;
 use crate::project::{Project, parse_variables};
-use crate::samples::{self, Wish};
+use crate::samples;
 use crate::send::{Signed, sign, tamper};
 use crate::twin::TwinClient;
 use crate::{BoxError, Outcome};
@@ -201,13 +202,13 @@ impl System<'_> {
         poison: bool,
     ) -> Result<Signed, BoxError> {
         let id = uuid::Uuid::new_v4().to_string();
-        let wish = Wish {
+        let values = SampleValues {
             id: &id,
             event_type,
             tenant: None,
             at,
         };
-        let unsigned = samples::of(&self.project.config.sources[self.name], &wish, poison);
+        let unsigned = samples::of(&self.project.config.sources[self.name], &values, poison);
         sign(&self.source, self.twin, unsigned, &id, &self.url, at).await
     }
 

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use hookgate::Source;
 use hookgate::ports::{Clock, SystemClock};
-use hookgate_signature::Outgoing;
+use hookgate_signature::{Outgoing, SampleValues};
 
 use crate::output::lines;
 use crate::project::Project;
-use crate::samples::{self, Unsigned, Wish};
+use crate::samples::{self, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
 use crate::{BoxError, Outcome};
 
@@ -69,7 +69,7 @@ impl Send {
         let at = now
             .checked_sub(Duration::from_secs(self.age))
             .unwrap_or(SystemTime::UNIX_EPOCH);
-        let wish = Wish {
+        let values = SampleValues {
             id: self.id.as_deref().unwrap_or(&new_id),
             event_type: self.event_type.as_deref(),
             tenant: self.tenant.as_deref(),
@@ -80,13 +80,13 @@ impl Send {
                 at
             },
         };
-        let mut unsigned = samples::of(&project.config.sources[&self.source], &wish, false);
+        let mut unsigned = samples::of(&project.config.sources[&self.source], &values, false);
         if let Some(file) = &self.data {
             unsigned.body = std::fs::read(file)
                 .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
         }
         let url = self.target(unsigned.carries_tenant);
-        let mut signed = sign(&source, &twin, unsigned, wish.id, &url, at).await?;
+        let mut signed = sign(&source, &twin, unsigned, values.id, &url, at).await?;
         if self.tamper {
             tamper(&source, &mut signed);
         }

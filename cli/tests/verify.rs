@@ -6,6 +6,8 @@
 )]
 
 mod support;
+#[path = "../../shared/signature/tests/support/vectors.rs"]
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::{hookgate, run_with_input};
 
-const VECTORS: &str = include_str!("../../shared/signature/tests/data/vectors.json");
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/signature/vectors");
 
 fn config(vector: &Value) -> String {
     let provider = vector["provider"].as_str().unwrap();
@@ -48,16 +50,6 @@ fn config(vector: &Value) -> String {
     text
 }
 
-fn body(request: &Value) -> String {
-    match request.get("body_repeat") {
-        Some(repeat) => {
-            let piece = STANDARD.decode(repeat["b64"].as_str().unwrap()).unwrap();
-            STANDARD.encode(piece.repeat(repeat["times"].as_u64().unwrap() as usize))
-        }
-        None => request["body_b64"].as_str().unwrap().to_owned(),
-    }
-}
-
 /// What the command says of a vector: its exit code and answer.
 fn verdict(folder: &Path, vector: &Value, documents: &Value) -> (i32, Value) {
     let config_file = folder.join(format!("{}.toml", vector["id"].as_str().unwrap()));
@@ -66,7 +58,7 @@ fn verdict(folder: &Path, vector: &Value, documents: &Value) -> (i32, Value) {
         "method": vector["request"]["method"],
         "path": "/webhooks/it",
         "headers": vector["request"]["headers"],
-        "body_base64": body(&vector["request"]),
+        "body_base64": STANDARD.encode(vectors::body(&vector["request"])),
         "documents": documents,
     });
     let now = (vector["now_ms"].as_u64().unwrap() / 1000).to_string();
@@ -91,9 +83,9 @@ fn verdict(folder: &Path, vector: &Value, documents: &Value) -> (i32, Value) {
 #[test]
 fn every_request_is_judged_as_its_provider_would() {
     let folder = tempfile::tempdir().unwrap();
-    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
-    let documents = &vectors["jwt_issuers"]["documents"];
-    let all: Vec<&Value> = vectors["vectors"].as_array().unwrap().iter().collect();
+    let data = vectors::read(Path::new(VECTORS));
+    let documents = &data["issuers"]["documents"];
+    let all: Vec<&Value> = data["vectors"].as_array().unwrap().iter().collect();
     let wrong = Mutex::new(Vec::new());
     let judged = Mutex::new(BTreeMap::<String, u32>::new());
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -122,7 +114,11 @@ fn every_request_is_judged_as_its_provider_would() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(judged.into_inner().unwrap()["core"] > 500);
+    let judged = judged.into_inner().unwrap();
+    assert!(
+        judged["core"] >= 539 && judged.values().sum::<u32>() >= 622,
+        "{judged:?}"
+    );
 }
 
 fn problem(vector: &Value, code: i32, answer: &Value) -> Option<String> {

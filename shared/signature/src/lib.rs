@@ -55,6 +55,7 @@
 //! single is refused when it is repeated; only canonical encodings count; integers are digits and nothing else.
 
 mod body;
+mod builtin;
 mod content;
 mod dedupe;
 mod encoding;
@@ -72,9 +73,9 @@ mod options;
 mod outcome;
 mod place;
 mod provider;
-mod providers;
 mod reading;
 mod request;
+mod sample;
 mod scheme;
 mod shared_secret;
 mod sign;
@@ -85,6 +86,7 @@ mod validate;
 mod verifier;
 
 pub use body::BodyPath;
+pub use builtin::{About, Bases, Basis};
 pub use content::Part;
 pub use dedupe::Dedupe;
 pub use encoding::{Encoding, HexCase};
@@ -104,6 +106,7 @@ pub use outcome::{Unverified, Verified};
 pub use place::Place;
 pub use provider::Provider;
 pub use request::Request;
+pub use sample::{Sample, SampleValues};
 pub use scheme::{Algorithm, KeyEncoding, Scheme, TimeFormat, Timestamp, Variant};
 pub use sign::Outgoing;
 pub use signature_field::{MAX_SIGNATURE_BYTES, SignatureField};

@@ -5,11 +5,10 @@ use serde::Deserialize;
 use crate::error::ConfigError;
 use crate::event::EventFields;
 use crate::handshake::Handshake;
-use crate::providers;
 use crate::scheme::{Algorithm, Scheme};
 use crate::validate;
 
-/// A provider: one row of the built-in table, or the same words in a user's TOML.
+/// A provider: a built-in one, or the same words in a user's TOML.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
@@ -47,26 +46,6 @@ impl Provider {
         })?;
         provider.validate()?;
         Ok(provider)
-    }
-
-    /// The built-in row of a provider, or `None` when there is none.
-    ///
-    /// Only this one row is parsed, so that a cold start does not pay for the others.
-    pub fn builtin(name: &str) -> Option<Self> {
-        Self::parse(Self::builtin_toml(name)?).ok()
-    }
-
-    /// Names of the built-in rows.
-    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-        providers::PROVIDERS.iter().map(|(name, _)| *name)
-    }
-
-    /// A built-in row as TOML: a start for a row of your own.
-    pub fn builtin_toml(name: &str) -> Option<&'static str> {
-        providers::PROVIDERS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, row)| *row)
     }
 
     /// The HTTP status that answers a request that is not authentic.

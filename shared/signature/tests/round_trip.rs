@@ -144,8 +144,9 @@ fn a_rotated_secret_replaces_the_old_one() {
 
 #[test]
 fn a_product_may_name_its_own_header() {
-    let text = Provider::builtin_toml("product").unwrap();
-    let row = Provider::parse(&text.replace("X-Product-Signature", "X-Acme-Signature")).unwrap();
+    let mut table = Provider::builtin_table("product").unwrap();
+    table["verify"]["signature"]["from"] = "header:X-Acme-Signature".into();
+    let row = Provider::from_table(table).unwrap();
     let verifier = with_secrets(row, vec![Secret::new(SECRET)]);
     let signed = verifier.sign(&outgoing(), now()).unwrap();
     assert_eq!(signed[0].0, "X-Acme-Signature");

@@ -55,7 +55,7 @@ fn outcome(decided: &Result<Verified, Unverified>) -> &'static str {
 fn pps(data: &Value) -> Verifier {
     verifier(
         "pps",
-        &serde_json::json!({ "trusted_issuers": data["jwt_issuers"]["trusted"] }),
+        &serde_json::json!({ "trusted_issuers": data["issuers"]["trusted"] }),
     )
 }
 
@@ -72,7 +72,7 @@ fn every_scenario_gives_its_verdicts_with_its_fetches() {
                 step,
                 &verifier,
                 &mut cache,
-                &data["jwt_issuers"]["documents"],
+                &data["issuers"]["documents"],
             );
         }
     }
@@ -122,7 +122,7 @@ fn an_unknown_key_is_undecided_while_the_issuer_cannot_be_asked() {
     let data = vectors();
     let verifier = pps(&data);
     let mut cache = KeyCache::default();
-    let documents = &data["jwt_issuers"]["documents"];
+    let documents = &data["issuers"]["documents"];
     let (known, _) = drive(
         &verifier,
         &first_token(&data),
@@ -166,7 +166,7 @@ fn a_failed_first_fetch_is_tried_again_after_a_few_seconds() {
         .len(),
         0
     );
-    let up = |url: &str| serve(&data["jwt_issuers"]["documents"], url);
+    let up = |url: &str| serve(&data["issuers"]["documents"], url);
     assert_eq!(
         outcome(
             &drive(
@@ -189,7 +189,7 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
     cache.supply(
         "https://evil.example.net/jwks.json",
         serve(
-            &data["jwt_issuers"]["documents"],
+            &data["issuers"]["documents"],
             "https://evil.example.net/jwks.json",
         ),
         start(&data),
@@ -200,8 +200,8 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
         &first_token(&data),
         &mut cache,
         start(&data),
-        |url| serve(&data["jwt_issuers"]["documents"], url),
+        |url| serve(&data["issuers"]["documents"], url),
     );
     assert_eq!(urls.len(), 2);
-    assert_eq!(issuers(&data["jwt_issuers"]["trusted"]).len(), 2);
+    assert_eq!(issuers(&data["issuers"]["trusted"]).len(), 2);
 }

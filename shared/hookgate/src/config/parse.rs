@@ -277,18 +277,16 @@ fn without_value(error: &toml::de::Error) -> &str {
 }
 
 fn builtin(name: &str, provider: &str) -> Result<toml::Table, ConfigError> {
-    let key = format!("sources.{name}.provider");
-    let Some(text) = Provider::builtin_toml(provider) else {
+    Provider::builtin_table(provider).ok_or_else(|| {
         let known: Vec<&str> = Provider::builtin_names().collect();
-        return Err(ConfigError::at(
-            key,
+        ConfigError::at(
+            format!("sources.{name}.provider"),
             format!(
                 "`{provider}` is not built in; known are {}; or write `verify` yourself",
                 known.join(", ")
             ),
-        ));
-    };
-    toml::from_str(text).map_err(|error| ConfigError::at(key, error))
+        )
+    })
 }
 
 fn lay_over(table: &mut toml::Table, key: &str, own: toml::Value) {

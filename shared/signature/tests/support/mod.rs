@@ -6,20 +6,23 @@
     reason = "each test binary uses a part of it"
 )]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+pub mod vectors;
+
 use hookgate_signature::{
     Audiences, FetchFailure, KeyCache, Options, Provider, Request, Secret, Unverified, Verified,
     Verifier,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const ISSUER: &str = "https://securetoken.google.com/pps-local-dev-376022";
 
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors");
+
 pub fn vectors() -> Value {
-    serde_json::from_str(include_str!("../data/vectors.json")).unwrap()
+    vectors::read(Path::new(FOLDER))
 }
 
 pub fn at_ms(value: &Value) -> SystemTime {
@@ -39,22 +42,13 @@ impl Owned {
     pub fn parse(request: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let headers = request["headers"].as_array().unwrap().iter();
-        let body = match request.get("body_repeat") {
-            Some(repeat) => STANDARD
-                .decode(repeat["b64"].as_str().unwrap())
-                .unwrap()
-                .repeat(repeat["times"].as_u64().unwrap() as usize),
-            None => STANDARD
-                .decode(request["body_b64"].as_str().unwrap())
-                .unwrap(),
-        };
         Self {
             method: text(&request["method"]),
             url: text(&request["url"]),
             headers: headers
                 .map(|pair| (text(&pair[0]), text(&pair[1]).into_bytes()))
                 .collect(),
-            body,
+            body: vectors::body(request),
         }
     }
 
