@@ -1,11 +1,13 @@
+//! The attributes of a queue: their ranges, defaults and meaning.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SqsError;
+use crate::error::SqsError;
 use crate::redrive::{RedriveAllowPolicy, RedrivePolicy};
 
-/// What an attribute's value must look like.
+/// The form of an attribute's value.
 enum Rule {
     /// A whole number, with what applies when it was never set.
     Number {
@@ -55,7 +57,7 @@ const SETTABLE: &[(&str, Rule)] = &[
     ("FifoThroughputLimit",           Rule::Fifo),
 ];
 
-/// The attributes that somebody set on a queue.
+/// The attributes that were set on a queue.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Attributes(BTreeMap<String, String>);
@@ -72,7 +74,7 @@ impl Attributes {
         Ok(())
     }
 
-    /// The first attribute of `given` that means something else than what is set here.
+    /// The first attribute of `given` whose meaning differs from what is set here.
     pub(crate) fn conflict(&self, given: &BTreeMap<String, String>) -> Option<String> {
         let effective = self.effective();
         given
@@ -95,27 +97,27 @@ impl Attributes {
         defaults.chain(self.0.clone()).collect()
     }
 
-    /// Whether a queue can have an attribute of that name.
+    /// Returns whether a queue can have an attribute of that name.
     pub(crate) fn is_known(name: &str) -> bool {
         rule(name).is_some()
     }
 
-    /// How long a received message stays invisible, in milliseconds.
+    /// The time that a received message stays invisible, in milliseconds.
     pub(crate) fn visibility_timeout_ms(&self) -> i64 {
         self.number("VisibilityTimeout") * 1000
     }
 
-    /// How long a sent message is held back, in milliseconds.
+    /// The time that a sent message is held back, in milliseconds.
     pub(crate) fn delay_ms(&self) -> i64 {
         self.number("DelaySeconds") * 1000
     }
 
-    /// How long a message is kept after it was sent, in milliseconds.
+    /// The age at which a message is removed, in milliseconds.
     pub(crate) fn retention_ms(&self) -> i64 {
         self.number("MessageRetentionPeriod") * 1000
     }
 
-    /// How long a receive waits for a message when the request does not say, in seconds.
+    /// The time that a receive waits for a message when the request does not say, in seconds.
     pub(crate) fn wait_seconds(&self) -> i64 {
         self.number("ReceiveMessageWaitTimeSeconds")
     }
@@ -125,12 +127,12 @@ impl Attributes {
         usize::try_from(self.number("MaximumMessageSize")).unwrap_or(0)
     }
 
-    /// Where messages go that were received too often.
+    /// The policy for messages that were received too often.
     pub(crate) fn redrive_policy(&self) -> Option<RedrivePolicy> {
         RedrivePolicy::parse(self.0.get("RedrivePolicy")?).ok()
     }
 
-    /// Which queues may name this one as their dead-letter queue.
+    /// The queues that may name this one as their dead-letter queue.
     pub(crate) fn redrive_allow_policy(&self) -> RedriveAllowPolicy {
         let text = self.0.get("RedriveAllowPolicy");
         text.and_then(|text| RedriveAllowPolicy::parse(text).ok())
@@ -165,7 +167,7 @@ fn check(name: &str, value: &str) -> Result<(), SqsError> {
         name: name.to_owned(),
     })?;
     match rule {
-        Rule::Fifo => Err(fifo_unsupported()),
+        Rule::Fifo => Err(SqsError::fifo_unsupported()),
         Rule::Number { min, max, .. } => match value.parse::<i64>() {
             Ok(number) if (*min..=*max).contains(&number) => Ok(()),
             _ => Err(SqsError::InvalidAttributeValue {
@@ -183,13 +185,6 @@ fn check(name: &str, value: &str) -> Result<(), SqsError> {
 fn same(ours: &str, theirs: &str) -> bool {
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     ours == theirs || (json(ours).is_some() && json(ours) == json(theirs))
-}
-
-/// The refusal of everything that belongs to FIFO queues.
-pub(crate) fn fifo_unsupported() -> SqsError {
-    SqsError::UnsupportedOperation {
-        reason: "FIFO queues are not supported by this engine.".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,24 @@
+//! Batches: up to ten requests of one kind in one call, each with its own outcome.
+
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SqsError;
-use crate::error::Fault;
+use crate::error::{Fault, SqsError};
 use crate::names::is_plain;
 
-/// How many entries a batch may have.
+/// The most entries that a batch may have.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 const MAX_ENTRIES: usize = 10;
 
-/// One entry of a batch: the caller's id for it, and what it asks.
+/// One entry of a batch: the caller's id for it, and its request.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Entry<T> {
     pub(crate) id: String,
     #[serde(flatten)]
-    pub(crate) ask: T,
+    pub(crate) request: T,
 }
 
 /// The answer to a batch: failures stand inside a success.
@@ -45,7 +46,7 @@ struct Failure {
     message: String,
 }
 
-/// Checks what is wrong with a batch as a whole.
+/// Refuses a batch that is wrong as a whole.
 pub(crate) fn check<T>(entries: &[Entry<T>], called: &'static str) -> Result<(), SqsError> {
     if entries.is_empty() {
         return Err(SqsError::EmptyBatchRequest { entries: called });
@@ -78,8 +79,8 @@ pub(crate) fn each<T, R>(
         successful: Vec::new(),
         failed: Vec::new(),
     };
-    for Entry { id, ask } in entries {
-        match act(ask) {
+    for Entry { id, request } in entries {
+        match act(request) {
             Ok(result) => answer.successful.push(Success { id, result }),
             Err(error) if error.fault() == Fault::Receiver => return Err(error),
             Err(error) => answer.failed.push(Failure {
@@ -100,7 +101,7 @@ mod tests {
     fn entries(ids: &[&str]) -> Vec<Entry<()>> {
         let entry = |id: &&str| Entry {
             id: (*id).to_owned(),
-            ask: (),
+            request: (),
         };
         ids.iter().map(entry).collect()
     }

@@ -1,6 +1,8 @@
+//! The refusals of SQS, and how they are spelled on the wire.
+
 use thiserror::Error;
 
-/// Why SQS refuses a request, in AWS's words.
+/// A refusal of a request, in AWS's words, or a failure of the engine.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
 /// and the error section of each action.
@@ -27,13 +29,13 @@ pub enum SqsError {
     /// A batch without entries.
     #[error("There should be at least one {entries} in the request.")]
     EmptyBatchRequest {
-        /// What the entries are called in the request.
+        /// The entries' name in the request.
         entries: &'static str,
     },
     /// A batch of more than ten entries.
     #[error("Maximum number of entries per request are 10. You have sent {sent}.")]
     TooManyEntriesInBatchRequest {
-        /// How many entries there were.
+        /// The number of entries.
         sent: usize,
     },
     /// Two entries of a batch share an id.
@@ -89,37 +91,37 @@ pub enum SqsError {
     /// A parameter's value is out of range or malformed.
     #[error("{reason}")]
     InvalidParameterValue {
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
     /// A move task or a queue it names is unknown.
     #[error("{reason}")]
     ResourceNotFound {
-        /// What was not found.
+        /// The thing that was not found.
         reason: String,
     },
-    /// What this engine does not offer, or AWS does not for this kind of queue.
+    /// A feature that this engine does not offer, or that AWS does not for this kind of queue.
     #[error("{reason}")]
     UnsupportedOperation {
-        /// What is not supported.
+        /// The thing that is not supported.
         reason: String,
     },
     /// The request is not JSON of the action's shape.
     #[error("The request could not be read: {reason}")]
     Serialization {
-        /// What the parser said.
+        /// The parser's reason.
         reason: String,
     },
-    /// `X-Amz-Target` names no action of ours.
+    /// `X-Amz-Target` names no action of this engine.
     #[error("The action {action} is not valid for this endpoint.")]
     InvalidAction {
-        /// What the header said.
+        /// The action that the header named.
         action: String,
     },
     /// The queues' file failed.
     #[error("the queues' file failed")]
     Store(#[from] rusqlite::Error),
-    /// What the queues' file holds is not what this engine wrote.
+    /// The queues' file holds something that this engine did not write.
     #[error("the queues' file holds unreadable data")]
     Corrupt(#[from] serde_json::Error),
     /// The work was abandoned because the runtime is stopping.
@@ -127,7 +129,7 @@ pub enum SqsError {
     Stopped(#[from] tokio::task::JoinError),
 }
 
-/// Who is to blame, as the `x-amzn-query-error` header says it.
+/// The side that is to blame, as the `x-amzn-query-error` header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Sender,
@@ -142,7 +144,14 @@ impl SqsError {
         }
     }
 
-    /// Who is to blame for it.
+    /// Builds the refusal of everything that belongs to FIFO queues.
+    pub(crate) fn fifo_unsupported() -> SqsError {
+        SqsError::UnsupportedOperation {
+            reason: "FIFO queues are not supported by this engine.".to_owned(),
+        }
+    }
+
+    /// The side that is to blame.
     pub(crate) fn fault(&self) -> Fault {
         match self {
             SqsError::Store(_) | SqsError::Corrupt(_) | SqsError::Stopped(_) => Fault::Receiver,
@@ -152,16 +161,16 @@ impl SqsError {
 
     /// The error's shape in the JSON protocol (`__type`).
     pub(crate) fn shape(&self) -> &'static str {
-        self.names().0
+        self.shape_and_code().0
     }
 
     /// The error's code in the older query protocol, which SDKs still report.
     pub fn code(&self) -> &'static str {
-        self.names().1
+        self.shape_and_code().1
     }
 
     #[rustfmt::skip]
-    fn names(&self) -> (&'static str, &'static str) {
+    fn shape_and_code(&self) -> (&'static str, &'static str) {
         match self {
             SqsError::QueueDoesNotExist => ("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
             SqsError::QueueNameExists { .. } => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),

@@ -3,6 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html>
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,9 +18,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::error::Fault;
+use crate::engine::Engine;
+use crate::error::{Fault, SqsError};
+use crate::move_task::{self, runner};
+use crate::receive_message::ReceiveMessage;
 use crate::store::Session;
-use crate::{Sqs, SqsError, inflight, listing, mover, moves, queues, send, wire};
+use crate::{in_flight, queues, receive, send};
 
 /// Room for a full batch whose every character is escaped in JSON.
 const MAX_REQUEST_BYTES: usize = 16 * 1_048_576;
@@ -29,24 +33,24 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 #[derive(Clone)]
 struct Server {
-    sqs: Sqs,
+    engine: Arc<Engine>,
     closing: watch::Receiver<bool>,
 }
 
 /// Answers requests until `shutdown`, then lets waiting receivers go.
 pub(crate) async fn serve(
-    sqs: Sqs,
+    engine: Arc<Engine>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (close, closing) = watch::channel(false);
-    mover::resume(sqs.clone(), closing.clone())
+    runner::resume(&engine, &closing)
         .await
         .map_err(std::io::Error::other)?;
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(Server { sqs, closing });
+        .with_state(Server { engine, closing });
     let shutdown = async move {
         shutdown.await;
         close.send_replace(true);
@@ -88,36 +92,32 @@ impl IntoResponse for Refusal {
 }
 
 impl Server {
-    /// Finds the action by its name: the list of what this engine offers.
+    /// Does the action that the header names. These are all that this engine offers.
     async fn act(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, SqsError> {
         let call = Call {
             server: self,
-            base_url: base_url(headers).unwrap_or_else(|| self.sqs.engine.base_url()),
+            base_url: base_url(headers).unwrap_or_else(|| self.engine.base_url()),
             body,
         };
         match action(headers) {
             "CreateQueue" => call.run(queues::create_queue).await,
             "GetQueueUrl" => call.run(queues::get_queue_url).await,
-            "ListQueues" => call.run(listing::list_queues).await,
+            "ListQueues" => call.run(queues::list_queues).await,
             "DeleteQueue" => call.run(queues::delete_queue).await,
             "PurgeQueue" => call.run(queues::purge_queue).await,
             "GetQueueAttributes" => call.run(queues::get_queue_attributes).await,
             "SetQueueAttributes" => call.run(queues::set_queue_attributes).await,
-            "TagQueue" => call.run(listing::tag_queue).await,
-            "UntagQueue" => call.run(listing::untag_queue).await,
-            "ListQueueTags" => call.run(listing::list_queue_tags).await,
             "StartMessageMoveTask" => call.start_move().await,
-            "ListMessageMoveTasks" => call.run(moves::list_message_move_tasks).await,
-            "CancelMessageMoveTask" => call.run(moves::cancel_message_move_task).await,
-            "ListDeadLetterSourceQueues" => call.run(listing::list_dead_letter_source_queues).await,
+            "ListMessageMoveTasks" => call.run(move_task::list_message_move_tasks).await,
+            "CancelMessageMoveTask" => call.run(move_task::cancel_message_move_task).await,
             "SendMessage" => call.run(send::send_message).await,
             "SendMessageBatch" => call.run(send::send_message_batch).await,
             "ReceiveMessage" => call.receive().await,
-            "DeleteMessage" => call.run(inflight::delete_message).await,
-            "DeleteMessageBatch" => call.run(inflight::delete_message_batch).await,
-            "ChangeMessageVisibility" => call.run(inflight::change_message_visibility).await,
+            "DeleteMessage" => call.run(in_flight::delete_message).await,
+            "DeleteMessageBatch" => call.run(in_flight::delete_message_batch).await,
+            "ChangeMessageVisibility" => call.run(in_flight::change_message_visibility).await,
             "ChangeMessageVisibilityBatch" => {
-                call.run(inflight::change_message_visibility_batch).await
+                call.run(in_flight::change_message_visibility_batch).await
             }
             unknown => Err(SqsError::InvalidAction {
                 action: unknown.to_owned(),
@@ -133,39 +133,40 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    async fn run<Q, A>(
+    async fn run<R, A>(
         self,
-        action: fn(&Session<'_>, Q) -> Result<A, SqsError>,
+        action: fn(&Session<'_>, R) -> Result<A, SqsError>,
     ) -> Result<Value, SqsError>
     where
-        Q: DeserializeOwned + Send + 'static,
+        R: DeserializeOwned + Send + 'static,
         A: Serialize + Send + 'static,
     {
-        let ask: Q = parse(self.body)?;
-        let sqs = &self.server.sqs;
-        let answer = sqs.run_at(self.base_url, move |session| action(session, ask));
+        let request: R = parse(self.body)?;
+        let engine = &self.server.engine;
+        let answer = engine.spawn(self.base_url, move |session| action(session, request));
         Ok(serde_json::to_value(answer.await?)?)
     }
 
     async fn start_move(self) -> Result<Value, SqsError> {
-        let Server { sqs, closing } = self.server.clone();
-        let ask = parse(self.body)?;
-        let start = move |session: &Session<'_>| moves::start_message_move_task(session, ask);
-        let started = sqs.run(start).await?;
+        let Server { engine, closing } = self.server.clone();
+        let request = parse(self.body)?;
+        let start =
+            move |session: &Session<'_>| move_task::start_message_move_task(session, request);
+        let started = engine.spawn(self.base_url, start).await?;
         let answer = serde_json::to_value(&started)?;
-        tokio::spawn(mover::carry_out(sqs, started.id, closing));
+        tokio::spawn(runner::run(engine, started.id, closing));
         Ok(answer)
     }
 
     async fn receive(self) -> Result<Value, SqsError> {
-        let ask: wire::ReceiveMessage = parse(self.body)?;
+        let request: ReceiveMessage = parse(self.body)?;
         let mut closing = self.server.closing.clone();
         let closed = async move {
             // An error means that the server is gone, which ends the wait as well.
             let _ = closing.wait_for(|closing| *closing).await;
         };
-        let messages = self.server.sqs.poll(ask.receive()?, closed).await?;
-        ask.show(messages)
+        let messages = receive::poll(&self.server.engine, request.of_queue()?, closed).await?;
+        request.answer(messages)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Names, URLs and ARNs of queues.
 
-use crate::SqsError;
-use crate::attributes::fifo_unsupported;
+use crate::error::SqsError;
 
 /// The account that owns every queue here.
 pub(crate) const ACCOUNT: &str = "000000000000";
@@ -32,7 +31,7 @@ pub(crate) fn queue_of_url(url: &str) -> &str {
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
 pub(crate) fn check_queue_name(name: &str) -> Result<(), SqsError> {
     if name.ends_with(".fifo") {
-        return Err(fifo_unsupported());
+        return Err(SqsError::fifo_unsupported());
     }
     if is_plain(name) {
         return Ok(());
@@ -44,7 +43,7 @@ pub(crate) fn check_queue_name(name: &str) -> Result<(), SqsError> {
     })
 }
 
-/// Whether `text` is 1 to 80 letters, digits, hyphens and underscores.
+/// Returns whether `text` is 1 to 80 letters, digits, hyphens and underscores.
 pub(crate) fn is_plain(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=80).contains(&text.len()) && text.bytes().all(plain)

@@ -2,28 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use crate::SqsError;
 use crate::attributes::Attributes;
-use crate::inflight::Done;
-use crate::names::{check_queue_name, queue_of_arn};
+use crate::dead_letters::check_target;
+use crate::error::SqsError;
+use crate::names::check_queue_name;
 use crate::store::{Queue, Session};
 
-/// How long PurgeQueue refuses to run again, in milliseconds.
+/// The pause that PurgeQueue demands before the next, in milliseconds.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html>
 const PURGE_PAUSE_MS: i64 = 60_000;
 
-#[derive(Debug, Default, Deserialize)]
+/// The most queues that one answer lists.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>
+const MAX_RESULTS: usize = 1000;
+
+/// A new queue. Tags are taken and not kept: there is no action that shows them.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CreateQueue {
     pub(crate) queue_name: String,
     #[serde(default)]
     pub(crate) attributes: BTreeMap<String, String>,
-    #[serde(default, rename = "tags")]
-    pub(crate) tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,6 +48,23 @@ pub(crate) struct ByName {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ByUrl {
     queue_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListQueues {
+    #[serde(default)]
+    queue_name_prefix: String,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct QueuesListed {
+    queue_urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,58 +89,124 @@ pub(crate) struct SetAttributes {
     attributes: BTreeMap<String, String>,
 }
 
+/// An answer without content.
+#[derive(Debug, Serialize)]
+pub(crate) struct Empty {}
+
 /// Creates the queue, or finds it again if the attributes given are the ones it has.
 ///
 /// AWS lets a name rest for 60 seconds after DeleteQueue; this engine does not, so that a laptop can
 /// start afresh at once. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
-pub(crate) fn create_queue(session: &Session<'_>, ask: CreateQueue) -> Result<QueueUrl, SqsError> {
-    check_queue_name(&ask.queue_name)?;
+pub(crate) fn create_queue(
+    session: &Session<'_>,
+    request: CreateQueue,
+) -> Result<QueueUrl, SqsError> {
+    check_queue_name(&request.queue_name)?;
     let mut attributes = Attributes::default();
-    attributes.set(&ask.attributes)?;
-    if let Some(existing) = session.find_queue(&ask.queue_name)? {
-        if let Some(attribute) = existing.attributes.conflict(&ask.attributes) {
-            return Err(SqsError::QueueNameExists { attribute });
-        }
-    } else {
-        check_dead_letter_target(session, &ask.queue_name, &attributes)?;
-        let sql = "INSERT INTO queues (name, attributes, tags, created_ms, modified_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?4)";
-        session.tx.prepare_cached(sql)?.execute(params![
-            ask.queue_name,
-            serde_json::to_string(&attributes)?,
-            serde_json::to_string(&ask.tags)?,
-            session.now_ms,
-        ])?;
+    attributes.set(&request.attributes)?;
+    match session.find_queue(&request.queue_name)? {
+        Some(existing) => existing.check_same(&request.attributes)?,
+        None => insert(session, &request.queue_name, &attributes)?,
     }
     Ok(QueueUrl {
-        queue_url: session.url(&ask.queue_name),
+        queue_url: session.url(&request.queue_name),
     })
 }
 
+fn insert(session: &Session<'_>, name: &str, attributes: &Attributes) -> Result<(), SqsError> {
+    if let Some(policy) = attributes.redrive_policy() {
+        check_target(session, name, &policy)?;
+    }
+    let sql =
+        "INSERT INTO queues (name, attributes, created_ms, modified_ms) VALUES (?1, ?2, ?3, ?3)";
+    let attributes = serde_json::to_string(attributes)?;
+    let parameters = params![name, attributes, session.now_ms];
+    session.tx.prepare_cached(sql)?.execute(parameters)?;
+    Ok(())
+}
+
+impl Queue {
+    fn check_same(&self, given: &BTreeMap<String, String>) -> Result<(), SqsError> {
+        match self.attributes.conflict(given) {
+            Some(attribute) => Err(SqsError::QueueNameExists { attribute }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html>
-pub(crate) fn get_queue_url(session: &Session<'_>, ask: ByName) -> Result<QueueUrl, SqsError> {
+pub(crate) fn get_queue_url(session: &Session<'_>, request: ByName) -> Result<QueueUrl, SqsError> {
     let queue = session
-        .find_queue(&ask.queue_name)?
+        .find_queue(&request.queue_name)?
         .ok_or(SqsError::QueueDoesNotExist)?;
     Ok(QueueUrl {
         queue_url: session.url(&queue.name),
     })
 }
 
+/// Lists queues in the order of their names. Without MaxResults, there is no next page.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>
+pub(crate) fn list_queues(
+    session: &Session<'_>,
+    request: ListQueues,
+) -> Result<QueuesListed, SqsError> {
+    let size = request.max_results.unwrap_or(MAX_RESULTS);
+    if !(1..=MAX_RESULTS).contains(&size) {
+        let why = "Must be between 1 and 1000, if provided.";
+        return Err(SqsError::parameter(size, "MaxResults", why));
+    }
+    let after = request.last_name_before()?;
+    let mut names = names(session, &request.queue_name_prefix, &after, size + 1)?;
+    let more = names.len() > size && request.max_results.is_some();
+    names.truncate(size);
+    let last = names.last().filter(|_| more);
+    Ok(QueuesListed {
+        next_token: last.map(|name| STANDARD.encode(name)),
+        queue_urls: names.iter().map(|name| session.url(name)).collect(),
+    })
+}
+
+impl ListQueues {
+    /// The last name of the page before, which is what a token holds.
+    fn last_name_before(&self) -> Result<String, SqsError> {
+        let Some(token) = &self.next_token else {
+            return Ok(String::new());
+        };
+        let name = STANDARD.decode(token).ok();
+        let name = name.and_then(|bytes| String::from_utf8(bytes).ok());
+        name.ok_or_else(|| SqsError::parameter(token, "NextToken", "Invalid token."))
+    }
+}
+
+/// The names that begin with `prefix` and come after the name `after`.
+fn names(
+    session: &Session<'_>,
+    prefix: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, SqsError> {
+    let sql = "SELECT name FROM queues WHERE name > ?2 AND substr(name, 1, length(?1)) = ?1
+               ORDER BY name LIMIT ?3";
+    let mut statement = session.tx.prepare_cached(sql)?;
+    let names = statement.query_map(params![prefix, after, limit], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>
-pub(crate) fn delete_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
-    let queue = session.queue(&ask.queue_url)?;
+pub(crate) fn delete_queue(session: &Session<'_>, request: ByUrl) -> Result<Empty, SqsError> {
+    let queue = session.queue(&request.queue_url)?;
     let sql = "DELETE FROM queues WHERE id = ?1";
     session.tx.prepare_cached(sql)?.execute([queue.id])?;
-    session.wake(&queue.name);
-    Ok(Done {})
+    session.changed(&queue.name);
+    Ok(Empty {})
 }
 
 /// Removes all messages at once; AWS takes up to a minute for it.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html>
-pub(crate) fn purge_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, SqsError> {
-    let queue = session.queue(&ask.queue_url)?;
+pub(crate) fn purge_queue(session: &Session<'_>, request: ByUrl) -> Result<Empty, SqsError> {
+    let queue = session.queue(&request.queue_url)?;
     let recently = |purged_ms: i64| session.now_ms - purged_ms < PURGE_PAUSE_MS;
     if queue.purged_ms.is_some_and(recently) {
         return Err(SqsError::PurgeQueueInProgress { queue: queue.name });
@@ -127,21 +216,25 @@ pub(crate) fn purge_queue(session: &Session<'_>, ask: ByUrl) -> Result<Done, Sqs
     let sql = "UPDATE queues SET purged_ms = ?2 WHERE id = ?1";
     let parameters = params![queue.id, session.now_ms];
     session.tx.prepare_cached(sql)?.execute(parameters)?;
-    Ok(Done {})
+    Ok(Empty {})
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
 pub(crate) fn get_queue_attributes(
     session: &Session<'_>,
-    ask: GetAttributes,
+    request: GetAttributes,
 ) -> Result<AttributesFound, SqsError> {
-    let queue = session.queue(&ask.queue_url)?;
-    let mut attributes = describe(session, &queue)?;
-    let wanted = |name: &String| ask.attribute_names.iter().any(|w| w == "All" || w == name);
-    if let Some(name) = ask.attribute_names.iter().find(|name| !is_known(name)) {
+    let queue = session.queue(&request.queue_url)?;
+    let wanted = request.attribute_names;
+    if let Some(name) = wanted.iter().find(|name| !is_known(name)) {
         return Err(SqsError::InvalidAttributeName { name: name.clone() });
     }
-    attributes.retain(|name, _| wanted(name));
+    let mut attributes = describe(session, &queue)?;
+    attributes.retain(|name, _| {
+        wanted
+            .iter()
+            .any(|wanted| wanted == "All" || wanted == name)
+    });
     Ok(AttributesFound { attributes })
 }
 
@@ -178,39 +271,18 @@ fn describe(session: &Session<'_>, queue: &Queue) -> Result<BTreeMap<String, Str
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 pub(crate) fn set_queue_attributes(
     session: &Session<'_>,
-    ask: SetAttributes,
-) -> Result<Done, SqsError> {
-    let mut queue = session.queue(&ask.queue_url)?;
-    queue.attributes.set(&ask.attributes)?;
-    if ask.attributes.contains_key("RedrivePolicy") {
-        check_dead_letter_target(session, &queue.name, &queue.attributes)?;
+    request: SetAttributes,
+) -> Result<Empty, SqsError> {
+    let mut queue = session.queue(&request.queue_url)?;
+    queue.attributes.set(&request.attributes)?;
+    let policy = queue.attributes.redrive_policy();
+    if let Some(policy) = policy.filter(|_| request.attributes.contains_key("RedrivePolicy")) {
+        check_target(session, &queue.name, &policy)?;
     }
     let sql = "UPDATE queues SET attributes = ?2, modified_ms = ?3 WHERE id = ?1";
     let attributes = serde_json::to_string(&queue.attributes)?;
     let parameters = params![queue.id, attributes, session.now_ms];
     session.tx.prepare_cached(sql)?.execute(parameters)?;
-    session.wake(&queue.name);
-    Ok(Done {})
-}
-
-/// A dead-letter queue must exist, and must allow it, when it is named.
-fn check_dead_letter_target(
-    session: &Session<'_>,
-    queue: &str,
-    attributes: &Attributes,
-) -> Result<(), SqsError> {
-    let Some(policy) = attributes.redrive_policy() else {
-        return Ok(());
-    };
-    let target = &policy.dead_letter_target_arn;
-    let refuse = |why: &str| Err(SqsError::parameter(target, "RedrivePolicy", why));
-    let name = queue_of_arn(target).unwrap_or_default();
-    let Some(target) = session.find_queue(name)? else {
-        return refuse("Dead letter target does not exist.");
-    };
-    let allowed = target.attributes.redrive_allow_policy();
-    if !allowed.allows(&crate::names::arn(queue)) {
-        return refuse("The dead letter target's redrive allow policy does not allow this queue.");
-    }
-    Ok(())
+    session.changed(&queue.name);
+    Ok(Empty {})
 }

@@ -1,64 +1,98 @@
-use std::collections::BTreeMap;
+//! ReceiveMessage: messages are taken from a queue, or awaited.
+//!
+//! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, named_params, params};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::content::MessageAttributes;
-use crate::names::queue_of_arn;
-use crate::receipt::Receipt;
-use crate::redrive::RedrivePolicy;
+use crate::dead_letters::DeadLetterQueue;
+use crate::engine::Engine;
+use crate::error::SqsError;
+use crate::in_flight::Receipt;
+use crate::message::{Message, MessageAttributes};
+use crate::names::queue_of_url;
 use crate::store::{Queue, Session};
-use crate::{Message, SqsError};
 
-/// Who sent every message: this engine knows no other identity.
+/// The sender of every message: this engine knows no other identity.
 const SENDER_ID: &str = "AIDAHOOKGATETWIN00000";
 
-/// What one look at a queue asks for.
+/// A request for messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Receive {
     /// The queue's name or URL.
     pub(crate) queue: String,
     /// One to ten messages.
     pub(crate) max: i64,
-    /// How long to wait for the first, or what the queue says.
+    /// The time to wait for the first message; the queue's own where there is none.
     pub(crate) wait: Option<Duration>,
-    /// How long the messages stay invisible, in seconds, or what the queue says.
+    /// The time that the messages stay invisible, in seconds; the queue's own where there is none.
     pub(crate) visibility_seconds: Option<i64>,
 }
 
-/// What one look at a queue found.
-pub(crate) struct Found {
-    pub(crate) messages: Vec<Message>,
-    /// How long the queue's own attributes let a receive wait.
-    pub(crate) wait: Duration,
-    /// When the next message becomes visible, from now.
-    pub(crate) next_due: Option<Duration>,
+/// The result of one look at a queue.
+struct Look {
+    messages: Vec<Message>,
+    /// The time that the queue's own attributes let a receive wait.
+    wait: Duration,
+    /// The time until the next message becomes visible.
+    next_due: Option<Duration>,
 }
 
-/// Takes what is visible, once. A message that was received too often goes to the dead-letter queue
+/// Looks at the queue until there is a message, the wait is over, or `stop` completes.
+pub(crate) async fn poll(
+    engine: &Arc<Engine>,
+    request: Receive,
+    stop: impl Future<Output = ()>,
+) -> Result<Vec<Message>, SqsError> {
+    let started = Instant::now();
+    let mut stop = pin!(stop);
+    let mut changes = engine.changes_of(queue_of_url(&request.queue));
+    loop {
+        changes.mark_unchanged();
+        let one = request.clone();
+        let look = move |session: &Session<'_>| look(session, &one);
+        let seen = engine.spawn(engine.base_url(), look).await?;
+        let deadline = started + request.wait.unwrap_or(seen.wait);
+        if !seen.messages.is_empty() || Instant::now() >= deadline {
+            return Ok(seen.messages);
+        }
+        let due = seen.next_due.map(|due| Instant::now() + due);
+        let until = due.map_or(deadline, |due| due.min(deadline));
+        tokio::select! {
+            () = &mut stop => return Ok(Vec::new()),
+            () = tokio::time::sleep_until(until) => {}
+            _ = changes.changed() => {}
+        }
+    }
+}
+
+/// Takes the visible messages, once. A message that was received too often goes to the dead-letter queue
 /// instead, in the same transaction.
-///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
-pub(crate) fn receive(session: &Session<'_>, ask: &Receive) -> Result<Found, SqsError> {
-    check_range(ask.max, 1, 10, "MaxNumberOfMessages")?;
-    let queue = session.queue(&ask.queue)?;
-    let visibility_ms = visibility_ms(ask, &queue)?;
+fn look(session: &Session<'_>, request: &Receive) -> Result<Look, SqsError> {
+    check_range(request.max, 1, 10, "MaxNumberOfMessages")?;
+    let queue = session.queue(&request.queue)?;
+    let visibility_ms = visibility_ms(request, &queue)?;
     session.expire(&queue)?;
-    let dead_letters = dead_letter_queue(session, &queue)?;
+    let dead_letters = DeadLetterQueue::of(session, &queue)?;
     let mut messages = Vec::new();
     for waiting in visible(session, &queue)? {
-        if messages.len() as i64 >= ask.max {
+        if messages.len() as i64 >= request.max {
             break;
         }
         match &dead_letters {
-            Some((target, policy)) if waiting.receives_here >= policy.max_receive_count => {
-                bury(session, &queue, target, waiting.seq)?;
+            Some(dead) if dead.takes(waiting.receives_here) => {
+                dead.add(session, &queue, waiting.seq)?;
             }
             _ => messages.push(take(session, &queue, waiting.seq, visibility_ms)?),
         }
     }
-    Ok(Found {
+    Ok(Look {
         messages,
         wait: Duration::from_secs(queue.attributes.wait_seconds().unsigned_abs()),
         next_due: next_due(session, &queue)?,
@@ -73,37 +107,24 @@ fn check_range(value: i64, min: i64, max: i64, parameter: &str) -> Result<(), Sq
     Err(SqsError::parameter(value, parameter, &why))
 }
 
-fn visibility_ms(ask: &Receive, queue: &Queue) -> Result<i64, SqsError> {
-    let Some(seconds) = ask.visibility_seconds else {
+fn visibility_ms(request: &Receive, queue: &Queue) -> Result<i64, SqsError> {
+    let Some(seconds) = request.visibility_seconds else {
         return Ok(queue.attributes.visibility_timeout_ms());
     };
     check_range(seconds, 0, 43_200, "VisibilityTimeout")?;
     Ok(seconds * 1000)
 }
 
-/// The queue's dead-letter queue, as long as it exists.
-fn dead_letter_queue(
-    session: &Session<'_>,
-    queue: &Queue,
-) -> Result<Option<(Queue, RedrivePolicy)>, SqsError> {
-    let Some(policy) = queue.attributes.redrive_policy() else {
-        return Ok(None);
-    };
-    let Some(name) = queue_of_arn(&policy.dead_letter_target_arn) else {
-        return Ok(None);
-    };
-    Ok(session.find_queue(name)?.map(|target| (target, policy)))
-}
-
+/// A message that can be received now.
 struct Waiting {
     seq: i64,
     receives_here: i64,
 }
 
-/// What is visible now, the longest visible first.
+/// The visible messages, the longest visible first.
 ///
-/// Read as a whole before anything is taken, because taking changes the index that is read. More than
-/// ten, so that dead letters do not hide what stands behind them.
+/// They are all read before one is taken, because taking changes the index that is read. There may be more
+/// than ten, so that dead letters do not hide the messages behind them.
 fn visible(session: &Session<'_>, queue: &Queue) -> Result<Vec<Waiting>, SqsError> {
     let sql = "SELECT seq, receives_here FROM messages
                WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, seq LIMIT 100";
@@ -115,24 +136,6 @@ fn visible(session: &Session<'_>, queue: &Queue) -> Result<Vec<Waiting>, SqsErro
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Moves a message to the dead-letter queue. It keeps its id, its age and its total receive count.
-///
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
-fn bury(session: &Session<'_>, from: &Queue, to: &Queue, seq: i64) -> Result<(), SqsError> {
-    let sql = "UPDATE messages SET queue = :to, dead_letter_source = :from, visible_ms = :now,
-                      receipt = NULL, received_ms = NULL, receives_here = 0
-               WHERE seq = :seq";
-    session.tx.prepare_cached(sql)?.execute(named_params! {
-        ":to": to.id,
-        ":from": from.arn(),
-        ":now": session.now_ms,
-        ":seq": seq,
-    })?;
-    session.wake(&to.name);
-    session.wake(&from.name);
-    Ok(())
 }
 
 /// Gives a message out: counts the receive, hides it, and makes a new receipt handle.
@@ -183,7 +186,7 @@ fn message(row: &Row<'_>, receipt_handle: String) -> Result<Message, SqsError> {
         id: row.get("id")?,
         receipt_handle,
         body: row.get("body")?,
-        system_attributes: system.collect::<BTreeMap<_, _>>(),
+        system_attributes: system.collect(),
         attributes,
     })
 }

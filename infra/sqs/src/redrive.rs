@@ -1,10 +1,12 @@
+//! The two policies of dead letters that a queue may have.
+
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use crate::SqsError;
+use crate::error::SqsError;
 use crate::names::queue_of_arn;
 
-/// When a message was received too often, and where it goes then.
+/// The dead-letter queue of a queue, and the number of receives after which a message goes there.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -12,7 +14,7 @@ use crate::names::queue_of_arn;
 pub(crate) struct RedrivePolicy {
     /// The dead-letter queue's ARN.
     pub(crate) dead_letter_target_arn: String,
-    /// How often a message may be received before it moves there.
+    /// The number of times that a message may be received before it moves there.
     #[serde(deserialize_with = "whole_number")]
     pub(crate) max_receive_count: i64,
 }
@@ -35,7 +37,7 @@ impl RedrivePolicy {
     }
 }
 
-/// Which queues may use a queue as their dead-letter queue.
+/// The queues that may use a queue as their dead-letter queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     tag = "redrivePermission",
@@ -69,7 +71,7 @@ impl RedriveAllowPolicy {
         }
     }
 
-    /// Whether the queue `source_arn` may send its dead letters here.
+    /// Returns whether the queue `source_arn` may send its dead letters here.
     pub(crate) fn allows(&self, source_arn: &str) -> bool {
         match self {
             RedriveAllowPolicy::AllowAll => true,

@@ -1,16 +1,18 @@
+//! SendMessage and SendMessageBatch.
+
 use rusqlite::named_params;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::SqsError;
 use crate::batch::{self, BatchResult, Entry};
-use crate::content::{
-    MessageAttributes, check_attributes, check_characters, md5_of_attributes, md5_of_body,
-    size_bytes,
+use crate::error::SqsError;
+use crate::message::{
+    MessageAttribute, MessageAttributes, check_attributes, check_characters, md5_of_attributes,
+    md5_of_body, size_bytes,
 };
 use crate::store::{Queue, Session};
 
-/// How large the messages of one batch may be together.
+/// The most bytes that the messages of one batch may have together.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 const MAX_BATCH_BYTES: usize = 1_048_576;
@@ -23,20 +25,20 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 pub(crate) struct SendMessage {
     queue_url: String,
     #[serde(flatten)]
-    outgoing: Outgoing,
+    message: NewMessage,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SendMessageBatch {
     queue_url: String,
-    entries: Vec<Entry<Outgoing>>,
+    entries: Vec<Entry<NewMessage>>,
 }
 
 /// A message as its sender describes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Outgoing {
+pub(crate) struct NewMessage {
     message_body: String,
     delay_seconds: Option<i64>,
     #[serde(default)]
@@ -66,19 +68,22 @@ pub(crate) struct Sent {
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(crate) fn send_message(session: &Session<'_>, ask: SendMessage) -> Result<Sent, SqsError> {
-    let queue = session.queue(&ask.queue_url)?;
-    enqueue(session, &queue, ask.outgoing)
+pub(crate) fn send_message(session: &Session<'_>, request: SendMessage) -> Result<Sent, SqsError> {
+    let queue = session.queue(&request.queue_url)?;
+    enqueue(session, &queue, request.message)
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 pub(crate) fn send_message_batch(
     session: &Session<'_>,
-    ask: SendMessageBatch,
+    request: SendMessageBatch,
 ) -> Result<BatchResult<Sent>, SqsError> {
-    let queue = session.queue(&ask.queue_url)?;
-    batch::check(&ask.entries, "SendMessageBatchRequestEntry")?;
-    let sizes = ask.entries.iter().map(|entry| entry.ask.size_bytes());
+    let queue = session.queue(&request.queue_url)?;
+    batch::check(&request.entries, "SendMessageBatchRequestEntry")?;
+    let sizes = request
+        .entries
+        .iter()
+        .map(|entry| entry.request.size_bytes());
     let sent_bytes = sizes.sum::<Result<usize, SqsError>>()?;
     if sent_bytes > MAX_BATCH_BYTES {
         return Err(SqsError::BatchRequestTooLong {
@@ -86,15 +91,15 @@ pub(crate) fn send_message_batch(
             sent_bytes,
         });
     }
-    batch::each(ask.entries, |outgoing| enqueue(session, &queue, outgoing))
+    batch::each(request.entries, |message| enqueue(session, &queue, message))
 }
 
-impl Outgoing {
+impl NewMessage {
     /// A message that is a body and nothing else.
-    pub(crate) fn of(body: String) -> Outgoing {
-        Outgoing {
+    pub(crate) fn of(body: String) -> NewMessage {
+        NewMessage {
             message_body: body,
-            ..Outgoing::default()
+            ..NewMessage::default()
         }
     }
 }
@@ -103,34 +108,34 @@ impl Outgoing {
 pub(crate) fn enqueue(
     session: &Session<'_>,
     queue: &Queue,
-    outgoing: Outgoing,
+    message: NewMessage,
 ) -> Result<Sent, SqsError> {
-    outgoing.check(queue)?;
-    let delay_ms = outgoing.delay_ms(queue)?;
+    message.check(queue)?;
+    let delay_ms = message.delay_ms(queue)?;
     let message_id = Uuid::new_v4().to_string();
-    let trace_header = outgoing.message_system_attributes.get(TRACE_HEADER);
+    let trace_header = message.message_system_attributes.get(TRACE_HEADER);
     let sql = "INSERT INTO messages (queue, id, body, attributes, group_id, trace_header, sent_ms, visible_ms)
                VALUES (:queue, :id, :body, :attributes, :group_id, :trace_header, :sent_ms, :visible_ms)";
     session.tx.prepare_cached(sql)?.execute(named_params! {
         ":queue": queue.id,
         ":id": message_id,
-        ":body": outgoing.message_body,
-        ":attributes": serde_json::to_string(&outgoing.message_attributes)?,
-        ":group_id": outgoing.message_group_id,
+        ":body": message.message_body,
+        ":attributes": serde_json::to_string(&message.message_attributes)?,
+        ":group_id": message.message_group_id,
         ":trace_header": trace_header.and_then(|header| header.string_value.as_deref()),
         ":sent_ms": session.now_ms,
         ":visible_ms": session.now_ms + delay_ms,
     })?;
-    session.wake(&queue.name);
+    session.changed(&queue.name);
     Ok(Sent {
         message_id,
-        md5_of_body: md5_of_body(&outgoing.message_body),
-        md5_of_attributes: md5_of_attributes(&outgoing.message_attributes)?,
-        md5_of_system_attributes: md5_of_attributes(&outgoing.message_system_attributes)?,
+        md5_of_body: md5_of_body(&message.message_body),
+        md5_of_attributes: md5_of_attributes(&message.message_attributes)?,
+        md5_of_system_attributes: md5_of_attributes(&message.message_system_attributes)?,
     })
 }
 
-impl Outgoing {
+impl NewMessage {
     fn size_bytes(&self) -> Result<usize, SqsError> {
         size_bytes(&self.message_body, &self.message_attributes)
     }
@@ -157,7 +162,7 @@ impl Outgoing {
     }
 
     fn check_system_attributes(&self) -> Result<(), SqsError> {
-        let known = |(name, attribute): (&String, &crate::MessageAttribute)| {
+        let known = |(name, attribute): (&String, &MessageAttribute)| {
             name == TRACE_HEADER
                 && attribute.data_type == "String"
                 && attribute.string_value.is_some()

@@ -1,3 +1,5 @@
+//! The queues' file: its schema, and transactions on it.
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,8 +8,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
 use crate::attributes::Attributes;
-use crate::names::{ACCOUNT, arn, queue_of_url};
-use crate::{Depth, SqsError};
+use crate::error::SqsError;
+use crate::names::{ACCOUNT, arn, queue_of_arn, queue_of_url};
 
 /// Row ids are never used twice (`AUTOINCREMENT`), so an old receipt handle never names a new message.
 const SCHEMA: &str = "
@@ -15,7 +17,6 @@ CREATE TABLE IF NOT EXISTS queues (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
   name        TEXT NOT NULL UNIQUE,
   attributes  TEXT NOT NULL,
-  tags        TEXT NOT NULL DEFAULT '{}',
   created_ms  INTEGER NOT NULL,
   modified_ms INTEGER NOT NULL,
   purged_ms   INTEGER
@@ -69,13 +70,24 @@ pub(crate) fn open(path: Option<&Path>) -> Result<Connection, SqsError> {
     Ok(connection)
 }
 
+/// The number of messages that a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Ready to be received.
+    pub visible: u64,
+    /// Received, and neither deleted nor visible again.
+    pub in_flight: u64,
+    /// Sent, and held back by a delay.
+    pub delayed: u64,
+}
+
 /// One action on the queues: a transaction, at one moment.
 pub(crate) struct Session<'a> {
     pub(crate) tx: Transaction<'a>,
     /// Milliseconds since 1970.
     pub(crate) now_ms: i64,
-    /// What queue URLs begin with: scheme, host and port.
-    pub(crate) base_url: String,
+    /// The beginning of queue URLs: scheme, host and port.
+    base_url: &'a str,
     changed: RefCell<BTreeSet<String>>,
 }
 
@@ -90,7 +102,7 @@ pub(crate) struct Queue {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(tx: Transaction<'a>, now_ms: i64, base_url: String) -> Session<'a> {
+    pub(crate) fn new(tx: Transaction<'a>, now_ms: i64, base_url: &'a str) -> Session<'a> {
         Session {
             tx,
             now_ms,
@@ -99,12 +111,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Remembers that a receiver waiting on `queue` should look again after the commit.
-    pub(crate) fn wake(&self, queue: &str) {
+    /// Notes that receivers waiting on `queue` should look again after the commit.
+    pub(crate) fn changed(&self, queue: &str) {
         self.changed.borrow_mut().insert(queue.to_owned());
     }
 
-    /// Commits, and says which queues changed.
+    /// Commits, and returns the queues that changed.
     pub(crate) fn commit(self) -> Result<BTreeSet<String>, SqsError> {
         self.tx.commit()?;
         Ok(self.changed.into_inner())
@@ -129,12 +141,12 @@ impl<'a> Session<'a> {
         found.transpose()
     }
 
-    /// All queues in the order of their names.
-    pub(crate) fn queues(&self) -> Result<Vec<Queue>, SqsError> {
-        let sql = "SELECT * FROM queues ORDER BY name";
-        let mut statement = self.tx.prepare_cached(sql)?;
-        let rows = statement.query_map([], Queue::read)?;
-        rows.map(|row| row?).collect()
+    /// The queue of that Amazon resource name, if there is one.
+    pub(crate) fn queue_by_arn(&self, arn: &str) -> Result<Option<Queue>, SqsError> {
+        match queue_of_arn(arn) {
+            Some(name) => self.find_queue(name),
+            None => Ok(None),
+        }
     }
 
     /// Removes the messages that outlived the queue's retention period.
@@ -147,7 +159,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// How many messages the queue holds, by what they are waiting for.
+    /// Counts the messages that the queue holds.
     pub(crate) fn depth(&self, queue: &Queue) -> Result<Depth, SqsError> {
         self.expire(queue)?;
         let sql = "SELECT count(*) FILTER (WHERE visible_ms <= :now),

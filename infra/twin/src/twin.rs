@@ -213,7 +213,7 @@ fn trust(config: &mut Config, issuer: &Issuer) {
 async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineError> {
     for body in engines
         .sqs
-        .give_back(QUEUE)
+        .release_in_flight(QUEUE)
         .await
         .map_err(EngineError::queue)?
     {

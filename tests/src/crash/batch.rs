@@ -89,7 +89,7 @@ impl World {
             .begin(Plan::from([(1, super::Fault::CrashAfter)]));
         self.process().await;
         self.faults.begin(Plan::new());
-        let again = self.engines.sqs.give_back(QUEUE).await;
+        let again = self.engines.sqs.release_in_flight(QUEUE).await;
         again.expect("the queue answers");
         let acknowledged = self.process().await.len();
         (acknowledged, self.queued().await)

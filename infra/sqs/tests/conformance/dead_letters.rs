@@ -20,7 +20,6 @@ suite! {
     a_redrive_policy_names_a_queue_that_exists,
     a_redrive_policy_allows_at_least_one_receive,
     a_queue_that_takes_no_dead_letters_cannot_be_named,
-    the_sources_of_a_dead_letter_queue_are_listed,
     a_redrive_policy_can_be_taken_away,
 }
 
@@ -146,15 +145,6 @@ async fn a_queue_that_takes_no_dead_letters_cannot_be_named(server: Server) {
     let create = create.queue_name(server.name("events"));
     let create = create.attributes(Attribute::RedrivePolicy, policy);
     refusal(create.send().await);
-}
-
-async fn the_sources_of_a_dead_letter_queue_are_listed(server: Server) {
-    let (queue, dead) = server.queue_with_dead_letters(3).await;
-    for (asked, sources) in [(&dead, vec![queue.clone()]), (&queue, vec![])] {
-        let list = server.client.list_dead_letter_source_queues();
-        let listed = list.queue_url(asked).send().await.expect("it is there");
-        assert_eq!(listed.queue_urls, sources);
-    }
 }
 
 async fn a_redrive_policy_can_be_taken_away(server: Server) {

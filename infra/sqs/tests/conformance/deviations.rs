@@ -1,8 +1,8 @@
-//! Where a server is known to do something else than AWS documents.
+//! The known deviations of servers from what AWS documents.
 
 use crate::servers::Other::{self, Fauxqs, Ministack};
 
-/// What some servers do instead of what a case asserts.
+/// A known failure of some servers at a case.
 pub(crate) struct Deviation {
     pub(crate) servers: &'static [Other],
     /// The case, or the module whose cases they all are.
@@ -26,7 +26,7 @@ const fn known(
     }
 }
 
-/// What a case says when a server takes what AWS refuses.
+/// The message of a case when a server accepts a request that AWS refuses.
 const TAKEN: &str = "it is not refused";
 
 /// Every known deviation, by module.
@@ -54,7 +54,6 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     known(&[Fauxqs], "a_redrive_policy_allows_at_least_one_receive", TAKEN, "it takes any count"),
     known(&[Fauxqs], "a_redrive_policy_names_a_queue_that_exists", TAKEN, "it takes any name"),
     known(&[Fauxqs], "receives_count_across_queues", "left: Some(\"3\")", "it counts the move as a receive"),
-    known(&[Ministack, Fauxqs], "the_sources_of_a_dead_letter_queue_are_listed", "InvalidAction", "it has no ListDeadLetterSourceQueues"),
 
     known(&[Fauxqs], "a_handle_that_no_receive_gave_out_is_invalid", "left: Ok(())", "it takes any receipt handle"),
     known(&[Ministack], "an_older_handle_is_accepted_and_the_latest_still_works", "ReceiptHandleIsInvalid", "it forgets older handles"),

@@ -1,4 +1,4 @@
-//! What our engine remembers when its process ends: everything.
+//! Durability: our engine remembers everything when its process ends.
 
 use std::path::Path;
 

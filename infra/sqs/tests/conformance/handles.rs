@@ -1,7 +1,7 @@
 //! DeleteMessage: what a receipt handle is good for, and for how long.
 //!
-//! What an older handle does is open: the request succeeds, and the message might not be deleted. The
-//! twin does not delete it, which is the harder case for whoever relies on the deletion.
+//! AWS leaves open what an older handle does: the request succeeds, and the message might not be deleted.
+//! This engine does not delete it, which is the harder case for a client that relies on the deletion.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
 

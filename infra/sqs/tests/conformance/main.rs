@@ -1,4 +1,4 @@
-//! What SQS does, asked of our engine and of two servers that are not ours.
+//! The behaviour of SQS, asked of our engine and of two independent servers.
 //!
 //! A case asserts what AWS documents, and nothing that AWS leaves open. Where a server is known to do
 //! something else, [`deviations`] says so; a case that passes in spite of that fails, so that the list

@@ -21,7 +21,6 @@ suite! {
     a_purged_queue_is_empty,
     a_queue_is_purged_once_a_minute,
     queues_are_listed_page_by_page,
-    tags_are_kept_and_removed,
 }
 
 async fn a_queue_is_found_by_its_name(server: Server) {
@@ -197,18 +196,4 @@ async fn queues_are_listed_page_by_page(server: Server) {
     listed.sort_unstable();
     assert_eq!(listed, created);
     assert!(sizes.iter().all(|size| *size <= 2), "{sizes:?}");
-}
-
-async fn tags_are_kept_and_removed(server: Server) {
-    let queue = server.queue().await;
-    let tag = server.client.tag_queue().queue_url(&queue);
-    let tagged = tag.tags("a", "1").tags("b", "2").send().await;
-    tagged.expect("the queue is there");
-    let untag = server.client.untag_queue().queue_url(&queue);
-    let untagged = untag.tag_keys("a").send().await;
-    untagged.expect("the queue is there");
-    let list = server.client.list_queue_tags().queue_url(&queue);
-    let tags = list.send().await.expect("the queue is there").tags;
-    let expected = HashMap::from([("b".to_owned(), "2".to_owned())]);
-    assert_eq!(tags, Some(expected));
 }

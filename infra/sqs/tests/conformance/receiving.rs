@@ -22,7 +22,7 @@ suite! {
     a_queue_says_how_long_a_receive_waits,
 }
 
-/// How soon a long poll must have noticed a message, at the latest: well before its own end.
+/// The time within which a long poll must notice a message: well before its own end.
 const SOON: Duration = Duration::from_secs(8);
 
 async fn one_message_is_received_unless_more_are_asked_for(server: Server) {

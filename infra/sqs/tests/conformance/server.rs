@@ -18,7 +18,7 @@ use aws_sdk_sqs::{Client, Config};
 use hookgate_sqs::Sqs;
 use tokio::net::TcpListener;
 
-/// How long a received message stays invisible unless a case says otherwise: longer than any case.
+/// The time that a received message stays invisible unless a case says otherwise: longer than any case.
 const HIDDEN_S: i32 = 60;
 
 /// A server under test.
@@ -122,7 +122,7 @@ impl Server {
         self.client.receive_message().queue_url(queue)
     }
 
-    /// What a short poll finds, with all that there is to know of it.
+    /// The messages that a short poll finds, with all their attributes.
     pub(crate) async fn poll(&self, queue: &str) -> Vec<Message> {
         self.poll_for(queue, HIDDEN_S).await
     }
@@ -148,7 +148,7 @@ impl Server {
         found.remove(0)
     }
 
-    /// Whether a short poll finds nothing.
+    /// Returns whether a short poll finds nothing.
     pub(crate) async fn is_empty(&self, queue: &str) -> bool {
         self.poll(queue).await.is_empty()
     }
@@ -191,7 +191,7 @@ fn config(url: &str) -> Config {
         .build()
 }
 
-/// What a receive finds.
+/// The messages that a receive finds.
 pub(crate) async fn messages(receive: ReceiveMessageFluentBuilder) -> Vec<Message> {
     let received = receive.send().await.expect("the queue is there");
     received.messages.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The servers that are not ours, and how a case is asked of one.
+//! The independent servers, and how a case is asked of one.
 
 use std::any::Any;
 use std::future::Future;
@@ -62,7 +62,7 @@ impl Deviation {
     }
 }
 
-/// What a case says when it fails.
+/// The message of a case that fails.
 async fn failure(case: impl Future<Output = ()> + Send + 'static) -> Option<String> {
     let failed = tokio::spawn(case).await.err()?;
     Some(text(failed.into_panic().as_ref()))

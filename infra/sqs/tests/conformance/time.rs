@@ -1,4 +1,4 @@
-//! What takes minutes or days, asked of our engine alone: only its clock can be set.
+//! Cases that take minutes or days, asked of our engine alone: only its clock can be set.
 
 use std::time::Duration;
 

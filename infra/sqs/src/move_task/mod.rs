@@ -1,4 +1,6 @@
-//! Message move tasks as clients see them: start, list and cancel what empties a dead-letter queue.
+//! Message move tasks, which bring dead letters back: start, list and cancel them.
+
+pub(crate) mod runner;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,9 +8,8 @@ use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::SqsError;
-use crate::listing::sources;
-use crate::names::queue_of_arn;
+use crate::dead_letters::has_sources;
+use crate::error::SqsError;
 use crate::store::{Queue, Session};
 
 #[derive(Debug, Deserialize)]
@@ -23,7 +24,7 @@ pub(crate) struct StartTask {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Started {
     task_handle: String,
-    /// What the mover knows the task by.
+    /// The task's row, for the runner.
     #[serde(skip)]
     pub(crate) id: String,
 }
@@ -34,7 +35,7 @@ pub(crate) struct CancelTask {
     task_handle: String,
 }
 
-/// What a task handle says, in JSON in base64.
+/// The content of a task handle, in JSON in base64.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HandleParts {
@@ -83,37 +84,37 @@ pub(crate) struct Cancelled {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 pub(crate) fn start_message_move_task(
     session: &Session<'_>,
-    ask: StartTask,
+    request: StartTask,
 ) -> Result<Started, SqsError> {
-    let source = by_arn(session, &ask.source_arn, "SourceArn")?;
-    if let Some(arn) = &ask.destination_arn {
+    let source = by_arn(session, &request.source_arn, "SourceArn")?;
+    if let Some(arn) = &request.destination_arn {
         by_arn(session, arn, "DestinationArn")?;
     }
-    ask.check(session, &source)?;
+    request.check(session)?;
     let id = Uuid::new_v4().to_string();
     let sql =
         "INSERT INTO move_tasks (id, source, destination, per_second, status, to_move, started_ms)
                VALUES (:id, :source, :destination, :per_second, 'RUNNING', :to_move, :now)";
     session.tx.prepare_cached(sql)?.execute(named_params! {
         ":id": id,
-        ":source": ask.source_arn,
-        ":destination": ask.destination_arn,
-        ":per_second": ask.max_number_of_messages_per_second,
+        ":source": request.source_arn,
+        ":destination": request.destination_arn,
+        ":per_second": request.max_number_of_messages_per_second,
         ":to_move": session.depth(&source)?.visible,
         ":now": session.now_ms,
     })?;
-    let task_handle = handle(&id, &ask.source_arn)?;
+    let task_handle = handle(&id, &request.source_arn)?;
     Ok(Started { task_handle, id })
 }
 
 impl StartTask {
-    fn check(&self, session: &Session<'_>, source: &Queue) -> Result<(), SqsError> {
+    fn check(&self, session: &Session<'_>) -> Result<(), SqsError> {
         let refuse = |reason: &str| {
             Err(SqsError::InvalidParameterValue {
                 reason: reason.to_owned(),
             })
         };
-        if sources(session, source)?.is_empty() {
+        if !has_sources(session, &self.source_arn)? {
             return refuse("Source queue must be configured as a Dead Letter Queue.");
         }
         if self.destination_arn.as_ref() == Some(&self.source_arn) {
@@ -138,10 +139,10 @@ impl StartTask {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html>
 pub(crate) fn list_message_move_tasks(
     session: &Session<'_>,
-    ask: ListTasks,
+    request: ListTasks,
 ) -> Result<TasksListed, SqsError> {
-    by_arn(session, &ask.source_arn, "SourceArn")?;
-    let limit = ask.max_results.unwrap_or(1);
+    by_arn(session, &request.source_arn, "SourceArn")?;
+    let limit = request.max_results.unwrap_or(1);
     if !(1..=10).contains(&limit) {
         let why = "Must be between 1 and 10, if provided.";
         return Err(SqsError::parameter(limit, "MaxResults", why));
@@ -149,7 +150,9 @@ pub(crate) fn list_message_move_tasks(
     let sql =
         "SELECT * FROM move_tasks WHERE source = ?1 ORDER BY started_ms DESC, rowid DESC LIMIT ?2";
     let mut statement = session.tx.prepare_cached(sql)?;
-    let tasks = statement.query_map(params![ask.source_arn, limit], |row| Ok(Task::read(row)))?;
+    let tasks = statement.query_map(params![request.source_arn, limit], |row| {
+        Ok(Task::read(row))
+    })?;
     let results = tasks.map(|task| task?).collect::<Result<_, _>>()?;
     Ok(TasksListed { results })
 }
@@ -157,9 +160,9 @@ pub(crate) fn list_message_move_tasks(
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CancelMessageMoveTask.html>
 pub(crate) fn cancel_message_move_task(
     session: &Session<'_>,
-    ask: CancelTask,
+    request: CancelTask,
 ) -> Result<Cancelled, SqsError> {
-    let parts = parts(&ask.task_handle)?;
+    let parts = parts(&request.task_handle)?;
     by_arn(session, &parts.source_arn, "SourceArn")?;
     let sql = "UPDATE move_tasks SET status = 'CANCELLED'
                WHERE id = ?1 AND source = ?2 AND status = 'RUNNING' RETURNING moved";
@@ -199,10 +202,7 @@ impl Task {
 }
 
 fn by_arn(session: &Session<'_>, arn: &str, parameter: &str) -> Result<Queue, SqsError> {
-    let found = match queue_of_arn(arn) {
-        Some(name) => session.find_queue(name)?,
-        None => None,
-    };
+    let found = session.queue_by_arn(arn)?;
     found.ok_or_else(|| SqsError::ResourceNotFound {
         reason: format!(
             "The resource that you specified for the {parameter} parameter doesn't exist."

@@ -1,5 +1,6 @@
-//! What carries out message move tasks, in the background of the server.
+//! The runner of message move tasks, in the background of the server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
@@ -7,43 +8,48 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::names::queue_of_arn;
+use crate::engine::Engine;
+use crate::error::SqsError;
 use crate::store::{Queue, Session};
-use crate::{Sqs, SqsError};
 
-/// How many messages a second move when the task does not say: the most that one may ask for.
+/// The messages that move in a second when the task does not say: the most that a task may ask for.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 const DEFAULT_PER_SECOND: u32 = 500;
 
-/// A running task, and how much of it is left.
+/// A running task.
 struct Task {
     id: String,
     source: String,
     destination: Option<String>,
     per_second: u32,
+    /// The number of messages that it may still move.
     left: i64,
 }
 
-/// How a task that cannot go on ends.
+/// The end of a task.
 enum End {
     Completed,
     Failed(&'static str),
 }
 
 /// Takes up the tasks that the death of the process interrupted.
-pub(crate) async fn resume(sqs: Sqs, closing: watch::Receiver<bool>) -> Result<(), SqsError> {
-    for id in sqs.run(running).await? {
-        tokio::spawn(carry_out(sqs.clone(), id, closing.clone()));
+pub(crate) async fn resume(
+    engine: &Arc<Engine>,
+    closing: &watch::Receiver<bool>,
+) -> Result<(), SqsError> {
+    for id in engine.spawn(engine.base_url(), running).await? {
+        tokio::spawn(run(Arc::clone(engine), id, closing.clone()));
     }
     Ok(())
 }
 
 /// Moves message after message at the task's pace, until it ends or the server closes.
-pub(crate) async fn carry_out(sqs: Sqs, id: String, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn run(engine: Arc<Engine>, id: String, mut closing: watch::Receiver<bool>) {
     while !*closing.borrow() {
         let task = id.clone();
-        match sqs.run(move |session| step(session, &task)).await {
+        let step = move |session: &Session<'_>| step(session, &task);
+        match engine.spawn(engine.base_url(), step).await {
             Ok(None) => return,
             Ok(Some(pause)) => tokio::select! {
                 () = sleep(pause) => {}
@@ -102,7 +108,7 @@ impl Task {
     /// A task moves no more messages than it found at its start: one whose messages come straight
     /// back as dead letters still ends.
     fn move_one(&self, session: &Session<'_>) -> Result<Option<End>, SqsError> {
-        let Some(source) = queue_by_arn(session, &self.source)? else {
+        let Some(source) = session.queue_by_arn(&self.source)? else {
             return Ok(Some(End::Failed("AWS.SimpleQueueService.NonExistentQueue")));
         };
         let next = next_message(session, &source)?.filter(|_| self.left > 0);
@@ -112,7 +118,7 @@ impl Task {
         let Some(target) = self.destination.clone().or(came_from) else {
             return Ok(Some(End::Failed("CouldNotDetermineMessageSource")));
         };
-        let Some(target) = queue_by_arn(session, &target)? else {
+        let Some(target) = session.queue_by_arn(&target)? else {
             return Ok(Some(End::Failed("AWS.SimpleQueueService.NonExistentQueue")));
         };
         deliver(session, seq, &target)?;
@@ -130,13 +136,6 @@ impl Task {
         let parameters = params![self.id, status, failure];
         session.tx.prepare_cached(sql)?.execute(parameters)?;
         Ok(())
-    }
-}
-
-fn queue_by_arn(session: &Session<'_>, arn: &str) -> Result<Option<Queue>, SqsError> {
-    match queue_of_arn(arn) {
-        Some(name) => session.find_queue(name),
-        None => Ok(None),
     }
 }
 
@@ -166,6 +165,6 @@ fn deliver(session: &Session<'_>, seq: i64, target: &Queue) -> Result<(), SqsErr
     let id = Uuid::new_v4().to_string();
     let parameters = params![seq, target.id, id, session.now_ms];
     session.tx.prepare_cached(sql)?.execute(parameters)?;
-    session.wake(&target.name);
+    session.changed(&target.name);
     Ok(())
 }

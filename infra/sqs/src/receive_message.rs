@@ -1,4 +1,4 @@
-//! ReceiveMessage as it travels: what the client asks to see of each message.
+//! ReceiveMessage as it travels: the request, and the parts of each message that it asks for.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
 
@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::content::MessageAttributes;
+use crate::error::SqsError;
+use crate::message::{Message, MessageAttributes};
 use crate::receive::Receive;
-use crate::{Message, SqsError};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -30,14 +30,14 @@ pub(crate) struct ReceiveMessage {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Received {
+struct Response {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<Shown>,
+    messages: Vec<Selected>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown {
+struct Selected {
     message_id: String,
     receipt_handle: String,
     #[serde(rename = "MD5OfBody")]
@@ -55,8 +55,8 @@ struct Shown {
 }
 
 impl ReceiveMessage {
-    /// What it asks of the queue.
-    pub(crate) fn receive(&self) -> Result<Receive, SqsError> {
+    /// The request of the queue.
+    pub(crate) fn of_queue(&self) -> Result<Receive, SqsError> {
         Ok(Receive {
             queue: self.queue_url.clone(),
             max: self.max_number_of_messages.unwrap_or(1),
@@ -65,20 +65,20 @@ impl ReceiveMessage {
         })
     }
 
-    /// The messages with what the client asked to see of each.
-    pub(crate) fn show(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
-        let shown = messages.into_iter().map(|message| self.show_one(message));
-        let messages = shown.collect::<Result<_, _>>()?;
-        Ok(serde_json::to_value(Received { messages })?)
+    /// The answer: the messages, with the attributes that the client asked for.
+    pub(crate) fn answer(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
+        let messages = messages.into_iter().map(|message| self.select(message));
+        let messages = messages.collect::<Result<_, _>>()?;
+        Ok(serde_json::to_value(Response { messages })?)
     }
 
-    fn show_one(&self, mut message: Message) -> Result<Shown, SqsError> {
+    fn select(&self, mut message: Message) -> Result<Selected, SqsError> {
         let (old, new) = (&self.attribute_names, &self.message_system_attribute_names);
         message
             .system_attributes
             .retain(|name, _| old.iter().chain(new).any(|w| w == "All" || w == name));
         message.attributes.retain(|name, _| self.asks_for(name));
-        Ok(Shown {
+        Ok(Selected {
             md5_of_body: message.md5_of_body(),
             md5_of_attributes: message.md5_of_attributes()?,
             message_id: message.id,
@@ -89,7 +89,7 @@ impl ReceiveMessage {
         })
     }
 
-    /// A name, `All`, `.*`, or a prefix followed by `.*`.
+    /// Returns whether a name, `All`, `.*`, or a prefix followed by `.*` asks for the attribute.
     fn asks_for(&self, name: &str) -> bool {
         self.message_attribute_names.iter().any(|wanted| {
             let prefix = wanted.strip_suffix(".*");
