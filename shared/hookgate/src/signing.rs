@@ -10,13 +10,12 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign as sign_v4,
 };
 use aws_sigv4::sign::v4::SigningParams;
-use reqwest::Request;
-use reqwest::header::{HeaderName, HeaderValue};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 /// Signs a request with the credentials of the configuration, and with the SHA-256 of its body, which S3
 /// checks.
 pub(crate) async fn sign(
-    request: &mut Request,
+    request: &mut HttpRequest,
     aws: &SdkConfig,
     body_sha256: Option<&[u8; 32]>,
 ) -> Result<(), BoxError> {
@@ -37,14 +36,12 @@ pub(crate) async fn sign(
         Some(hash) => SignableBody::Precomputed(hex::encode(hash)),
         None => SignableBody::Bytes(&[]),
     };
-    let (method, url) = (request.method().as_str(), request.url().as_str());
+    let (method, url) = (request.method(), request.uri());
     let signable = SignableRequest::new(method, url, std::iter::empty(), body)?;
     let (instructions, _) = sign_v4(signable, &parameters)?.into_parts();
     for (name, value) in instructions.headers() {
-        let name = HeaderName::from_bytes(name.as_bytes())?;
-        request
-            .headers_mut()
-            .insert(name, HeaderValue::from_str(value)?);
+        let (name, value) = (name.to_owned(), value.to_owned());
+        request.headers_mut().try_insert(name, value)?;
     }
     Ok(())
 }

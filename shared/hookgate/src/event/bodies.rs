@@ -1,30 +1,49 @@
 //! Large bodies, in an S3 bucket.
 //!
-//! Two calls of S3's REST interface, signed by the SDK's own signer. The SDK's client of S3 would make
-//! each function a fifth larger (850 KB of its archive).
+//! Two calls of S3's REST interface, signed by the SDK's own signer and made by its HTTP client. The SDK's
+//! client of S3 would make each function a fifth larger (850 KB of its archive).
 
 use std::sync::{Arc, OnceLock};
 
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use thiserror::Error;
+
 use crate::ClaimCheck;
 use crate::ports::{Bodies, BoxError, PortError};
-use aws_config::SdkConfig;
-use bytes::Bytes;
-use reqwest::{Client, Method, Request, StatusCode, Url};
-use tokio::time::timeout;
-
-use crate::OPERATION_TIMEOUT;
 use crate::signing::sign;
-
-/// How often a call is made, where S3 is not reached or says that the fault is its own.
-const ATTEMPTS: usize = 2;
 
 /// The bucket of large bodies.
 #[derive(Clone, Debug)]
 pub struct S3Bodies {
     aws: SdkConfig,
     bucket: String,
-    /// Built at first use: reading the root certificates takes time, and few bodies are large.
-    http: Arc<OnceLock<Client>>,
+    /// Built at first use: few bodies are large.
+    call: Arc<OnceLock<Call>>,
+}
+
+/// A signed request and its answer's body, over the SDK's HTTP client, with its retries and time limits.
+type Call = Operation<HttpRequest, Bytes, Refused>;
+
+type Failure = SdkError<Refused, HttpResponse>;
+
+/// S3's refusal of a request.
+#[derive(Debug, Error)]
+#[error("S3 answered {status} {code}")]
+struct Refused {
+    status: u16,
+    /// S3's word for what went wrong.
+    code: String,
 }
 
 impl S3Bodies {
@@ -33,120 +52,119 @@ impl S3Bodies {
         S3Bodies {
             aws: aws.clone(),
             bucket: bucket.into(),
-            http: Arc::default(),
+            call: Arc::default(),
         }
     }
 
-    /// Where an object is. In path style, which works for every bucket's name and at every endpoint.
+    /// The URL of an object. In path style, which works for every bucket's name and at every endpoint.
     ///
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
-    fn url(&self, key: &str) -> Result<Url, BoxError> {
-        let endpoint = match self.aws.endpoint_url() {
+    fn url(&self, key: &str) -> Result<String, BoxError> {
+        Ok(format!("{}/{}/{key}", self.endpoint()?, self.bucket))
+    }
+
+    fn endpoint(&self) -> Result<String, BoxError> {
+        Ok(match self.aws.endpoint_url() {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => regional_endpoint(self.aws.region().ok_or("no region is configured")?.as_ref()),
-        };
-        Ok(Url::parse(&format!("{endpoint}/{}/{key}", self.bucket))?)
+        })
     }
 
-    /// Makes a call, its second try included, within the time that all calls have.
-    async fn call(
-        &self,
-        method: Method,
-        check: &ClaimCheck,
-        body: Bytes,
-    ) -> Result<Answer, BoxError> {
-        let attempts = async {
-            let mut tries = 1;
-            loop {
-                let answer = self.attempt(method.clone(), check, body.clone()).await;
-                let passing = answer.as_ref().map_or(true, Answer::may_pass);
-                if !passing || tries == ATTEMPTS {
-                    return answer;
-                }
-                tries += 1;
-            }
-        };
-        timeout(OPERATION_TIMEOUT, attempts).await?
+    async fn call(&self, method: &str, check: &ClaimCheck, body: Bytes) -> Result<Bytes, Failure> {
+        let request = self.request(method, check, body).await;
+        let request = request.map_err(SdkError::construction_failure)?;
+        let operation = self.operation().map_err(SdkError::construction_failure)?;
+        operation.invoke(request).await
     }
 
-    async fn attempt(
+    async fn request(
         &self,
-        method: Method,
+        method: &str,
         check: &ClaimCheck,
         body: Bytes,
-    ) -> Result<Answer, BoxError> {
-        let mut request = Request::new(method, self.url(&check.key)?);
+    ) -> Result<HttpRequest, BoxError> {
         let hash = (!body.is_empty()).then_some(&check.sha256);
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method(method)?;
+        request.set_uri(self.url(&check.key)?)?;
         sign(&mut request, &self.aws, hash).await?;
-        *request.body_mut() = Some(body.into());
-        let response = self.http()?.execute(request).await?;
-        let status = response.status();
-        let body = response.bytes().await?;
-        Ok(Answer { status, body })
+        Ok(request)
     }
 
-    fn http(&self) -> reqwest::Result<&Client> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        let builder = Client::builder().redirect(reqwest::redirect::Policy::none());
-        let http = builder.no_proxy().build()?;
-        Ok(self.http.get_or_init(|| http))
+    fn operation(&self) -> Result<&Call, BoxError> {
+        let endpoint = self.endpoint()?;
+        Ok(self.call.get_or_init(|| operation(&self.aws, &endpoint)))
     }
+}
+
+/// The operation that carries every call. A large body takes longer than others: only the whole call
+/// has a time limit, its tries have none.
+fn operation(aws: &SdkConfig, endpoint: &str) -> Call {
+    let mut limits = TimeoutConfig::builder();
+    if let Some(given) = aws.timeout_config() {
+        limits.set_connect_timeout(given.connect_timeout());
+        limits.set_operation_timeout(given.operation_timeout());
+    }
+    let retries = aws.retry_config().cloned();
+    let mut operation = Operation::builder()
+        .service_name("S3")
+        .operation_name("Object")
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .no_auth()
+        .timeout_config(limits.build())
+        .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
+        .retry_classifier(TransientErrorClassifier::<Refused>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default());
+    if let Some(http) = aws.http_client() {
+        operation = operation.http_client(http);
+    }
+    operation.serializer(Ok).deserializer(answer).build()
+}
+
+fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<Refused>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(Bytes::copy_from_slice(body));
+    }
+    Err(OrchestratorError::operation(Refused {
+        status: response.status().as_u16(),
+        code: code(body).to_owned(),
+    }))
 }
 
 impl Bodies for S3Bodies {
     async fn keep(&self, check: &ClaimCheck, body: &Bytes) -> Result<(), PortError> {
-        let failed = |error| PortError::new("keep the body", error);
-        let answer = self
-            .call(Method::PUT, check, body.clone())
-            .await
-            .map_err(failed)?;
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        Err(failed(answer.error()))
+        let put = self.call("PUT", check, body.clone()).await;
+        put.map_err(|error| PortError::new("keep the body", cause(error)))?;
+        Ok(())
     }
 
     async fn fetch(&self, check: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
-        let failed = |error| PortError::new("fetch the body", error);
-        let call = self.call(Method::GET, check, Bytes::new());
-        let answer = call.await.map_err(failed)?;
-        if answer.status.is_success() {
-            return Ok(Some(answer.body));
+        match self.call("GET", check, Bytes::new()).await {
+            Ok(body) => Ok(Some(body)),
+            // A bucket that is not there is a wrong setting, not a body that is gone.
+            Err(SdkError::ServiceError(refused)) if refused.err().code == "NoSuchKey" => Ok(None),
+            Err(error) => Err(PortError::new("fetch the body", cause(error))),
         }
-        // A bucket that is not there is a wrong setting, not a body that is gone.
-        if answer.code() == "NoSuchKey" {
-            return Ok(None);
-        }
-        Err(failed(answer.error()))
     }
 }
 
-/// What S3 said.
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
+/// The reason of a failure: S3's own word, where it said one.
+fn cause(failure: Failure) -> BoxError {
+    match failure {
+        SdkError::ServiceError(refused) => refused.into_err().into(),
+        failure => failure.into(),
+    }
 }
 
-impl Answer {
-    /// Whether the same call may be answered better at once.
-    fn may_pass(&self) -> bool {
-        self.status.is_server_error()
-    }
-
-    /// S3's word for what went wrong.
-    fn code(&self) -> &str {
-        let text = std::str::from_utf8(&self.body).unwrap_or_default();
-        let code = text
-            .split_once("<Code>")
-            .and_then(|(_, rest)| rest.split_once("</Code>"));
-        code.map_or("-", |(code, _)| code)
-    }
-
-    fn error(&self) -> BoxError {
-        format!("S3 answered {} {}", self.status.as_u16(), self.code()).into()
-    }
+/// S3's word for what went wrong, from the body of its answer.
+fn code(body: &[u8]) -> &str {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    code.map_or("-", |(code, _)| code)
 }
 
 fn regional_endpoint(region: &str) -> String {
@@ -200,15 +218,14 @@ mod tests {
 
     #[test]
     fn what_s3_says_of_a_failure_is_told() {
-        let answer = |status: u16, text: &'static str| Answer {
-            status: StatusCode::from_u16(status).expect("a status"),
-            body: Bytes::from_static(text.as_bytes()),
+        let said = |status: u16, text: &'static str| {
+            let status = status.try_into().expect("a status");
+            let refused = answer(&HttpResponse::new(status, SdkBody::from(text)));
+            let refused = refused.expect_err("no success");
+            refused.as_operation_error().map(ToString::to_string)
         };
-        let slow = answer(
-            503,
-            "<?xml?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>",
-        );
-        assert_eq!(slow.error().to_string(), "S3 answered 503 SlowDown");
-        assert_eq!(answer(403, "").error().to_string(), "S3 answered 403 -");
+        let slow = "<?xml?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>";
+        assert_eq!(said(503, slow).as_deref(), Some("S3 answered 503 SlowDown"));
+        assert_eq!(said(403, "").as_deref(), Some("S3 answered 403 -"));
     }
 }
