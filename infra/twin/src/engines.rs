@@ -5,11 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use aws_config::SdkConfig;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
-    timeout::TimeoutConfig,
-};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, HttpClient, SharedCredentialsProvider};
 use hookgate::ports::{Clock as _, PortError, SystemClock};
 use hookgate::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
 use hookgate_sqs::{Clock, Sqs, SqsError};
@@ -48,6 +47,7 @@ pub struct Engines {
     pub sqs_endpoint: String,
     /// S3's endpoint.
     pub s3_endpoint: String,
+    aws: SdkConfig,
     dynamo: Dynamo,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
@@ -131,6 +131,7 @@ impl Engines {
             dynamodb_endpoint: dynamo.endpoint.clone(),
             sqs_endpoint,
             s3_endpoint,
+            aws: aws(),
             dynamo,
             stop,
             serving,
@@ -140,6 +141,21 @@ impl Engines {
         Ok(engines)
     }
 
+    /// The engines behind clients over this HTTP client. They make each request once, and wait for its
+    /// answer as long as it takes.
+    #[must_use]
+    pub fn over(self, http: impl HttpClient + 'static) -> Engines {
+        let aws = self.aws.to_builder();
+        let aws = aws
+            .http_client(http)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled());
+        Engines {
+            aws: aws.build(),
+            ..self
+        }
+    }
+
     /// The table, as the functions see it.
     pub fn table(&self, retention: Option<Duration>) -> DynamoTable {
         DynamoTable::new(self.dynamodb_client(), TABLE, retention).with_bodies(Some(self.bodies()))
@@ -147,12 +163,7 @@ impl Engines {
 
     /// The bucket, as the functions see it.
     pub fn bodies(&self) -> S3Bodies {
-        let aws = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials()))
-            .endpoint_url(&self.s3_endpoint);
-        S3Bodies::new(&aws.build(), BUCKET)
+        S3Bodies::new(&self.at(&self.s3_endpoint), BUCKET)
     }
 
     /// The queues, as the functions see them.
@@ -210,28 +221,16 @@ impl Engines {
 
     /// A client of the embedded DynamoDB.
     pub fn dynamodb_client(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials())
-            .endpoint_url(&self.dynamodb_endpoint)
-            .timeout_config(timeouts())
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .build();
-        aws_sdk_dynamodb::Client::from_conf(config)
+        aws_sdk_dynamodb::Client::new(&self.at(&self.dynamodb_endpoint))
     }
 
     /// A client of the embedded SQS.
     pub fn sqs_client(&self) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials())
-            .endpoint_url(&self.sqs_endpoint)
-            .timeout_config(timeouts())
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .build();
-        aws_sdk_sqs::Client::from_conf(config)
+        aws_sdk_sqs::Client::new(&self.at(&self.sqs_endpoint))
+    }
+
+    fn at(&self, endpoint: &str) -> SdkConfig {
+        self.aws.to_builder().endpoint_url(endpoint).build()
     }
 }
 
@@ -256,16 +255,20 @@ pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// The engines are on this machine and answer at once, but a machine that is busy with a build may not.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
+/// The SDK's configuration for the engines. They are on this machine and answer at once, but a machine
+/// that is busy with a build may not.
+fn aws() -> SdkConfig {
+    let credentials = Credentials::new("twin", "twin", None, None::<SystemTime>, "twin");
+    let limits = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(2));
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .timeout_config(limits.build())
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
         .build()
-}
-
-fn credentials() -> Credentials {
-    Credentials::new("twin", "twin", None, None::<SystemTime>, "twin")
 }
 
 impl fmt::Debug for Engines {
