@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use hookgate::ports::PortError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,18 +69,25 @@ pub(crate) enum Interloper {
     Clock,
 }
 
+/// A call's number and name, and the fault that happened there.
+pub type Fired = (usize, String, Fault);
+
 /// Counts calls, and does at each what the plan says.
+///
+/// One call at a time: so a plan means the same in every run, and nothing of an invocation that died is
+/// still under way.
 #[derive(Debug)]
 pub(crate) struct Faults {
     state: Mutex<State>,
+    turn: Turn<()>,
     signals: mpsc::UnboundedSender<Signal>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     plan: Plan,
-    calls: Vec<&'static str>,
-    fired: Vec<(usize, &'static str, Fault)>,
+    calls: Vec<String>,
+    fired: Vec<Fired>,
     suspended: bool,
 }
 
@@ -89,6 +95,7 @@ impl Faults {
     pub(crate) fn new(signals: mpsc::UnboundedSender<Signal>) -> Faults {
         Faults {
             state: Mutex::default(),
+            turn: Turn::default(),
             signals,
         }
     }
@@ -107,7 +114,7 @@ impl Faults {
     }
 
     /// What happened so far: number and name of the call, and the fault.
-    pub(crate) fn fired(&self) -> Vec<(usize, &'static str, Fault)> {
+    pub(crate) fn fired(&self) -> Vec<Fired> {
         self.lock().fired.clone()
     }
 
@@ -116,54 +123,65 @@ impl Faults {
         self.lock().calls.len()
     }
 
-    /// Makes a call, or what the plan makes of it.
-    pub(crate) async fn call<T, F, Fut>(&self, name: &'static str, call: F) -> Result<T, PortError>
+    /// Makes a call, or what the plan makes of it; `failure` is what the caller of a call that fails or
+    /// loses its reply sees.
+    pub(crate) async fn call<T, E, F, Fut>(
+        &self,
+        name: &str,
+        call: F,
+        failure: impl Fn(Fault) -> Result<T, E>,
+    ) -> Result<T, E>
     where
-        F: Fn() -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T, PortError>> + Send,
-        T: Send,
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
-        match self.next(name) {
-            None => call().await,
-            Some(Fault::CrashBefore) => self.end(Signal::Crash).await,
-            Some(Fault::CrashAfter) => {
+        if self.lock().suspended {
+            return call().await;
+        }
+        let turn = self.turn.lock().await;
+        let Some(fault) = self.next(name) else {
+            return call().await;
+        };
+        match fault {
+            Fault::CrashBefore => self.end(Signal::Crash).await,
+            Fault::CrashAfter => {
                 drop(call().await);
                 self.end(Signal::Crash).await
             }
-            Some(Fault::Fail) => Err(PortError::new(name, "injected failure")),
-            Some(Fault::LoseReply) => {
+            Fault::Fail => failure(fault),
+            Fault::LoseReply => {
                 drop(call().await);
-                Err(PortError::new(name, "injected loss of the reply"))
+                failure(fault)
             }
-            Some(Fault::Twice) => {
+            Fault::Twice => {
                 drop(call().await);
                 call().await
             }
-            Some(Fault::Forget) => self.after(Interloper::TimeToLive, call).await,
-            Some(Fault::MeetDuplicate) => self.after(Interloper::Provider, call).await,
-            Some(Fault::MeetProcessor) => self.after(Interloper::Processor, call).await,
-            Some(Fault::Late) => self.after(Interloper::Clock, call).await,
-            Some(Fault::TimeOut) => self.end(Signal::TimeOut).await,
-            Some(Fault::Hang) => std::future::pending().await,
+            Fault::Forget => self.after(Interloper::TimeToLive, call).await,
+            Fault::MeetDuplicate => self.after(Interloper::Provider, call).await,
+            Fault::MeetProcessor => self.after(Interloper::Processor, call).await,
+            Fault::Late => self.after(Interloper::Clock, call).await,
+            Fault::TimeOut => self.end(Signal::TimeOut).await,
+            Fault::Hang => {
+                drop(turn);
+                std::future::pending().await
+            }
         }
     }
 
-    fn next(&self, name: &'static str) -> Option<Fault> {
+    fn next(&self, name: &str) -> Option<Fault> {
         let mut state = self.lock();
-        if state.suspended {
-            return None;
-        }
         let number = state.calls.len();
-        state.calls.push(name);
+        state.calls.push(name.to_owned());
         let fault = state.plan.get(&number).copied()?;
-        state.fired.push((number, name, fault));
+        state.fired.push((number, name.to_owned(), fault));
         Some(fault)
     }
 
-    async fn after<T, F, Fut>(&self, who: Interloper, call: F) -> Result<T, PortError>
+    async fn after<T, F, Fut>(&self, who: Interloper, call: F) -> T
     where
         F: Fn() -> Fut,
-        Fut: Future<Output = Result<T, PortError>>,
+        Fut: Future<Output = T>,
     {
         let (go_on, gone_on) = oneshot::channel();
         self.tell(Signal::Let(who, go_on));

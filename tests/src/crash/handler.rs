@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookgate::Event;
-use hookgate::ports::{PortError, Write};
+use hookgate::ports::Write;
 use hookgate_processor::handlers::{Effect, HandlerError, Registry};
 
 use serde_json::json;
@@ -95,11 +95,10 @@ impl Registry for Scripted {
         }
         let effect = || async {
             self.effects.lock().expect("no handler panics here").count += 1;
-            Ok::<(), PortError>(())
+            Ok(Effect::Happened)
         };
-        let done = self.faults.call("effect", effect).await;
-        done.map(Effect::from)
-            .map_err(|error| HandlerError::transient(error.to_string()))
+        let failure = |_| Err(HandlerError::transient("injected failure"));
+        self.faults.call("effect", effect, failure).await
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::handler::Act;
 use super::world::{LATE, message_of};
-use super::{Effects, Fault, Plan, World};
+use super::{Effects, Fault, Fired, Plan, World};
 
 /// How often the provider sends a request that is not answered with a 2xx.
 const PROVIDER_TRIES: usize = 8;
@@ -61,7 +61,7 @@ pub struct Violation {
     /// What was found.
     pub found: String,
     /// The faults that happened: number and name of the call, and the fault.
-    pub fired: Vec<(usize, &'static str, Fault)>,
+    pub fired: Vec<Fired>,
 }
 
 impl fmt::Display for Violation {

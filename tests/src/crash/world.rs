@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate::config::Config;
 use hookgate::operators::{EventReader, EventSummary, Replays};
-use hookgate::ports::{Clock, Documents, OutboxReader, PortError, SystemClock};
+use hookgate::ports::{Clock, Documents, OutboxReader, SystemClock};
 use hookgate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate::{EventKey, Message, Place, Sources, unix_ms};
 use hookgate_admin::Admin;
@@ -20,7 +20,7 @@ use http::Request;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{Effects, Faults, Faulty, Interloper, Scripted, Signal};
+use super::{Effects, Faults, Interloper, Scripted, Signal, Wire};
 use crate::provider;
 
 const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
@@ -61,14 +61,12 @@ impl Documents for NoDocuments {
     }
 }
 
-type Table = Faulty<DynamoTable>;
-type Queue = Faulty<SqsQueue>;
-type Bucket = Faulty<S3Bodies>;
-
-/// The functions on engines in memory, with ports that can be struck.
+/// The functions on engines in memory, over a wire on which every request can be struck.
 pub struct World {
     pub(crate) engines: Engines,
+    /// The table, past the wire.
     pub(crate) table: DynamoTable,
+    dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) clock: TestClock,
     pub(crate) faults: Arc<Faults>,
     pub(crate) effects: Arc<Mutex<Effects>>,
@@ -81,10 +79,10 @@ pub struct World {
 }
 
 struct Actors {
-    ingest: Ingest<Secrets, Table, Queue, Bucket, NoDocuments, TestClock>,
-    processor: Processor<Table, Queue, Bucket, TestClock, Scripted>,
-    sweeper: Sweeper<Table, Queue, TestClock>,
-    admin: Admin<Table, Queue, Faulty<SqsDeadLetters>, TestClock>,
+    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, NoDocuments, TestClock>,
+    processor: Processor<DynamoTable, SqsQueue, S3Bodies, TestClock, Scripted>,
+    sweeper: Sweeper<DynamoTable, SqsQueue, TestClock>,
+    admin: Admin<DynamoTable, SqsQueue, SqsDeadLetters, TestClock>,
 }
 
 impl World {
@@ -103,23 +101,10 @@ impl World {
         let sources = Sources::load(&config, secrets, Place::Local, clock.now())
             .await
             .expect("good sources");
-        let table = engines.table(config.retention);
-        let store = Faulty {
-            adapter: table.clone(),
-            faults: faults.clone(),
-        };
-        let queue = Faulty {
-            adapter: engines.queue(),
-            faults: faults.clone(),
-        };
-        let bodies = Faulty {
-            adapter: engines.bodies(),
-            faults: faults.clone(),
-        };
-        let letters = Faulty {
-            adapter: engines.dead_letters(),
-            faults: faults.clone(),
-        };
+        let (table, dynamodb) = (engines.table(config.retention), engines.dynamodb_client());
+        let engines = engines.over(Wire::new(faults.clone()));
+        let (store, queue) = (engines.table(config.retention), engines.queue());
+        let bodies = engines.bodies();
         let handlers = Scripted {
             faults: faults.clone(),
             effects: effects.clone(),
@@ -148,13 +133,14 @@ impl World {
                 config.retention,
                 store,
                 queue,
-                letters,
+                engines.dead_letters(),
                 clock.clone(),
             ),
         });
         World {
             engines,
             table,
+            dynamodb,
             faults,
             effects,
             signals,
@@ -193,8 +179,8 @@ impl World {
     /// The count that the handler's writes add to.
     pub(crate) async fn count(&self) -> usize {
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-        let client = self.engines.dynamodb_client();
-        let get = client
+        let get = self
+            .dynamodb
             .get_item()
             .table_name(hookgate_twin::engines::TABLE)
             .consistent_read(true);
@@ -330,8 +316,8 @@ impl World {
 
     /// Deletes the event's item, as its time to live may do at any time.
     async fn forget(&self) {
-        let client = self.engines.dynamodb_client();
-        let delete = client
+        let delete = self
+            .dynamodb
             .delete_item()
             .table_name(hookgate_twin::engines::TABLE);
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
@@ -378,13 +364,11 @@ async fn poll(
     clock: TestClock,
     timeout: Duration,
 ) -> Vec<SqsMessage> {
-    let failed = |error| PortError::new("queue", error);
     let receive = || async {
-        sqs.receive(QUEUE, 10, Duration::ZERO, None)
-            .await
-            .map_err(failed)
+        let received = sqs.receive(QUEUE, 10, Duration::ZERO, None).await;
+        received.map_err(drop)
     };
-    let Ok(received) = faults.call("receive", receive).await else {
+    let Ok(received) = faults.call("receive", receive, |_| Err(())).await else {
         return Vec::new();
     };
     let mut batch = SqsEvent::default();
@@ -427,9 +411,9 @@ async fn poll(
         .collect();
     for record in &finished {
         let handle = record.receipt_handle.clone().unwrap_or_default();
-        let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(failed) };
+        let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(drop) };
         // An acknowledgement that fails is one that comes too late: the message comes again.
-        drop(faults.call("acknowledge", delete).await);
+        let _ = faults.call("acknowledge", delete, |_| Err(())).await;
     }
     finished
 }
