@@ -57,7 +57,8 @@ enum Command {
     },
 }
 
-const NO_PAYLOAD: &str =
+/// Why there is no payload.
+pub(crate) const NO_PAYLOAD: &str =
     "the payload is not kept (any more), or the processor has not seen the event yet";
 
 impl Events {

@@ -17,6 +17,7 @@ mod lines;
 mod moment;
 mod output;
 mod project;
+mod recorded;
 mod replay;
 mod samples;
 mod send;

@@ -5,19 +5,17 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use hookgate::HttpDocuments;
 use hookgate::Source;
 use hookgate::ports::{Clock, Documents, SystemClock, chain};
 use hookgate_ingest::WebhookPath;
 use hookgate_signature::{FetchFailure, KeyCache, Request, Unverified};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::project::Project;
+use crate::recorded::Recorded;
 
 /// Check a request against a source, and say why it is refused.
 #[derive(Debug, Args)]
@@ -25,39 +23,24 @@ use crate::project::Project;
   {"method": "POST", "path": "/webhooks/stripe", "headers": [["stripe-signature", "t=…"]], "body": "{}"}
 `body_base64` instead of `body` holds bytes that are not text. For sources that work with tokens, an
 optional `documents` (URL to JSON) stands in for the issuer's own.
+What `hookgate events show KEY --json` prints is taken too, and checked at the time it came in;
+a token is not stored with an event.
 
 It prints one JSON object, and exits with 0 for a verified request, 1 for a refused one, 2 where the
 input cannot be used.
 
 Example:
-  hookgate verify stripe --request request.json --now 1760000000"#)]
+  hookgate verify stripe --request request.json --now 1760000000
+  hookgate events show KEY --json | hookgate verify stripe"#)]
 pub(crate) struct Verify {
     /// The source, as in the configuration.
     source: String,
     /// The request's file; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = "-")]
     request: PathBuf,
-    /// The time to check at; now otherwise.
+    /// The time to check at; that of an event, or now, otherwise.
     #[arg(long, value_name = "UNIX_SECONDS")]
     now: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recorded {
-    #[serde(default = "post")]
-    method: String,
-    #[serde(default)]
-    path: String,
-    #[serde(default)]
-    headers: Vec<(String, String)>,
-    body: Option<String>,
-    body_base64: Option<String>,
-    documents: Option<HashMap<String, Value>>,
-}
-
-fn post() -> String {
-    "POST".to_owned()
 }
 
 const VERIFIED: u8 = 0;
@@ -83,9 +66,7 @@ impl Verify {
             .source(&self.source)
             .await
             .map_err(|error| chain(&error))?;
-        let recorded: Recorded = serde_json::from_str(&self.read()?)
-            .map_err(|error| format!("the request is not of the expected form: {error}"))?;
-        let body = body(&recorded)?;
+        let recorded = Recorded::parse(&self.read()?, &self.source)?;
         let headers: Vec<(&str, &[u8])> = recorded
             .headers
             .iter()
@@ -95,11 +76,12 @@ impl Verify {
             method: &recorded.method,
             url: &recorded.path,
             headers: &headers,
-            body: &body,
+            body: &recorded.body,
         };
+        let now = self.now(recorded.received);
         let verified = match &recorded.documents {
-            Some(documents) => verify(&source, &request, &Given(documents), self.now()).await,
-            None => verify(&source, &request, &HttpDocuments::default(), self.now()).await,
+            Some(documents) => verify(&source, &request, &Given(documents), now).await,
+            None => verify(&source, &request, &HttpDocuments::default(), now).await,
         };
         Ok(match verified {
             Ok(()) => (verified_answer(&source, &request, &recorded.path), VERIFIED),
@@ -121,12 +103,12 @@ impl Verify {
         }
     }
 
-    fn now(&self) -> SystemTime {
+    fn now(&self, received: Option<SystemTime>) -> SystemTime {
         match self.now {
             Some(seconds) => UNIX_EPOCH
                 .checked_add(Duration::from_secs(seconds))
                 .unwrap_or(UNIX_EPOCH),
-            None => SystemClock.now(),
+            None => received.unwrap_or_else(|| SystemClock.now()),
         }
     }
 }
@@ -141,17 +123,6 @@ async fn verify(
         .verify(request, &Mutex::new(KeyCache::default()), documents, now)
         .await
         .map(|_| ())
-}
-
-fn body(recorded: &Recorded) -> Result<Vec<u8>, String> {
-    match (&recorded.body, &recorded.body_base64) {
-        (Some(_), Some(_)) => Err("the request has both `body` and `body_base64`".to_owned()),
-        (Some(text), None) => Ok(text.clone().into_bytes()),
-        (None, Some(text)) => STANDARD
-            .decode(text)
-            .map_err(|error| format!("body_base64: {error}")),
-        (None, None) => Ok(Vec::new()),
-    }
 }
 
 fn verified_answer(source: &Source, request: &Request<'_>, path: &str) -> Value {

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::{hookgate, run_with_input};
+use support::{Dev, hookgate, project, run_with_input};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/signature/vectors");
 
@@ -157,7 +157,7 @@ fn input_that_cannot_be_used_is_told_from_a_refusal() {
         (vec!["it"], "{", 2, "unusable_input"),
         (
             vec!["it"],
-            r#"{"headers":[],"body":"","body_base64":""}"#,
+            r#"{"headers":[],"body":"a","body_base64":""}"#,
             2,
             "unusable_input",
         ),
@@ -170,6 +170,12 @@ fn input_that_cannot_be_used_is_told_from_a_refusal() {
         (
             vec!["it"],
             r#"{"headers":[],"bodi":""}"#,
+            2,
+            "unusable_input",
+        ),
+        (
+            vec!["it"],
+            r#"{"received_at":"2026-01-31T12:00:00Z","payload":null}"#,
             2,
             "unusable_input",
         ),
@@ -239,5 +245,27 @@ event    = { id = "body:id", type = "body:type", tenant = "header:x-acme-tenant"
             assert_eq!(answer["tenant"], "t1");
             assert!(answer["dedupe_key"].is_string());
         }
+    }
+}
+
+#[test]
+fn an_event_is_verified_as_it_is_shown() {
+    let config = "[sources.it]\nprovider = \"product\"\nsecrets = [\"env:S\"]\n";
+    let folder = project(config, "S=secret");
+    let dev = Dev::start(folder.path(), &[]);
+    let body = r#"{"id":"e1","type":"a.b","data":"\u00fc"}"#;
+    let key = dev.send("it", body);
+    let event = dev.ended(&key, 1);
+    let mut old = event.clone();
+    old["received_at"] = json!("2026-01-31T12:00:00Z");
+    for (shown, code, reason) in [
+        (&event, 0, Value::Null),
+        (&event["payload"], 0, Value::Null),
+        (&old, 1, json!("timestamp_in_future")),
+    ] {
+        let mut command = hookgate(folder.path(), &["verify", "it"]);
+        let told = run_with_input(&mut command, &shown.to_string());
+        let answer: Value = serde_json::from_str(&told.1).unwrap();
+        assert_eq!((told.0, &answer["reason"]), (code, &reason), "{answer}");
     }
 }
