@@ -137,6 +137,17 @@ fn what_is_wrong_at_the_start_is_named() {
             CONFIG.replace("https://issuer.example.com", "http://issuer.example.com"),
             "http://issuer.example.com",
         ),
+        (
+            CONFIG.replace(
+                "issuers  = { \"https://issuer.example.com\" = \"any\" }",
+                "",
+            ),
+            "sources.pps: issuers: name at least one trusted issuer",
+        ),
+        (
+            CONFIG.replace("source = \"product\"", "source = \"produkt\""),
+            "routes[0].source: no source matches `produkt`; there are acme, pps, product",
+        ),
     ] {
         std::fs::write(path.join("hookgate.toml"), change).unwrap();
         let told = failing(&["dev", "--listen", "127.0.0.1:0"]);

@@ -196,12 +196,13 @@ impl Twin {
     }
 }
 
-/// Makes every source that works with tokens trust the twin's own issuer too.
+/// Makes every source that trusts token issuers trust the twin's own too. A source without any stays
+/// as wrong as it is elsewhere.
 fn trust(config: &mut Config, issuer: &Issuer) {
     for source in config
         .sources
         .values_mut()
-        .filter(|source| source.row.uses_jwt())
+        .filter(|source| source.row.uses_jwt() && !source.issuers.is_empty())
     {
         let audience = Audiences::OneOf(vec![AUDIENCE.to_owned()]);
         source.issuers.insert(issuer.url().to_owned(), audience);

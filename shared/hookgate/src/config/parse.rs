@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use hookgate_signature::{Audiences, Provider};
 use serde::{Deserialize, Deserializer};
+use wildmatch::WildMatch;
 
 use super::{
     Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SecretConfig, SecretRef,
@@ -132,18 +133,17 @@ impl Config {
                 "name at least one, as [sources.stripe]",
             ));
         }
+        let sources = raw.sources.into_iter();
+        let sources = sources.map(|(name, table)| Ok((name.clone(), source(&name, table)?)));
+        let sources = sources.collect::<Result<BTreeMap<_, _>, ConfigError>>()?;
+        let routes = raw.routes.iter().enumerate();
+        let routes = routes.map(|(index, raw)| {
+            has_source(index, raw, &sources)?;
+            route(index, raw)
+        });
         Ok(Config {
-            sources: raw
-                .sources
-                .into_iter()
-                .map(|(name, table)| Ok((name.clone(), source(&name, table)?)))
-                .collect::<Result<_, ConfigError>>()?,
-            routes: raw
-                .routes
-                .iter()
-                .enumerate()
-                .map(|(index, raw)| route(index, raw))
-                .collect::<Result<_, _>>()?,
+            routes: routes.collect::<Result<_, _>>()?,
+            sources,
             retention: retention(&raw.archive)?,
             secrets_refresh: secrets_refresh(&raw.secrets)?,
         })
@@ -175,6 +175,27 @@ fn secrets_refresh(raw: &RawSecrets) -> Result<Duration, ConfigError> {
             "must be 30 to 86400 seconds",
         )),
     }
+}
+
+/// Refuses a route that no event can take, as its source is misspelt or gone.
+fn has_source(
+    index: usize,
+    raw: &RawRoute,
+    sources: &BTreeMap<String, SourceConfig>,
+) -> Result<(), ConfigError> {
+    let pattern = WildMatch::new(&raw.source);
+    if sources.keys().any(|source| pattern.matches(source)) {
+        return Ok(());
+    }
+    let known: Vec<&str> = sources.keys().map(String::as_str).collect();
+    Err(ConfigError::at(
+        format!("routes[{index}].source"),
+        format!(
+            "no source matches `{}`; there are {}",
+            raw.source,
+            known.join(", ")
+        ),
+    ))
 }
 
 fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {

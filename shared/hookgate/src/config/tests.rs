@@ -152,6 +152,14 @@ fn what_is_wrong_is_named_by_its_key() {
         ),
         ("[[routes]]\nto = \"handler:\"", "routes[0].to"),
         (
+            "[[routes]]\nsource = \"pack\"\nto = \"handler:log\"",
+            "routes[0].source: no source matches `pack`; there are pakk",
+        ),
+        (
+            "[[routes]]\nto = \"handler:log\"\n[[routes]]\nsource = \"s*\"\nto = \"handler:log\"",
+            "routes[1].source: no source matches `s*`; there are pakk",
+        ),
+        (
             "[[routes]]\nto = \"handler:log\"\nkind = \"a\"",
             "unknown field `kind`",
         ),
