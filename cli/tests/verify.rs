@@ -42,6 +42,7 @@ fn config(vector: &Value) -> String {
         ("variant", &config["variant"]),
         ("assume_utc", &config["assume_utc"]),
         ("leeway_s", &config["leeway_s"]),
+        ("public_url", &config["public_url"]),
     ] {
         if !value.is_null() {
             text += &format!("{key} = {value}\n");

@@ -21,7 +21,7 @@ impl Signed {
     pub fn altered(&self) -> Signed {
         let mut bad = self.clone();
         let mut headers = bad.headers.iter_mut();
-        match headers.find(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        match headers.find(|(name, _)| holds_token(name)) {
             Some((_, value)) => {
                 let middle = value.len() / 2;
                 let other = if value.as_bytes()[middle] == b'A' {
@@ -35,6 +35,11 @@ impl Signed {
         }
         bad
     }
+}
+
+fn holds_token(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    header == "authorization" || header.ends_with("-token")
 }
 
 /// HMAC-SHA256 over the parts, one after the other.

@@ -26,7 +26,7 @@ use hookgate::{EventKey, Place, Sources};
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
-use hookgate_signature::FetchFailure;
+use hookgate_signature::{FetchFailure, Provider};
 use hookgate_tests::provider::Signed;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::{Request, Response};
@@ -149,6 +149,9 @@ fn config(vector: &Value, secrets: &[String]) -> String {
     } else {
         text += &format!("secrets = {secrets:?}\n");
     }
+    if let Some(url) = vector["config"]["public_url"].as_str() {
+        text += &format!("public_url = {url:?}\n");
+    }
     text
 }
 
@@ -161,7 +164,7 @@ async fn requests_signed_by_others_are_handled_once() {
     let valid = data["vectors"].as_array().unwrap().iter();
     let valid: Vec<&Value> = valid.filter(|vector| vector["group"] == "valid").collect();
     assert!(valid.len() > 60, "{}", valid.len());
-    let mut handled = HashMap::new();
+    let mut handled = HashMap::<String, u32>::new();
     for (index, vector) in valid.into_iter().enumerate() {
         let id = vector["id"].as_str().unwrap();
         let gateway = Gateway::of(&engines, &data, vector).await;
@@ -216,8 +219,12 @@ async fn requests_signed_by_others_are_handled_once() {
         assert_eq!(u64::from(status), vector["reject_status"], "{id}");
         *handled.entry(provider.to_owned()).or_insert(0) += 1;
     }
-    assert_eq!(handled.len(), 10, "every provider took part: {handled:?}");
-    assert!(handled.values().all(|count| *count >= 3), "{handled:?}");
+    // The bodies of LINE's vectors have no events, which its key is made of.
+    let mut absent = Provider::builtin_names().filter(|name| !handled.contains_key(*name));
+    assert_eq!((absent.next(), absent.next()), (Some("line"), None));
+    assert!(handled.values().sum::<u32>() > 130, "{handled:?}");
+    let often = handled.values().filter(|count| **count >= 3).count();
+    assert!(often >= 10, "{handled:?}");
     engines.stop().await;
 }
 

@@ -42,6 +42,8 @@ pub struct About {
     pub title: String,
     /// Link to the provider's page on signatures.
     pub docs: String,
+    /// Link to the text that was read, where that is another page or a library.
+    pub source: Option<String>,
     /// The day on which the row was compared with the provider's own text.
     pub checked: Option<Datetime>,
     /// Where the row's facts come from.
@@ -75,6 +77,18 @@ pub enum Basis {
     SecondHand,
     /// General knowledge: compare it with a real request before you rely on it.
     Unverified,
+}
+
+impl Basis {
+    /// The word that a file has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Documentation => "documentation",
+            Self::Sdk => "sdk",
+            Self::SecondHand => "second-hand",
+            Self::Unverified => "unverified",
+        }
+    }
 }
 
 impl About {

@@ -90,7 +90,7 @@ impl SignatureField {
         let Some(prefix) = &self.prefix else {
             return Some(value);
         };
-        match value.strip_prefix(prefix.as_bytes()) {
+        match stripped(prefix, value) {
             None if self.prefix_optional => Some(value),
             stripped => stripped.filter(|rest| !rest.is_empty()),
         }
@@ -122,4 +122,15 @@ impl SignatureField {
         };
         Some(format!("{prefix}{value}"))
     }
+}
+
+/// The value after its prefix. A prefix that ends in a blank is the name of an authentication scheme, which
+/// may be in any case (RFC 9110, section 11.1).
+fn stripped<'v>(prefix: &str, value: &'v [u8]) -> Option<&'v [u8]> {
+    let (start, rest) = value.split_at_checked(prefix.len())?;
+    let fits = match prefix.ends_with(' ') {
+        true => start.eq_ignore_ascii_case(prefix.as_bytes()),
+        false => start == prefix.as_bytes(),
+    };
+    fits.then_some(rest)
 }
