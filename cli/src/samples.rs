@@ -16,7 +16,7 @@ pub(crate) struct Unsigned {
 /// A sample event of a source's provider; for a provider of the user's own, one that [`of_own`] makes from
 /// the fields that its row names.
 pub(crate) fn of(source: &SourceConfig, values: &SampleValues<'_>, poison: bool) -> Unsigned {
-    let about = source.provider.as_deref().and_then(About::provider);
+    let about = source.builtin.as_deref().and_then(About::provider);
     let samples = about.map(|about| about.samples).unwrap_or_default();
     let of_type = |sample: &&Sample| Some(sample.event_type.as_str()) == values.event_type;
     match samples.iter().find(of_type).or_else(|| samples.first()) {
@@ -45,7 +45,7 @@ fn json_content() -> (String, String) {
 
 /// A sample for a provider of the user's own: nothing but the fields that the row names.
 fn of_own(source: &SourceConfig, values: &SampleValues<'_>) -> Unsigned {
-    let event = &source.row.event;
+    let event = source.provider.event();
     let mut headers = vec![json_content()];
     let mut body = Map::new();
     let fields = [

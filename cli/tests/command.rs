@@ -142,7 +142,7 @@ fn what_is_wrong_at_the_start_is_named() {
                 "issuers  = { \"https://issuer.example.com\" = \"any\" }",
                 "",
             ),
-            "sources.pps: issuers: name at least one trusted issuer",
+            "sources.pps.issuers: is missing",
         ),
         (
             CONFIG.replace("source = \"product\"", "source = \"produkt\""),

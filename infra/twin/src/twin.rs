@@ -196,16 +196,16 @@ impl Twin {
     }
 }
 
-/// Makes every source that trusts token issuers trust the twin's own too. A source without any stays
-/// as wrong as it is elsewhere.
+/// Makes every source that trusts token issuers trust the twin's own too.
 fn trust(config: &mut Config, issuer: &Issuer) {
     for source in config
         .sources
         .values_mut()
-        .filter(|source| source.row.uses_jwt() && !source.issuers.is_empty())
+        .filter(|source| source.provider.uses_jwt())
     {
         let audience = Audiences::OneOf(vec![AUDIENCE.to_owned()]);
-        source.issuers.insert(issuer.url().to_owned(), audience);
+        let issuers = &mut source.options.issuers;
+        issuers.insert(issuer.url().to_owned(), audience);
     }
 }
 

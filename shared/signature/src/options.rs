@@ -1,4 +1,4 @@
-//! What a user configures for one source: secrets or issuers, and how strict to be.
+//! The settings of one source: secrets or issuers, and how strict to be.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,24 +44,30 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a user configures for one source.
-#[derive(Clone, Debug, Default)]
+/// The settings of one source. In TOML, the keys `issuers`, `variant`, `assume_utc`, `tolerance_s`, `leeway_s` and
+/// `public_url`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Current and previous secrets; any one may match. The first one signs. Required unless the row is a JWT's.
+    #[serde(skip)]
     pub secrets: Vec<Secret>,
     /// Trusted issuers of JWTs and the audiences each may name, compared exactly. Required for a JWT row.
     pub issuers: BTreeMap<String, Audiences>,
-    /// Which variant of the scheme to use, by name. Absent: the scheme's own content.
+    /// The variant of the scheme to use, by name. Absent: the scheme's own content.
     pub variant: Option<String>,
-    /// Whether a date without a zone is taken as UTC.
+    /// Takes a date without a zone as UTC.
     pub assume_utc: bool,
     /// How far a timestamp may be from now, either way, in place of the row's `tolerance_s`.
+    #[serde(rename = "tolerance_s", deserialize_with = "some_seconds")]
     pub tolerance: Option<Duration>,
     /// How much clocks may differ for a JWT's dates: at most [`MAX_LEEWAY`].
+    #[serde(rename = "leeway_s", deserialize_with = "seconds")]
     pub leeway: Duration,
     /// The URL that the provider calls, for schemes that sign it. A gateway never rebuilds it from `Host` headers.
     pub public_url: Option<String>,
-    /// Whether issuers and their keys may be plain http on loopback: for local development only.
+    /// Allows issuers and their keys at plain http on loopback: for local development only.
+    #[serde(skip)]
     pub loopback_http_issuers: bool,
 }
 
@@ -92,12 +98,26 @@ impl<'de> Deserialize<'de> for Audiences {
     }
 }
 
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u32::deserialize(deserializer).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    seconds(deserializer).map(Some)
+}
+
 impl Options {
     pub(crate) fn validate(&self, uses_jwt: bool) -> Result<(), ConfigError> {
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::new(
-                "leeway",
+                "leeway_s",
                 "at most 60 s: correct the clocks instead",
+            ));
+        }
+        if self.tolerance == Some(Duration::ZERO) {
+            return Err(ConfigError::new(
+                "tolerance_s",
+                "at least 1: no request arrives at the instant it was signed",
             ));
         }
         if !uses_jwt {

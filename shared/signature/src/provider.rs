@@ -8,18 +8,19 @@ use crate::handshake::Handshake;
 use crate::scheme::{Algorithm, Scheme};
 use crate::validate;
 
-/// A provider: a built-in one, or the same words in a user's TOML.
+/// A provider: a built-in one, or the same words in a user's TOML. Its parts fit together.
+#[derive(Clone, Debug)]
+pub struct Provider(Row);
+
+/// The words of a provider, which need not fit together yet.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Provider {
-    /// How requests are signed.
-    pub verify: Scheme,
-    /// The places of an event's facts.
+struct Row {
+    verify: Scheme,
     #[serde(default)]
-    pub event: EventFields,
-    /// Requests that the provider sends to test the endpoint, and that want an answer of their own.
+    event: EventFields,
     #[serde(default)]
-    pub handshakes: Vec<Handshake>,
+    handshakes: Vec<Handshake>,
 }
 
 impl Provider {
@@ -40,29 +41,51 @@ impl Provider {
     /// As for [`parse`](Self::parse).
     pub fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
         let read = serde_path_to_error::deserialize(toml::Value::Table(table));
-        let provider: Self = read.map_err(|error| {
+        let row: Row = read.map_err(|error| {
             let key = error.path().to_string();
             ConfigError::new(key, error.inner().message())
         })?;
-        provider.validate()?;
-        Ok(provider)
+        validate::scheme(&row.verify)?;
+        Ok(Self(row))
+    }
+
+    /// The same provider with what a variant signs.
+    pub(crate) fn with_variant(mut self, name: &str) -> Result<Self, ConfigError> {
+        let variants = &self.0.verify.variants;
+        let variant = variants.get(name).ok_or_else(|| {
+            let known: Vec<_> = variants.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            ConfigError::new(
+                "variant",
+                format!("there is no `{name}`: there are [{known}]"),
+            )
+        })?;
+        self.0.verify.content = variant.content.clone();
+        Ok(self)
+    }
+
+    /// How requests are signed.
+    pub fn scheme(&self) -> &Scheme {
+        &self.0.verify
+    }
+
+    /// The places of an event's facts.
+    pub fn event(&self) -> &EventFields {
+        &self.0.event
+    }
+
+    /// Requests that the provider sends to test the endpoint, and that want an answer of their own.
+    pub fn handshakes(&self) -> &[Handshake] {
+        &self.0.handshakes
     }
 
     /// The HTTP status that answers a request that is not authentic.
     pub fn reject_status(&self) -> u16 {
-        self.verify.reject_status
+        self.0.verify.reject_status
     }
 
     /// True if the sender proves itself by a JWT, so that issuers are configured and not secrets.
     pub fn uses_jwt(&self) -> bool {
-        self.verify.algorithm == Algorithm::Jwt
-    }
-
-    /// Checks what the types cannot: that the parts of the row fit together.
-    ///
-    /// # Errors
-    /// The first key that does not fit, and what to write instead.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        validate::scheme(&self.verify)
+        self.0.verify.algorithm == Algorithm::Jwt
     }
 }

@@ -48,24 +48,15 @@ impl Verifier {
     /// Puts a provider and its options together.
     ///
     /// # Errors
-    /// When the row does not fit together or an option is missing, unusable or not the row's: a verifier
-    /// without a usable secret or issuer never exists.
-    pub fn new(mut provider: Provider, options: Options) -> Result<Self, ConfigError> {
-        provider.validate()?;
+    /// When an option is missing, unusable or not the provider's: a verifier without a usable secret or issuer
+    /// never exists.
+    pub fn new(provider: Provider, options: Options) -> Result<Self, ConfigError> {
         options.validate(provider.uses_jwt())?;
-        if let Some(name) = &options.variant {
-            let variants = &provider.verify.variants;
-            let variant = variants.get(name).ok_or_else(|| {
-                let known: Vec<_> = variants.keys().map(String::as_str).collect();
-                let known = known.join(", ");
-                ConfigError::new(
-                    "variant",
-                    format!("there is no `{name}`: the row has [{known}]"),
-                )
-            })?;
-            provider.verify.content = variant.content.clone();
-        }
-        let keys = decode_secrets(&provider.verify, &options.secrets)?;
+        let provider = match &options.variant {
+            Some(name) => provider.with_variant(name)?,
+            None => provider,
+        };
+        let keys = decode_secrets(provider.scheme(), &options.secrets)?;
         Ok(Self {
             provider,
             options,
@@ -116,7 +107,7 @@ impl Verifier {
     /// The facts that a request states of its event, required or not: for telling a person
     /// about a request that lacks something.
     pub fn facts(&self, request: &Request<'_>) -> Facts {
-        self.provider.event.facts(&Received::new(request))
+        self.provider.event().facts(&Received::new(request))
     }
 
     /// The facts of the event in a request that was verified.
@@ -125,18 +116,18 @@ impl Verifier {
     /// When a required fact is absent, or one that is there is not short printable text.
     pub fn event(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
         let request = Received::new(request);
-        self.provider.event.meta(self.scheme(), &request)
+        self.provider.event().meta(self.scheme(), &request)
     }
 
     /// The answer to a provider's test request, or `None` for an event. Call it only for a request that was verified.
     pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
         let request = Received::new(request);
-        let mut handshakes = self.provider.handshakes.iter();
+        let mut handshakes = self.provider.handshakes().iter();
         handshakes.find_map(|handshake| handshake.answer(&request))
     }
 
     pub(crate) fn scheme(&self) -> &Scheme {
-        &self.provider.verify
+        self.provider.scheme()
     }
 
     pub(crate) fn fields(&self) -> &[SignatureField] {

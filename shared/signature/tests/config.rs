@@ -55,7 +55,7 @@ fn a_security_setting_that_is_missing_or_unusable_is_an_error() {
                 ..secrets(&["s"])
             }
         ),
-        "leeway"
+        "leeway_s"
     );
     assert_eq!(
         key_of(

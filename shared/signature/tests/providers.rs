@@ -168,7 +168,7 @@ fn every_built_in_row_verifies_what_it_signed_and_nothing_else() {
             };
             let verdict = check(&sample.body);
             assert!(verdict.is_ok(), "{provider}: {verdict:?}");
-            let expected = match verifier.provider().verify.content.is_empty() {
+            let expected = match verifier.provider().scheme().content.is_empty() {
                 true => Ok(Verified::default()),
                 false => Err(Unverified::Refused(Reason::SignatureMismatch)),
             };
@@ -182,7 +182,7 @@ fn every_built_in_row_verifies_what_it_signed_and_nothing_else() {
 fn every_sample_shows_where_the_facts_of_its_event_are() {
     for provider in Provider::builtin_names() {
         let verifier = verifier(provider);
-        let fields = &verifier.provider().event;
+        let fields = verifier.provider().event();
         for sample in about(provider).samples {
             for event_type in [None, Some("another_type")] {
                 let filled = sample.fill(&values(event_type));

@@ -106,7 +106,7 @@ fn either_header_may_carry_either_secret_while_one_is_rotated() {
         format!("sha256={}", "0".repeat(64)),
     ));
     signed.push(("X-PS-Signature-Previous".into(), value));
-    assert!(matches!(check(&verifier, &signed, BODY, now()), Ok(_)));
+    assert!(check(&verifier, &signed, BODY, now()).is_ok());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_product_may_name_its_own_header() {
     let verifier = with_secrets(row, vec![Secret::new(SECRET)]);
     let signed = verifier.sign(&outgoing(), now()).unwrap();
     assert_eq!(signed[0].0, "X-Acme-Signature");
-    assert!(matches!(check(&verifier, &signed, BODY, now()), Ok(_)));
+    assert!(check(&verifier, &signed, BODY, now()).is_ok());
 }
 
 #[test]

@@ -1,17 +1,13 @@
 //! From the file's text to a [`Config`].
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use hookgate_signature::{Audiences, Provider};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use wildmatch::WildMatch;
 
-use super::{
-    Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SecretConfig, SecretRef,
-    SourceConfig,
-};
-use crate::{MismatchPolicy, Route, Target};
+use super::{Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SourceConfig};
+use crate::{Route, Target};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,55 +66,6 @@ struct RawSecrets {
     refresh_s: Option<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSource {
-    provider: Option<String>,
-    #[serde(default)]
-    secrets: Vec<RawSecret>,
-    #[serde(default)]
-    issuers: BTreeMap<String, Audiences>,
-    variant: Option<String>,
-    #[serde(default)]
-    assume_utc: bool,
-    tolerance_s: Option<u32>,
-    #[serde(default)]
-    leeway_s: u32,
-    public_url: Option<String>,
-    #[serde(default)]
-    on_mismatch: MismatchPolicy,
-    // The row's own tables; read together with the provider's.
-    verify: Option<toml::Table>,
-    event: Option<toml::Table>,
-    handshakes: Option<toml::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a reference such as \"env:NAME\", or { from = \"env:NAME\", not_after = \"2026-12-31T00:00:00Z\" }"
-)]
-enum RawSecret {
-    Reference(String),
-    Expiring(ExpiringSecret),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpiringSecret {
-    from: String,
-    #[serde(default, deserialize_with = "rfc3339")]
-    not_after: Option<SystemTime>,
-}
-
-fn rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
-    let text = String::deserialize(from)?;
-    let time: jiff::Timestamp = text.parse().map_err(|_| {
-        serde::de::Error::custom("not_after is not a time such as 2026-12-31T00:00:00Z")
-    })?;
-    Ok(Some(time.into()))
-}
-
 impl Config {
     /// Reads a configuration's text.
     ///
@@ -134,7 +81,8 @@ impl Config {
             ));
         }
         let sources = raw.sources.into_iter();
-        let sources = sources.map(|(name, table)| Ok((name.clone(), source(&name, table)?)));
+        let sources =
+            sources.map(|(name, table)| Ok((name.clone(), SourceConfig::parse(&name, table)?)));
         let sources = sources.collect::<Result<BTreeMap<_, _>, ConfigError>>()?;
         let routes = raw.routes.iter().enumerate();
         let routes = routes.map(|(index, raw)| {
@@ -212,73 +160,6 @@ fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {
     }
 }
 
-fn source(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
-    let at = |key: &str| format!("sources.{name}{key}");
-    let well_named = (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-    if !well_named {
-        return Err(ConfigError::at(
-            at(""),
-            "a source's name is 1 to 64 of a-z, 0-9, - and _, because it is part of its URL",
-        ));
-    }
-    let raw: RawSource = table
-        .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::at(at(""), without_value(&error)))?;
-    let row = row(name, &raw)?;
-    if !row.uses_jwt() && raw.secrets.is_empty() {
-        return Err(ConfigError::at(
-            at(".secrets"),
-            "is missing; list at least one, as [\"env:NAME\"]",
-        ));
-    }
-    Ok(SourceConfig {
-        row,
-        provider: raw.provider,
-        secrets: raw
-            .secrets
-            .into_iter()
-            .enumerate()
-            .map(|(index, raw)| secret(&at(&format!(".secrets[{index}]")), raw))
-            .collect::<Result<_, _>>()?,
-        issuers: raw.issuers,
-        variant: raw.variant,
-        assume_utc: raw.assume_utc,
-        tolerance: raw.tolerance_s.map(|s| Duration::from_secs(s.into())),
-        leeway: Duration::from_secs(raw.leeway_s.into()),
-        public_url: raw.public_url,
-        on_mismatch: raw.on_mismatch,
-    })
-}
-
-/// The provider's row with the source's own `verify`, `event` and `handshakes` laid over it, key by key.
-fn row(name: &str, raw: &RawSource) -> Result<Provider, ConfigError> {
-    let mut table = match &raw.provider {
-        Some(provider) => builtin(name, provider)?,
-        None if raw.verify.is_some() => toml::Table::new(),
-        None => {
-            return Err(ConfigError::at(
-                format!("sources.{name}"),
-                "needs `provider`, or `verify` for a provider of your own",
-            ));
-        }
-    };
-    for (key, own) in [("verify", &raw.verify), ("event", &raw.event)] {
-        if let Some(own) = own {
-            lay_over(&mut table, key, toml::Value::Table(own.clone()));
-        }
-    }
-    if let Some(handshakes) = &raw.handshakes {
-        table.insert("handshakes".into(), handshakes.clone());
-    }
-    Provider::from_table(table).map_err(|error| {
-        let key = format!("sources.{name}.{}", error.key);
-        ConfigError::at(key, error.advice)
-    })
-}
-
 /// Where a text is wrong, and why, without the line itself: a secret may have been written there.
 fn located(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
@@ -287,7 +168,7 @@ fn located(error: &toml::de::Error, text: &str) -> String {
 }
 
 /// What is expected, without the text that was found instead.
-fn without_value(error: &toml::de::Error) -> &str {
+pub(super) fn without_value(error: &toml::de::Error) -> &str {
     let message = error.message();
     let found = ["invalid type: string", "invalid value: string"];
     let names_value = found.iter().any(|found| message.starts_with(found));
@@ -295,48 +176,4 @@ fn without_value(error: &toml::de::Error) -> &str {
         Some(start) if names_value => &message[start + 2..],
         _ => message,
     }
-}
-
-fn builtin(name: &str, provider: &str) -> Result<toml::Table, ConfigError> {
-    Provider::builtin_table(provider).ok_or_else(|| {
-        let known: Vec<&str> = Provider::builtin_names().collect();
-        ConfigError::at(
-            format!("sources.{name}.provider"),
-            format!(
-                "`{provider}` is not built in; known are {}; or write `verify` yourself",
-                known.join(", ")
-            ),
-        )
-    })
-}
-
-fn lay_over(table: &mut toml::Table, key: &str, own: toml::Value) {
-    match (table.get_mut(key), own) {
-        (Some(toml::Value::Table(below)), toml::Value::Table(own)) => {
-            for (key, value) in own {
-                lay_over(below, &key, value);
-            }
-        }
-        (_, own) => {
-            table.insert(key.to_owned(), own);
-        }
-    }
-}
-
-fn secret(key: &str, raw: RawSecret) -> Result<SecretConfig, ConfigError> {
-    let (text, not_after) = match raw {
-        RawSecret::Reference(text) => (text, None),
-        RawSecret::Expiring(secret) => (secret.from, secret.not_after),
-    };
-    let reference = SecretRef::parse(&text).ok_or_else(|| {
-        // The text is not repeated: somebody may have put the secret itself here.
-        ConfigError::at(
-            key,
-            "is no reference; write \"env:NAME\", \"ssm:/path\" or \"secretsmanager:id\"",
-        )
-    })?;
-    Ok(SecretConfig {
-        reference,
-        not_after,
-    })
 }

@@ -1,5 +1,5 @@
 use super::*;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The error of a configuration that begins with one good source.
 fn error(text: &str) -> String {
@@ -53,8 +53,8 @@ fn the_shape_that_users_write_is_read() {
             field: None
         }
     );
-    assert_eq!(config.sources["pps"].issuers.len(), 2);
-    assert_eq!(config.sources["acme"].row.reject_status(), 401);
+    assert_eq!(config.sources["pps"].options.issuers.len(), 2);
+    assert_eq!(config.sources["acme"].provider.reject_status(), 401);
     assert_eq!(config.routes.len(), 1);
 }
 
@@ -84,7 +84,10 @@ fn a_source_changes_single_keys_of_its_providers_row() {
         verify = { signature = { from = "header:X-Apollo-Signature" } }
         event = { type = "body:event" }
     "#;
-    let row = format!("{:?}", Config::parse(text).unwrap().sources["product"].row);
+    let row = format!(
+        "{:?}",
+        Config::parse(text).unwrap().sources["product"].provider
+    );
     assert!(
         row.contains("X-Apollo-Signature") && !row.contains("X-Product-Signature"),
         "{row}"
@@ -117,15 +120,15 @@ fn what_is_wrong_is_named_by_its_key() {
         ),
         (
             "[sources.a]\nprovider = \"pakk\"\nsecret = [\"env:A\"]",
-            "sources.a: unknown field `secret`",
+            "sources.a.secret: unknown field `secret`, expected one of `provider`, `secrets`, ",
         ),
         (
             "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"hunter2\"]",
-            "sources.a.secrets[0]: is no reference",
+            "sources.a.secrets[0]: is not a reference",
         ),
         (
             "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:\"]",
-            "sources.a.secrets[0]: is no reference",
+            "sources.a.secrets[0]: is not a reference",
         ),
         (
             "[sources.\"a/b\"]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]",
@@ -137,10 +140,6 @@ fn what_is_wrong_is_named_by_its_key() {
             "sources.a",
         ),
         ("[sources.a", "configuration: line 1: unclosed table"),
-        (
-            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"secretsmanager:a#\"]",
-            "sources.a.secrets[0]: is no reference",
-        ),
     ];
     for (text, expected) in cases {
         assert!(error(text).contains(expected), "{text}\n{}", error(text));
@@ -177,6 +176,43 @@ fn what_is_wrong_is_named_by_its_key() {
     for (text, expected) in cases {
         let text = format!("{GOOD}{text}");
         assert!(error(&text).contains(expected), "{text}\n{}", error(&text));
+    }
+}
+
+#[test]
+fn what_is_wrong_inside_a_source_is_named_by_its_whole_key() {
+    let cases = [
+        (
+            "[sources.a]\nprovider = \"pps\"",
+            "sources.a.issuers: is missing",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]\ntolerance_s = -1",
+            "sources.a.tolerance_s: invalid value",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [{ from = \"env:A\", not_after = \"soon\" }]",
+            "sources.a.secrets[0]: `not_after` is not a time",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:A\", { from = \"env:A\", until = \"x\" }]",
+            "sources.a.secrets[1]: a reference such as",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]\nverify = { signature = { from = \"x-sig\" } }",
+            "sources.a.verify.signature.from: `x-sig` is not a place: write `header:NAME`",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]\nevent = { dedupe = [\"body:a[\"] }",
+            "sources.a.event.dedupe[0]: `a[` is not a JMESPath",
+        ),
+        (
+            "[sources.a]\nprovider = \"pakk\"\nsecrets = [\"secretsmanager:a#\"]",
+            "sources.a.secrets[0]: is not a reference",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert!(error(text).contains(expected), "{text}\n{}", error(text));
     }
 }
 

@@ -224,16 +224,12 @@ impl Source {
             });
         let options = Options {
             secrets: try_join_all(keys).await?.concat(),
-            issuers: config.issuers.clone(),
-            variant: config.variant.clone(),
-            assume_utc: config.assume_utc,
-            tolerance: config.tolerance,
-            leeway: config.leeway,
-            public_url: config.public_url.clone(),
             loopback_http_issuers: place == Place::Local,
+            ..config.options.clone()
         };
-        let verifier = Verifier::new(config.row.clone(), options)
-            .map_err(|error| ConfigError::at(format!("sources.{name}"), error))?;
+        let verifier = Verifier::new(config.provider.clone(), options).map_err(|error| {
+            ConfigError::at(format!("sources.{name}.{}", error.key), error.advice)
+        })?;
         Ok(Source {
             name: name.to_owned(),
             verifier,

@@ -121,7 +121,7 @@ pub struct LiveSource {
 impl LiveSource {
     /// The status of the answer to a request that is not authentic.
     pub fn reject_status(&self) -> u16 {
-        self.config.row.reject_status()
+        self.config.provider.reject_status()
     }
 
     fn current(&self) -> Option<Arc<Source>> {

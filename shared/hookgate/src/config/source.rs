@@ -1,0 +1,153 @@
+//! One source's table: `[sources.NAME]`.
+
+use hookgate_signature::{Options, Provider};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::parse::without_value;
+use super::{ConfigError, SecretConfig};
+use crate::MismatchPolicy;
+
+/// One source, not yet with its secrets.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// The name of the built-in provider, where the source names one.
+    pub builtin: Option<String>,
+    /// The provider, with the user's changes.
+    pub provider: Provider,
+    /// References to its secrets; the first signs, all verify.
+    pub secrets: Vec<SecretConfig>,
+    /// How its requests are checked. The secrets themselves are not in it yet.
+    pub options: Options,
+    /// What to do when an id comes again with another body.
+    pub on_mismatch: MismatchPolicy,
+}
+
+/// The keys of a source that are its own. Every other key is one of the [`Options`].
+#[derive(Deserialize)]
+struct Written {
+    provider: Option<String>,
+    #[serde(default)]
+    secrets: Vec<SecretConfig>,
+    #[serde(default)]
+    on_mismatch: MismatchPolicy,
+    // The row's own tables; read together with the provider's.
+    verify: Option<toml::Table>,
+    event: Option<toml::Table>,
+    handshakes: Option<toml::Value>,
+    #[serde(flatten)]
+    options: toml::Table,
+}
+
+/// As in [`Written`], for the message about a key that is neither here nor there.
+const OWN_KEYS: &str = "`provider`, `secrets`, `on_mismatch`, `verify`, `event`, `handshakes`";
+
+impl SourceConfig {
+    pub(super) fn parse(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
+        let at = |error: ConfigError| match error.key.as_str() {
+            "" => ConfigError::at(format!("sources.{name}"), error.problem),
+            key => ConfigError::at(format!("sources.{name}.{key}"), error.problem),
+        };
+        check_name(name).map_err(at)?;
+        from_table(table).map_err(at)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(ConfigError::at(
+        "",
+        "a source's name is 1 to 64 of a-z, 0-9, - and _, because it is part of its URL",
+    ))
+}
+
+fn from_table(table: toml::Table) -> Result<SourceConfig, ConfigError> {
+    let written: Written = read(table)?;
+    let provider = provider(&written)?;
+    let options: Options = read(written.options)?;
+    if !provider.uses_jwt() && written.secrets.is_empty() {
+        return Err(ConfigError::at(
+            "secrets",
+            "is missing; list at least one, as [\"env:NAME\"]",
+        ));
+    }
+    if provider.uses_jwt() && options.issuers.is_empty() {
+        return Err(ConfigError::at(
+            "issuers",
+            "is missing; name the issuers to trust, as { \"https://issuer\" = [\"audience\"] }",
+        ));
+    }
+    Ok(SourceConfig {
+        builtin: written.provider,
+        provider,
+        secrets: written.secrets,
+        options,
+        on_mismatch: written.on_mismatch,
+    })
+}
+
+/// Reads a table; an error names its key.
+fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, ConfigError> {
+    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+        let key = match error.path().to_string() {
+            key if key == "." => String::new(),
+            key => key,
+        };
+        let problem = without_value(error.inner());
+        if !problem.starts_with("unknown field") {
+            return ConfigError::at(key, problem);
+        }
+        let expected = format!("expected one of {OWN_KEYS}, ");
+        ConfigError::at(key, problem.replace("expected one of ", &expected))
+    })
+}
+
+/// The built-in provider with the source's own `verify`, `event` and `handshakes` laid over it, key by key.
+fn provider(written: &Written) -> Result<Provider, ConfigError> {
+    let mut table = match &written.provider {
+        Some(name) => builtin(name)?,
+        None if written.verify.is_some() => toml::Table::new(),
+        None => {
+            return Err(ConfigError::at(
+                "",
+                "needs `provider`, or `verify` for a provider of your own",
+            ));
+        }
+    };
+    for (key, own) in [("verify", &written.verify), ("event", &written.event)] {
+        if let Some(own) = own {
+            lay_over(&mut table, key, toml::Value::Table(own.clone()));
+        }
+    }
+    if let Some(handshakes) = &written.handshakes {
+        table.insert("handshakes".into(), handshakes.clone());
+    }
+    Provider::from_table(table).map_err(|error| ConfigError::at(error.key, error.advice))
+}
+
+fn builtin(name: &str) -> Result<toml::Table, ConfigError> {
+    Provider::builtin_table(name).ok_or_else(|| {
+        let known: Vec<&str> = Provider::builtin_names().collect();
+        let known = known.join(", ");
+        ConfigError::at(
+            "provider",
+            format!("`{name}` is not built in; known are {known}; or write `verify` yourself"),
+        )
+    })
+}
+
+fn lay_over(table: &mut toml::Table, key: &str, own: toml::Value) {
+    match (table.get_mut(key), own) {
+        (Some(toml::Value::Table(below)), toml::Value::Table(own)) => {
+            for (key, value) in own {
+                lay_over(below, &key, value);
+            }
+        }
+        (_, own) => {
+            table.insert(key.to_owned(), own);
+        }
+    }
+}
