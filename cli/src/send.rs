@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use hookgate::Source;
 use hookgate::ports::{Clock, SystemClock};
-use hookgate_signature::{Outgoing, SampleValues};
+use hookgate_signature::{Outgoing, Place, SampleValues};
 
 use crate::output::lines;
 use crate::project::Project;
@@ -73,12 +73,7 @@ impl Send {
             id: self.id.as_deref().unwrap_or(&new_id),
             event_type: self.event_type.as_deref(),
             tenant: self.tenant.as_deref(),
-            // With an id of one's own, the same sample each time.
-            at: if self.id.is_some() {
-                SystemTime::UNIX_EPOCH
-            } else {
-                at
-            },
+            at: self.sample_time(&source, at),
         };
         let mut unsigned = samples::of(&project.config.sources[&self.source], &values, false);
         if let Some(file) = &self.data {
@@ -93,6 +88,17 @@ impl Send {
         let (status, answer) = twin.post(&url, &signed.headers, signed.body).await?;
         writeln!(stdout(), "{status} {}", lines(&answer))?;
         Ok(ExitCode::from(u8::from(!(200..300).contains(&status))))
+    }
+
+    /// The time in the sample. With an id of your own it is the same sample each time, except where the body
+    /// says when it was signed.
+    fn sample_time(&self, source: &Source, at: SystemTime) -> SystemTime {
+        let timestamp = source.verifier().provider().scheme().timestamp.as_ref();
+        let dated = timestamp.is_some_and(|time| matches!(time.from, Some(Place::Body(_))));
+        match self.id {
+            Some(_) if !dated => SystemTime::UNIX_EPOCH,
+            _ => at,
+        }
     }
 
     fn target(&self, carries_tenant: bool) -> String {
@@ -152,23 +158,27 @@ fn path_of(url: &str) -> &str {
 
 /// Changes one byte of what is signed: of the body, or of the token where the body is not signed.
 pub(crate) fn tamper(source: &Source, signed: &mut Signed) {
-    if source.verifier().provider().uses_jwt() {
-        for (_, value) in signed
-            .headers
-            .iter_mut()
-            .filter(|(name, _)| name == "Authorization")
-        {
-            let middle = value.len() / 2;
-            let other = if value.as_bytes()[middle] == b'A' {
-                "B"
-            } else {
-                "A"
-            };
-            value.replace_range(middle..=middle, other);
+    let scheme = source.verifier().provider().scheme();
+    let field = scheme.signature.as_slice().first().map(|field| &field.from);
+    match (scheme.content.is_empty(), field) {
+        (true, Some(Place::Header(token))) => {
+            let mut headers = signed.headers.iter_mut();
+            if let Some((_, value)) = headers.find(|(name, _)| name.eq_ignore_ascii_case(token)) {
+                tamper_token(value);
+            }
         }
-    } else if let Some(byte) = signed.body.last_mut() {
-        *byte ^= 1;
-    } else {
-        signed.body.push(b' ');
+        _ => match signed.body.last_mut() {
+            Some(byte) => *byte ^= 1,
+            None => signed.body.push(b' '),
+        },
     }
+}
+
+fn tamper_token(token: &mut String) {
+    let middle = token.chars().count() / 2;
+    let other = |c| if c == 'A' { 'B' } else { 'A' };
+    let changed = token.chars().enumerate();
+    *token = changed
+        .map(|(at, c)| if at == middle { other(c) } else { c })
+        .collect();
 }
