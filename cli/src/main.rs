@@ -17,6 +17,7 @@ mod lines;
 mod moment;
 mod output;
 mod project;
+mod providers;
 mod recorded;
 mod replay;
 mod samples;
@@ -62,6 +63,8 @@ enum Command {
     Send(send::Send),
     /// Check a request against a source, and say why it is refused.
     Verify(verify::Verify),
+    /// List the built-in providers, or explain one and show what to configure.
+    Providers(providers::Providers),
     /// See which events came in, and what became of them.
     Events(events::Events),
     /// Have events handled again: some by their keys, or those of a source and a time.
@@ -82,6 +85,7 @@ async fn main() -> ExitCode {
         Command::Dev(dev) => dev.run(config).await,
         Command::Send(send) => send.run(config).await,
         Command::Verify(verify) => verify.run(config).await,
+        Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,

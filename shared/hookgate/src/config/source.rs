@@ -130,11 +130,11 @@ fn provider(written: &Written) -> Result<Provider, ConfigError> {
 
 fn builtin(name: &str) -> Result<toml::Table, ConfigError> {
     Provider::builtin_table(name).ok_or_else(|| {
-        let known: Vec<&str> = Provider::builtin_names().collect();
-        let known = known.join(", ");
         ConfigError::at(
             "provider",
-            format!("`{name}` is not built in; known are {known}; or write `verify` yourself"),
+            format!(
+                "`{name}` is not built in; `hookgate providers` lists those that are, or write `verify` yourself"
+            ),
         )
     })
 }
