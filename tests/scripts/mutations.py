@@ -24,6 +24,10 @@ SWEEPER = "functions/sweeper/src/lib.rs"
 SLICES = "functions/sweeper/src/replays.rs"
 REDRIVE = "functions/admin/src/dead_letters.rs"
 REPLAY = "functions/admin/src/replay.rs"
+LAYOUT = "shared/signature/src/layout.rs"
+SHARED_SECRET = "shared/signature/src/shared_secret.rs"
+SIGNATURE_FIELD = "shared/signature/src/signature_field.rs"
+SOURCE = "shared/hookgate/src/source/mod.rs"
 
 # Name, file, text, the text that takes its place.
 MUTATIONS = [
@@ -92,10 +96,39 @@ MUTATIONS = [
      "self.letters.send_again(letter).await?;\n        if let Err(error) = self.letters.remove(letter).await {",
      "drop(self.letters.remove(letter).await);\n        self.letters.send_again(letter).await?;\n"
      "        if let Err(error) = self.letters.remove(letter).await {"),
+    ("the first of two equal headers counts", "shared/signature/src/request.rs",
+     "Some(_) => Err(LookupError::Repeated),\n            None => Ok(trim_blanks(value)),", "_ => Ok(trim_blanks(value)),"),
+    ("a version counts by the start of its name", LAYOUT,
+     "wanted.as_bytes() == *name", "name.starts_with(wanted.as_bytes())"),
+    ("the first of two timestamps counts", LAYOUT, "[time] => Ok(Paired {", "[time, ..] => Ok(Paired {"),
+    ("any number of items is read", LAYOUT, "if items.len() > 2 * MAX_CANDIDATES {", "if items.is_empty() {"),
+    ("any number of signatures is tried", SIGNATURE_FIELD, "1..=MAX_CANDIDATES => Ok(presented),", "1.. => Ok(presented),"),
+    ("a signature may be of any length", SIGNATURE_FIELD, "if value.len() > MAX_SIGNATURE_BYTES {", "if value.is_empty() {"),
+    ("a signed id may be empty", "shared/signature/src/reading.rs",
+     "if id.is_empty() {\n        Err(Reason::MissingId)", "if id.is_empty() && scheme.id.is_none() {\n        Err(Reason::MissingId)"),
+    ("a time without a zone may take characters of the body", SHARED_SECRET,
+     "if adjacent && !structured &&", "if adjacent && structured &&"),
+    ("a key whose every signature can be made up is used", "shared/signature/src/jwks.rs",
+     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent.last().is_some_and(|last| last % 2 == 1)"),
+    ("an even exponent is used", "shared/signature/src/jwks.rs",
+     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent != [1]"),
+    ("not_after does not reach the secret", SOURCE,
+     "Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),", "Some(_) => fetched.collect(),"),
+    ("issuers at plain http are trusted in production", SOURCE, "loopback_http_issuers: ", "loopback_http_issuers: true || "),
+    *((f"{setting} does not reach the source", SOURCE, "..config.options.clone()",
+       f"..Options {{ {field}: Default::default(), ..config.options.clone() }}")
+      for setting, field in [("tolerance_s", "tolerance"), ("public_url", "public_url"), ("variant", "variant"),
+                             ("assume_utc", "assume_utc"), ("leeway_s", "leeway")]),
+    ("on_mismatch does not reach the source", SOURCE,
+     "on_mismatch: config.on_mismatch,", "on_mismatch: MismatchPolicy::default(),"),
+    ("a tolerance of the configuration is ignored", SHARED_SECRET,
+     "self.options.tolerance.unwrap_or(Duration::from_secs(row))", "Duration::from_secs(row)"),
 ]
 
 # The tests that may notice, the quickest first.
 SUITES = [
+    ["-p", "hookgate-signature", "--tests"],
+    ["-p", "hookgate", "--test", "settings"],
     ["-p", "hookgate-ledger"],
     ["-p", "hookgate-tests", "--test", "bodies"],
     ["-p", "hookgate-tests", "--test", "crash_points"],

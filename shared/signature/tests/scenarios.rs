@@ -3,10 +3,15 @@
 
 mod support;
 
-use hookgate_signature::{FetchFailure, KeyCache, Unverified, Verified, Verifier};
-use serde_json::Value;
 use std::time::{Duration, SystemTime};
-use support::{Owned, at_ms, drive, issuers, serve, vectors, verifier};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hookgate_signature::{FetchFailure, KeyCache, Reason, Unverified, Verified, Verifier};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use support::{ISSUER, Owned, at_ms, drive, issuers, serve, vectors, verifier};
 
 fn document(
     scenario: &Value,
@@ -204,4 +209,52 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
     );
     assert_eq!(urls.len(), 2);
     assert_eq!(issuers(&data["issuers"]["trusted"]).len(), 2);
+}
+
+/// A key set with one key, whose exponent is `exponent` in base64url, and a token that is "signed" with what its
+/// padded hash is to the power of 1.
+fn made_up(exponent: &str) -> (Value, Owned) {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let mut modulus = [0; 256];
+    (modulus[0], modulus[255]) = (0x80, 1);
+    let key = json!({ "kty": "RSA", "kid": "made-up", "n": encode(&modulus), "e": exponent });
+    let header = json!({ "alg": "RS256", "kid": "made-up" });
+    let claims = json!({ "iss": ISSUER, "aud": "pps-local-dev-376022", "exp": 1_760_003_600 });
+    let parts = [header, claims].map(|part| encode(part.to_string().as_bytes()));
+    let signed = parts.join(".");
+    // RFC 8017, section 9.2: the hash after its algorithm, padded to the length of the modulus.
+    let algorithm = hex::decode("3031300d060960864801650304020105000420").unwrap();
+    let hash = [&algorithm[..], &Sha256::digest(&signed)].concat();
+    let mut padded = vec![0xff; 256 - hash.len()];
+    (padded[0], padded[1]) = (0, 1);
+    *padded.last_mut().unwrap() = 0;
+    padded.extend(hash);
+    let token = format!("Bearer {signed}.{}", encode(&padded));
+    let request = Owned {
+        headers: vec![("Authorization".into(), token.into_bytes())],
+        ..request(&json!({ "authorization": "" }))
+    };
+    (json!({ "keys": [key] }), request)
+}
+
+#[test]
+fn a_key_whose_every_signature_can_be_made_up_is_not_used() {
+    let data = vectors();
+    let documents = &data["issuers"]["documents"];
+    // 1, 0, 2, 65536 and nothing.
+    for exponent in ["AQ", "AA", "Ag", "AQAA", ""] {
+        let (keys, request) = made_up(exponent);
+        let (decided, _) = drive(
+            &pps(&data),
+            &request,
+            &mut KeyCache::default(),
+            start(&data),
+            |url| match url.contains("openid-configuration") {
+                true => serve(documents, url),
+                false => Ok(keys.to_string().into_bytes()),
+            },
+        );
+        let weak = Err(Unverified::Refused(Reason::JwtWeakKey));
+        assert_eq!(decided, weak, "{exponent}");
+    }
 }
