@@ -11,9 +11,9 @@ pub struct BodyPath(Arc<Expression<'static>>);
 
 impl BodyPath {
     /// The error says what is wrong with the path.
-    pub(crate) fn parse(path: &str) -> Result<Self, String> {
+    pub(crate) fn parse(path: &str) -> Result<BodyPath, String> {
         match jmespath::compile(path) {
-            Ok(expression) => Ok(Self(Arc::new(expression))),
+            Ok(expression) => Ok(BodyPath(Arc::new(expression))),
             Err(_) => Err(format!(
                 "`{path}` is not a JMESPath: see https://jmespath.org"
             )),
@@ -39,7 +39,7 @@ impl fmt::Display for BodyPath {
 }
 
 impl PartialEq for BodyPath {
-    fn eq(&self, other: &Self) -> bool {
+    fn eq(&self, other: &BodyPath) -> bool {
         self.as_str() == other.as_str()
     }
 }
@@ -59,10 +59,10 @@ pub(crate) struct BodyText {
 }
 
 impl Document {
-    pub(crate) fn parse(body: &[u8]) -> Self {
+    pub(crate) fn parse(body: &[u8]) -> Document {
         let value = serde_json::from_slice::<serde_json::Value>(body).ok();
         let value = value.and_then(|value| Variable::try_from(value).ok());
-        Self(value.map(Rcvar::new))
+        Document(value.map(Rcvar::new))
     }
 
     /// The text of the string, number or boolean at the path.

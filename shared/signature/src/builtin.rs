@@ -15,8 +15,8 @@ const ROW: [&str; 3] = ["verify", "event", "handshakes"];
 
 impl Provider {
     /// The built-in row of a provider, or `None` when there is none.
-    pub fn builtin(name: &str) -> Option<Self> {
-        Self::from_table(Self::builtin_table(name)?).ok()
+    pub fn builtin(name: &str) -> Option<Provider> {
+        Provider::from_table(Provider::builtin_table(name)?).ok()
     }
 
     /// Names of the built-in rows, sorted.
@@ -83,17 +83,17 @@ impl Basis {
     /// The word that a file has for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Documentation => "documentation",
-            Self::Sdk => "sdk",
-            Self::SecondHand => "second-hand",
-            Self::Unverified => "unverified",
+            Basis::Documentation => "documentation",
+            Basis::Sdk => "sdk",
+            Basis::SecondHand => "second-hand",
+            Basis::Unverified => "unverified",
         }
     }
 }
 
 impl About {
     /// Facts about a built-in provider, or `None` when there is no such provider.
-    pub fn provider(name: &str) -> Option<Self> {
+    pub fn provider(name: &str) -> Option<About> {
         let mut file = file(name)?;
         file.retain(|key, _| !ROW.contains(&key));
         file.try_into().ok()

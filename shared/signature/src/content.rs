@@ -1,4 +1,4 @@
-//! What is signed: the parts of a scheme's content, and their bytes in one request.
+//! The signed content: its parts, and their bytes in one request.
 
 use std::borrow::Cow;
 
@@ -39,21 +39,21 @@ pub(crate) struct Texts<'a> {
 }
 
 impl Part {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Part, String> {
         let quoted = text.strip_prefix('\'');
         if let Some(literal) = quoted.and_then(|rest| rest.strip_suffix('\'')) {
-            return Ok(Self::Literal(literal.to_owned()));
+            return Ok(Part::Literal(literal.to_owned()));
         }
         Ok(match text {
-            "timestamp" => Self::Timestamp,
-            "body" => Self::Body,
-            "id" => Self::Id,
-            "method" => Self::Method,
-            "url" => Self::Url,
-            _ if looks_like_a_place(text) => Self::Value(Place::parse(text).map_err(|error| {
+            "timestamp" => Part::Timestamp,
+            "body" => Part::Body,
+            "id" => Part::Id,
+            "method" => Part::Method,
+            "url" => Part::Url,
+            _ if looks_like_a_place(text) => Part::Value(Place::parse(text).map_err(|error| {
                 format!("{error}; in single quotes, `'{text}'`, it is literal text")
             })?),
-            _ => Self::Literal(text.to_owned()),
+            _ => Part::Literal(text.to_owned()),
         })
     }
 
@@ -64,13 +64,13 @@ impl Part {
         texts: &Texts<'a>,
     ) -> Result<Cow<'a, [u8]>, LookupError> {
         Ok(match self {
-            Self::Timestamp => texts.timestamp.clone(),
-            Self::Id => texts.id.clone(),
-            Self::Body => Cow::Borrowed(request.body),
-            Self::Method => Cow::Borrowed(request.method.as_bytes()),
-            Self::Url => Cow::Owned(texts.url.as_bytes().to_vec()),
-            Self::Value(place) => place.read(request)?.bytes,
-            Self::Literal(text) => Cow::Borrowed(text.as_bytes()),
+            Part::Timestamp => texts.timestamp.clone(),
+            Part::Id => texts.id.clone(),
+            Part::Body => Cow::Borrowed(request.body),
+            Part::Method => Cow::Borrowed(request.method.as_bytes()),
+            Part::Url => Cow::Owned(texts.url.as_bytes().to_vec()),
+            Part::Value(place) => place.read(request)?.bytes,
+            Part::Literal(text) => Cow::Borrowed(text.as_bytes()),
         })
     }
 }
@@ -87,8 +87,8 @@ fn is_kind(word: &str) -> bool {
 }
 
 impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Part, D::Error> {
+        Part::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

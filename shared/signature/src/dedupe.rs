@@ -25,9 +25,9 @@ impl Dedupe {
     }
 
     /// The key of an event with or without an id. `signed` is true if the signature covers the id.
-    pub(crate) fn by_id(id: Option<&Fact>, signed: bool, body: &[u8]) -> Self {
+    pub(crate) fn by_id(id: Option<&Fact>, signed: bool, body: &[u8]) -> Dedupe {
         let hash = || hex::encode(Sha256::digest(body));
-        Self(match id {
+        Dedupe(match id {
             Some(id) if signed && id.exact => format!("id:{}", id.text),
             Some(id) => format!("id+body:{}:{}", id.text, hash()),
             None => format!("body:{}", hash()),
@@ -40,7 +40,7 @@ impl Dedupe {
         places: &[Place],
         signed: bool,
         request: &Received<'_>,
-    ) -> Result<Self, MissingField> {
+    ) -> Result<Dedupe, MissingField> {
         let mut hash = Sha256::new();
         let mut vague = !signed;
         let mut present = 0_usize;
@@ -61,7 +61,7 @@ impl Dedupe {
         if vague {
             add(&mut hash, Some(request.body));
         }
-        Ok(Self(format!("fields:{}", hex::encode(hash.finalize()))))
+        Ok(Dedupe(format!("fields:{}", hex::encode(hash.finalize()))))
     }
 }
 

@@ -1,10 +1,10 @@
-//! How the bytes of a signature are written.
+//! Encodings of a signature's bytes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-/// How a signature's bytes are written. Only the canonical form is accepted.
+/// The encoding of a signature's bytes. Only the canonical form is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and why a request is refused.
+//! Errors of a configuration, and reasons to refuse a request.
 
 use thiserror::Error;
 
@@ -8,20 +8,20 @@ use thiserror::Error;
 pub struct ConfigError {
     /// The key, as written in the row or in [`Options`](crate::Options).
     pub key: String,
-    /// What is wrong and what to write instead. It never contains a secret.
+    /// Says what is wrong and what to write instead. It never contains a secret.
     pub advice: String,
 }
 
 impl ConfigError {
-    pub(crate) fn new(key: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
+    pub(crate) fn new(key: impl Into<String>, advice: impl Into<String>) -> ConfigError {
+        ConfigError {
             key: key.into(),
             advice: advice.into(),
         }
     }
 }
 
-/// Why nothing was signed.
+/// An error that keeps a request from being signed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
@@ -47,7 +47,7 @@ pub enum SignError {
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
-        /// Why a request is not authentic, or why that could not be decided. For logs and metrics, never for the sender.
+        /// A reason why a request is not authentic, or why that could not be decided. For logs and metrics, never for the sender.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Reason {
@@ -57,7 +57,7 @@ macro_rules! reasons {
         impl Reason {
             /// A stable word, fit for a metric's dimension.
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
+                match self { $(Reason::$name => $text,)+ }
             }
         }
     };

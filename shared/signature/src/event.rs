@@ -65,9 +65,9 @@ pub struct Facts {
 impl EventField {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Id => "id",
-            Self::Type => "type",
-            Self::Tenant => "tenant",
+            EventField::Id => "id",
+            EventField::Type => "type",
+            EventField::Tenant => "tenant",
         }
     }
 }

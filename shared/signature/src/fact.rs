@@ -13,7 +13,7 @@ pub const MAX_FIELD_BYTES: usize = 256;
 pub struct MissingField {
     /// `id`, `type`, `tenant` or `dedupe`.
     pub field: &'static str,
-    /// Where it was looked for, and what was wrong with what was there.
+    /// The place that was looked at, and what was wrong with the value there.
     pub source: String,
 }
 
@@ -26,15 +26,15 @@ impl fmt::Display for MissingField {
 impl std::error::Error for MissingField {}
 
 impl MissingField {
-    pub(crate) fn absent(field: &'static str, place: &Place) -> Self {
-        Self {
+    pub(crate) fn absent(field: &'static str, place: &Place) -> MissingField {
+        MissingField {
             field,
             source: place.to_string(),
         }
     }
 
-    pub(crate) fn unusable(field: &'static str, place: &Place, unusable: Unusable) -> Self {
-        Self {
+    pub(crate) fn unusable(field: &'static str, place: &Place, unusable: Unusable) -> MissingField {
+        MissingField {
             field,
             source: format!("{place} {}", unusable.as_str()),
         }
@@ -60,18 +60,18 @@ pub(crate) enum Unusable {
 impl Unusable {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Repeated => "is repeated",
-            Self::NotText => "is not UTF-8 text",
-            Self::Control => "holds control characters",
-            Self::TooLong => "is longer than 256 bytes",
+            Unusable::Repeated => "is repeated",
+            Unusable::NotText => "is not UTF-8 text",
+            Unusable::Control => "holds control characters",
+            Unusable::TooLong => "is longer than 256 bytes",
         }
     }
 }
 
 impl Fact {
     /// Short, printable text; `None` when there is none.
-    pub(crate) fn short(place: &Place, request: &Received<'_>) -> Result<Option<Self>, Unusable> {
-        let Some(fact) = Self::of_any_length(place, request)? else {
+    pub(crate) fn short(place: &Place, request: &Received<'_>) -> Result<Option<Fact>, Unusable> {
+        let Some(fact) = Fact::of_any_length(place, request)? else {
             return Ok(None);
         };
         if fact.text.len() > MAX_FIELD_BYTES {
@@ -87,7 +87,7 @@ impl Fact {
     pub(crate) fn of_any_length(
         place: &Place,
         request: &Received<'_>,
-    ) -> Result<Option<Self>, Unusable> {
+    ) -> Result<Option<Fact>, Unusable> {
         let found = match place.read(request) {
             Ok(found) => found,
             Err(LookupError::Missing) => return Ok(None),
@@ -95,6 +95,6 @@ impl Fact {
         };
         let text = String::from_utf8(found.bytes.into_owned()).map_err(|_| Unusable::NotText)?;
         let exact = found.exact;
-        Ok((!text.is_empty()).then_some(Self { text, exact }))
+        Ok((!text.is_empty()).then_some(Fact { text, exact }))
     }
 }

@@ -69,7 +69,7 @@ struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    fn parse(token: &'t str) -> Result<Self, Reason> {
+    fn parse(token: &'t str) -> Result<Compact<'t>, Reason> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Reason::JwtMalformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Reason::JwtMalformed)?;
         let decode = |segment: &str| {
@@ -78,7 +78,7 @@ impl<'t> Compact<'t> {
                 .map_err(|_| Reason::JwtMalformed)
         };
         decode(signature)?;
-        Ok(Self {
+        Ok(Compact {
             signed,
             header: decode(header)?,
             claims: decode(claims)?,

@@ -16,13 +16,13 @@ use crate::outcome::Unverified;
 /// The largest document that is accepted, in bytes; a caller need not read further.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
-/// How long an issuer's keys are used before they are fetched again.
+/// The age at which an issuer's keys are fetched again.
 pub const JWKS_TTL: Duration = Duration::from_secs(3600);
 
-/// How long a discovery document is used before it is fetched again.
+/// The age at which a discovery document is fetched again.
 pub const DISCOVERY_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// How long after its TTL a document is still used while its issuer cannot be reached.
+/// The time after its TTL for which a document is still used while its issuer cannot be reached.
 pub const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 3600);
 
 /// The least time between two fetches of a document: what a flood of unknown key ids can cause.
@@ -116,8 +116,8 @@ struct Cached<T> {
 }
 
 impl<T> Default for Cached<T> {
-    fn default() -> Self {
-        Self {
+    fn default() -> Cached<T> {
+        Cached {
             value: None,
             attempted: None,
             failed: false,
@@ -170,7 +170,7 @@ fn discovery_url(issuer: &str) -> String {
     )
 }
 
-/// Where the keys are, if the document is the issuer's own (OpenID Connect Discovery, section 4.3).
+/// The URL of the keys, if the document is the issuer's own (OpenID Connect Discovery, section 4.3).
 fn jwks_uri(document: &[u8], issuer: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Discovery {
@@ -181,7 +181,7 @@ fn jwks_uri(document: &[u8], issuer: &str) -> Option<String> {
     (discovery.issuer == issuer).then_some(discovery.jwks_uri)
 }
 
-/// Whether a URL may be fetched: https, or http on loopback where that is allowed; no user, no fragment.
+/// True for a URL that may be fetched: https, or http on loopback where that is allowed; no user, no fragment.
 pub(crate) fn is_fetchable(url: &str, loopback_http: bool) -> bool {
     let (rest, must_be_loopback) = match (url.strip_prefix("https://"), url.strip_prefix("http://"))
     {

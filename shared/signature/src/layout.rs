@@ -1,4 +1,4 @@
-//! How several signatures share one value: a list of versions, or named items.
+//! Layouts of several signatures in one value: a list of versions, or named items.
 
 use serde::Deserialize;
 
@@ -52,7 +52,7 @@ impl List {
     }
 }
 
-/// What named items hold.
+/// The signatures and the timestamp among named items.
 pub(crate) struct Paired<'v> {
     pub(crate) signatures: Vec<&'v [u8]>,
     pub(crate) timestamp: Option<&'v [u8]>,

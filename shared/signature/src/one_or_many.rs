@@ -20,15 +20,15 @@ impl<T> OneOrMany<T> {
     /// The values, however they were written.
     pub fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
         }
     }
 }
 
 /// By hand, because `untagged` would hide which key of the table is wrong.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OneOrMany<T>, D::Error> {
         deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
     }
 }

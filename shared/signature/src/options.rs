@@ -21,8 +21,8 @@ pub struct Secret {
 
 impl Secret {
     /// A secret without an end.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self {
+    pub fn new(value: impl Into<String>) -> Secret {
+        Secret {
             value: value.into(),
             not_after: None,
         }
@@ -30,7 +30,7 @@ impl Secret {
 
     /// The same secret, which verifies nothing after that time: for the previous one of a rotation.
     #[must_use]
-    pub fn not_after(mut self, end: SystemTime) -> Self {
+    pub fn not_after(mut self, end: SystemTime) -> Secret {
         self.not_after = Some(end);
         self
     }
@@ -58,10 +58,10 @@ pub struct Options {
     pub variant: Option<String>,
     /// Takes a date without a zone as UTC.
     pub assume_utc: bool,
-    /// How far a timestamp may be from now, either way, in place of the row's `tolerance_s`.
+    /// The distance that a timestamp may have from now, either way, in place of the row's `tolerance_s`.
     #[serde(rename = "tolerance_s", deserialize_with = "some_seconds")]
     pub tolerance: Option<Duration>,
-    /// How much clocks may differ for a JWT's dates: at most [`MAX_LEEWAY`].
+    /// The difference that clocks may have for a JWT's dates: at most [`MAX_LEEWAY`].
     #[serde(rename = "leeway_s", deserialize_with = "seconds")]
     pub leeway: Duration,
     /// The URL that the provider calls, for schemes that sign it. A gateway never rebuilds it from `Host` headers.
@@ -81,7 +81,7 @@ pub enum Audiences {
 }
 
 impl<'de> Deserialize<'de> for Audiences {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Audiences, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Written {
@@ -89,8 +89,8 @@ impl<'de> Deserialize<'de> for Audiences {
             List(Vec<String>),
         }
         match Written::deserialize(deserializer) {
-            Ok(Written::Word(word)) if word == "any" => Ok(Self::Any),
-            Ok(Written::List(list)) if !list.is_empty() => Ok(Self::OneOf(list)),
+            Ok(Written::Word(word)) if word == "any" => Ok(Audiences::Any),
+            Ok(Written::List(list)) if !list.is_empty() => Ok(Audiences::OneOf(list)),
             _ => Err(D::Error::custom(
                 "write `\"any\"`, or a list of at least one audience",
             )),

@@ -1,4 +1,4 @@
-//! What comes of a check.
+//! The outcome of a check.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -33,15 +33,15 @@ impl Unverified {
     /// The reason, for logs and metrics. A document that is still needed is one that could not be fetched.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(reason) | Self::Undecided(reason) => *reason,
-            Self::NeedsDocument(_) => Reason::KeysUnavailable,
+            Unverified::Refused(reason) | Unverified::Undecided(reason) => *reason,
+            Unverified::NeedsDocument(_) => Reason::KeysUnavailable,
         }
     }
 }
 
 impl From<Reason> for Unverified {
-    fn from(reason: Reason) -> Self {
-        Self::Refused(reason)
+    fn from(reason: Reason) -> Unverified {
+        Unverified::Refused(reason)
     }
 }
 

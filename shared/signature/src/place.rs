@@ -32,15 +32,15 @@ pub(crate) struct Found<'a> {
 
 impl Place {
     /// Reads the notation. The error says what to write instead.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Place, String> {
         match text.split_once(':') {
-            Some(("header", name)) if is_token(name) => Ok(Self::Header(name.to_owned())),
+            Some(("header", name)) if is_token(name) => Ok(Place::Header(name.to_owned())),
             Some(("header", name)) if !name.is_empty() => {
                 Err(format!("`{name}` cannot be the name of a header"))
             }
-            Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
-            Some(("form", name)) if !name.is_empty() => Ok(Self::Form(name.to_owned())),
-            Some(("body", path)) if !path.is_empty() => BodyPath::parse(path).map(Self::Body),
+            Some(("query", name)) if !name.is_empty() => Ok(Place::Query(name.to_owned())),
+            Some(("form", name)) if !name.is_empty() => Ok(Place::Form(name.to_owned())),
+            Some(("body", path)) if !path.is_empty() => BodyPath::parse(path).map(Place::Body),
             _ => Err(format!(
                 "`{text}` is not a place: write `header:NAME`, `query:NAME`, `form:NAME` or `body:PATH`"
             )),
@@ -50,10 +50,10 @@ impl Place {
     /// The only value at this place. A body value that is neither string, number nor boolean is missing.
     pub(crate) fn read<'a>(&self, request: &Received<'a>) -> Result<Found<'a>, LookupError> {
         let bytes = match self {
-            Self::Header(name) => Cow::Borrowed(request.header(name)?),
-            Self::Query(name) => Cow::Owned(request.query(name)?),
-            Self::Form(name) => Cow::Owned(request.form(name)?),
-            Self::Body(path) => {
+            Place::Header(name) => Cow::Borrowed(request.header(name)?),
+            Place::Query(name) => Cow::Owned(request.query(name)?),
+            Place::Form(name) => Cow::Owned(request.form(name)?),
+            Place::Body(path) => {
                 let value = request.json().text(path).ok_or(LookupError::Missing)?;
                 return Ok(Found {
                     bytes: Cow::Owned(value.text.into_bytes()),
@@ -72,12 +72,12 @@ fn is_token(name: &str) -> bool {
 }
 
 impl PartialEq for Place {
-    fn eq(&self, other: &Self) -> bool {
+    fn eq(&self, other: &Place) -> bool {
         match (self, other) {
-            (Self::Header(one), Self::Header(other)) => one.eq_ignore_ascii_case(other),
-            (Self::Query(one), Self::Query(other)) => one == other,
-            (Self::Form(one), Self::Form(other)) => one == other,
-            (Self::Body(one), Self::Body(other)) => one == other,
+            (Place::Header(one), Place::Header(other)) => one.eq_ignore_ascii_case(other),
+            (Place::Query(one), Place::Query(other)) => one == other,
+            (Place::Form(one), Place::Form(other)) => one == other,
+            (Place::Body(one), Place::Body(other)) => one == other,
             _ => false,
         }
     }
@@ -87,17 +87,17 @@ impl PartialEq for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Header(name) => write!(f, "header:{name}"),
-            Self::Query(name) => write!(f, "query:{name}"),
-            Self::Form(name) => write!(f, "form:{name}"),
-            Self::Body(path) => write!(f, "body:{path}"),
+            Place::Header(name) => write!(f, "header:{name}"),
+            Place::Query(name) => write!(f, "query:{name}"),
+            Place::Form(name) => write!(f, "form:{name}"),
+            Place::Body(path) => write!(f, "body:{path}"),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Place {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Place, D::Error> {
+        Place::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -28,29 +28,29 @@ impl Provider {
     ///
     /// # Errors
     /// The first key that is unknown, missing or wrong, and what to write instead.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+    pub fn parse(text: &str) -> Result<Provider, ConfigError> {
         let table = text.parse().map_err(|error: toml::de::Error| {
             ConfigError::new("row", format!("it is not TOML: {}", error.message()))
         })?;
-        Self::from_table(table)
+        Provider::from_table(table)
     }
 
     /// As [`parse`](Self::parse), from a table that was read before.
     ///
     /// # Errors
     /// As for [`parse`](Self::parse).
-    pub fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
+    pub fn from_table(table: toml::Table) -> Result<Provider, ConfigError> {
         let read = serde_path_to_error::deserialize(toml::Value::Table(table));
         let row: Row = read.map_err(|error| {
             let key = error.path().to_string();
             ConfigError::new(key, error.inner().message())
         })?;
         validate::scheme(&row.verify)?;
-        Ok(Self(row))
+        Ok(Provider(row))
     }
 
     /// The same provider with what a variant signs.
-    pub(crate) fn with_variant(mut self, name: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn with_variant(mut self, name: &str) -> Result<Provider, ConfigError> {
         let variants = &self.0.verify.variants;
         let variant = variants.get(name).ok_or_else(|| {
             let known: Vec<_> = variants.keys().map(String::as_str).collect();
@@ -64,7 +64,7 @@ impl Provider {
         Ok(self)
     }
 
-    /// How requests are signed.
+    /// The way its requests are signed.
     pub fn scheme(&self) -> &Scheme {
         &self.0.verify
     }

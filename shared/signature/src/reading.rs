@@ -1,4 +1,4 @@
-//! What a request presents, as its provider's scheme reads it.
+//! The reading of a request: its signatures, its time and its id.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,8 @@ use crate::scheme::Scheme;
 use crate::signature_field;
 use crate::timestamp::{self, SignedTime};
 
-/// What a request presents. Each part stands for itself, so that all of them can be told when one is wrong.
+/// Everything that a request presents to a scheme. Each part stands for itself, so that all of them can be told when
+/// one is wrong.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
     /// The decoded signatures.
@@ -20,13 +21,13 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(scheme: &Scheme, assume_utc: bool, request: &Received<'a>) -> Self {
+    pub(crate) fn new(scheme: &Scheme, assume_utc: bool, request: &Received<'a>) -> Reading<'a> {
         let (signatures, paired) = match signature_field::read(scheme.signature.as_slice(), request)
         {
             Ok(presented) => (Ok(presented.candidates), presented.timestamp),
             Err(reason) => (Err(reason), None),
         };
-        Self {
+        Reading {
             signatures,
             time: time(scheme, assume_utc, paired, request),
             id: id(scheme, request),

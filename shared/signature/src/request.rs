@@ -41,8 +41,8 @@ impl LookupError {
     /// The reason to refuse a request for it, where the absence of the value has its own.
     pub(crate) fn or(self, missing: Reason) -> Reason {
         match self {
-            Self::Missing => missing,
-            Self::Repeated => Reason::DuplicateHeader,
+            LookupError::Missing => missing,
+            LookupError::Repeated => Reason::DuplicateHeader,
         }
     }
 }
@@ -62,8 +62,8 @@ impl<'a> std::ops::Deref for Received<'a> {
 }
 
 impl<'a> Received<'a> {
-    pub(crate) fn new(request: &Request<'a>) -> Self {
-        Self {
+    pub(crate) fn new(request: &Request<'a>) -> Received<'a> {
+        Received {
             request: *request,
             json: OnceCell::new(),
         }

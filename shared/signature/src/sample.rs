@@ -40,10 +40,10 @@ pub struct SampleValues<'a> {
 impl Sample {
     /// The sample with its words replaced.
     #[must_use]
-    pub fn fill(&self, values: &SampleValues<'_>) -> Self {
+    pub fn fill(&self, values: &SampleValues<'_>) -> Sample {
         let event_type = values.event_type.unwrap_or(&self.event_type);
         let fill = |text: &String| fill(text, event_type, values);
-        Self {
+        Sample {
             event_type: event_type.to_owned(),
             headers: self
                 .headers

@@ -1,4 +1,4 @@
-//! How a provider signs: the `verify` table of a row, as typed values.
+//! A provider's signature scheme: the `verify` table, as typed values.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use crate::one_or_many::OneOrMany;
 use crate::place::Place;
 use crate::signature_field::SignatureField;
 
-/// How requests of one provider are signed. The README has the complete reference.
+/// A signature scheme. The README has the complete reference.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scheme {
-    /// What is computed, or compared, to prove the sender.
+    /// The proof of the sender: what is computed, or compared.
     pub algorithm: Algorithm,
-    /// How a secret's text becomes key bytes.
+    /// The encoding of a secret's text.
     #[serde(default)]
     pub key: KeyEncoding,
-    /// Where the signature (or the token) is and how it is written; any one that verifies is enough.
+    /// The fields that may hold the signature, or the token; any one that verifies is enough.
     pub signature: OneOrMany<SignatureField>,
     /// The time of signing. Absent: the scheme has none, and only deduplication stops a replay.
     pub timestamp: Option<Timestamp>,
-    /// Where the event id is, for schemes that sign one.
+    /// The place of the event id, for schemes that sign one.
     pub id: Option<Place>,
-    /// What is signed, in order. Empty for tokens and JWTs.
+    /// The signed content, in order. Empty for tokens and JWTs.
     #[serde(default)]
     pub content: Vec<Part>,
     /// Other readings of the scheme, chosen by name in the configuration and never automatically.
@@ -39,7 +39,7 @@ fn default_reject_status() -> u16 {
     401
 }
 
-/// What is computed, or compared, to prove the sender.
+/// The proof of the sender: what is computed, or compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Algorithm {
     /// HMAC with SHA-1: sound as a MAC, and what some older providers still use.
@@ -62,7 +62,7 @@ pub enum Algorithm {
     Jwt,
 }
 
-/// How a secret's text becomes key bytes.
+/// The encoding of a secret's text, which is decoded to the key's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
@@ -82,11 +82,11 @@ pub enum KeyEncoding {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timestamp {
-    /// Where it is. Absent: the signature's `pairs` hold it.
+    /// Its place. Absent: the signature's `pairs` hold it.
     pub from: Option<Place>,
     /// One format, or a list of those that are accepted.
     pub format: OneOrMany<TimeFormat>,
-    /// How far the timestamp may be from now, either way, in seconds.
+    /// The distance that the timestamp may have from now, either way, in seconds.
     ///
     /// Five minutes by default, the value [Stripe](https://docs.stripe.com/webhooks/signature) and
     /// [Slack](https://docs.slack.dev/authentication/verifying-requests-from-slack) document.
@@ -98,7 +98,7 @@ fn default_tolerance_s() -> u64 {
     300
 }
 
-/// How a timestamp is written.
+/// The format of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
@@ -114,7 +114,7 @@ pub enum TimeFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// What is signed in this variant.
+    /// The content that is signed in this variant.
     pub content: Vec<Part>,
 }
 

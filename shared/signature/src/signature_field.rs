@@ -15,7 +15,7 @@ pub const MAX_SIGNATURE_BYTES: usize = 4096;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureField {
-    /// Where it is.
+    /// Its place.
     pub from: Place,
     /// Text before the signature, such as `sha256=`.
     pub prefix: Option<String>,
@@ -26,7 +26,7 @@ pub struct SignatureField {
     pub list: Option<List>,
     /// Named items in one value, such as `t=…,v1=…`.
     pub pairs: Option<Pairs>,
-    /// How the signature's bytes are written: required for an HMAC, absent for tokens and JWTs.
+    /// The encoding of the signature's bytes: required for an HMAC, absent for tokens and JWTs.
     pub encoding: Option<Encoding>,
     /// The hexadecimal digits that are accepted.
     pub hex_case: Option<HexCase>,

@@ -46,8 +46,8 @@ impl Drift {
     /// Refuses a time that is too far away, either way; the bound itself is still near enough.
     pub(crate) fn check(self, tolerance: Duration) -> Result<(), Reason> {
         match self {
-            Self::Past(age) if age > tolerance => Err(Reason::TimestampTooOld),
-            Self::Ahead(ahead) if ahead > tolerance => Err(Reason::TimestampInFuture),
+            Drift::Past(age) if age > tolerance => Err(Reason::TimestampTooOld),
+            Drift::Ahead(ahead) if ahead > tolerance => Err(Reason::TimestampInFuture),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the types of a scheme cannot say: that its parts fit together.
+//! Checks that the types of a scheme cannot make: that its parts fit together.
 
 use crate::content::Part;
 use crate::encoding::Encoding;

@@ -50,14 +50,14 @@ impl Verifier {
     /// # Errors
     /// When an option is missing, unusable or not the provider's: a verifier without a usable secret or issuer
     /// never exists.
-    pub fn new(provider: Provider, options: Options) -> Result<Self, ConfigError> {
+    pub fn new(provider: Provider, options: Options) -> Result<Verifier, ConfigError> {
         options.validate(provider.uses_jwt())?;
         let provider = match &options.variant {
             Some(name) => provider.with_variant(name)?,
             None => provider,
         };
         let keys = decode_secrets(provider.scheme(), &options.secrets)?;
-        Ok(Self {
+        Ok(Verifier {
             provider,
             options,
             keys,

@@ -1,8 +1,9 @@
 //! What a configuration may say, and how an error names what to change.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use hookgate_signature::{Audiences, ConfigError, Options, Provider, Secret, Verifier};
 use std::time::Duration;
+
+use hookgate_signature::{Audiences, ConfigError, Options, Provider, Secret, Verifier};
 
 fn key_of(row: Provider, options: Options) -> String {
     Verifier::new(row, options)

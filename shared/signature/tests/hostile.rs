@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use hookgate_signature::{KeyCache, Provider, Unverified};
 use serde_json::Value;
+
 use support::{ISSUER, Owned, verifier};
 
 /// A small generator: the same bytes in every run.

@@ -10,6 +10,7 @@ use hookgate_signature::{
     About, Basis, KeyCache, Options, Outgoing, Provider, Reason, Request, Sample, SampleValues,
     Secret, Unverified, Verified, Verifier,
 };
+
 use support::{FOLDER, at_ms, issuers, vectors};
 
 const ID: &str = "5f0c7d1e-8a51-4d0e-9b1c-3d2f6a7b8c9d";

@@ -1,11 +1,12 @@
 //! What `sign` makes, `check` accepts.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use hookgate_signature::{
     KeyCache, Options, Outgoing, Provider, Reason, Request, Secret, SignError, Unverified,
     Verified, Verifier,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BODY: &[u8] = b"{\"id\":\"evt_1\",\"type\":\"x\"}";

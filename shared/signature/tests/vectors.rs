@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::time::Duration;
+
 use hookgate_signature::{KeyCache, Reason, Unverified, Verified};
 use serde_json::Value;
-use std::time::Duration;
+
 use support::{Owned, at_ms, drive, serve, vectors, verifier};
 
 fn judge(

@@ -9,13 +9,13 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct SecretConfig {
-    /// Where it is.
+    /// The place where it is kept.
     pub reference: SecretRef,
     /// After this time it verifies nothing.
     pub not_after: Option<SystemTime>,
 }
 
-/// Where a secret is.
+/// A reference to a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretRef {
     /// `env:NAME`, an environment variable.

@@ -17,9 +17,9 @@ pub struct SourceConfig {
     pub provider: Provider,
     /// References to its secrets; the first signs, all verify.
     pub secrets: Vec<SecretConfig>,
-    /// How its requests are checked. The secrets themselves are not in it yet.
+    /// The settings of its checks. The secrets themselves are not in it yet.
     pub options: Options,
-    /// What to do when an id comes again with another body.
+    /// The answer when an id comes again with another body.
     pub on_mismatch: MismatchPolicy,
 }
 

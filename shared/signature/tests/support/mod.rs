@@ -8,14 +8,15 @@
 
 pub mod vectors;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use hookgate_signature::{
     Audiences, FetchFailure, KeyCache, Options, Provider, Request, Secret, Unverified, Verified,
     Verifier,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const ISSUER: &str = "https://securetoken.google.com/pps-local-dev-376022";
 
