@@ -14,11 +14,11 @@ use tracing_subscriber::EnvFilter;
 use crate::api::Api;
 use crate::lines::log_lines;
 use crate::output::coloured;
-use crate::project::{Project, parse_variables};
+use crate::project::Project;
 use crate::samples;
 use crate::send::{Signed, sign, tamper};
 use crate::twin::TwinClient;
-use crate::{BoxError, Outcome};
+use crate::{BoxError, Outcome, variables};
 
 /// Send each of the five systems good and bad events, and show what happens.
 #[derive(Debug, Args)]
@@ -150,7 +150,7 @@ impl Demo {
 
 /// The demo's own configuration and secrets, whatever the user's hookgate.toml says.
 fn own() -> Result<Project, BoxError> {
-    let variables = parse_variables(include_str!("../demo.env"));
+    let variables = variables::parse(include_str!("../demo.env"));
     Ok(Project {
         config: Config::parse(include_str!("../demo.toml"))?,
         variables: variables.map_err(|line| format!("demo.env, line {line}"))?,

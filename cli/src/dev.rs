@@ -9,10 +9,10 @@ use hookgate_twin::{Options, Token, Twin};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
-use crate::Outcome;
 use crate::lines::{FILTER, log_lines};
 use crate::project::Project;
 use crate::token::{TOKEN_VARIABLE, TokenFile};
+use crate::{Outcome, secrets};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) async fn run(self, config: &Path) -> Outcome {
         let project = Project::open(config)?;
+        for source in project.config.sources.keys() {
+            secrets::check(config, &project, source).await?;
+        }
         let filter = project
             .variables
             .get("HOOKGATE_LOG")

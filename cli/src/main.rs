@@ -21,9 +21,11 @@ mod providers;
 mod recorded;
 mod replay;
 mod samples;
+mod secrets;
 mod send;
 mod token;
 mod twin;
+mod variables;
 mod verify;
 
 use std::path::PathBuf;

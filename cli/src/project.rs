@@ -9,6 +9,8 @@ use hookgate::config::{Config, ConfigError};
 use hookgate::{Place, Source, UnusableSource};
 use thiserror::Error;
 
+use crate::variables;
+
 /// A configuration with what its `env:` secrets refer to.
 #[derive(Debug)]
 pub(crate) struct Project {
@@ -22,7 +24,9 @@ pub(crate) enum ProjectError {
     Unreadable(PathBuf, #[source] std::io::Error),
     #[error("{0}")]
     Config(PathBuf, #[source] ConfigError),
-    #[error("{0}, line {1}: write NAME=VALUE")]
+    #[error(
+        "{0}, line {1}: write NAME=VALUE, and a value with spaces, quotes or a backslash in 'single quotes'"
+    )]
     Variables(PathBuf, usize),
     #[error("there is no source `{0}` in the configuration; there are {1}")]
     NoSource(String, String),
@@ -41,7 +45,7 @@ impl Project {
         let beside = path.with_extension("env");
         let mut variables = match read(&beside) {
             Ok(text) => {
-                parse_variables(&text).map_err(|line| ProjectError::Variables(beside, line))?
+                variables::parse(&text).map_err(|line| ProjectError::Variables(beside, line))?
             }
             Err(error) if error.kind() == ErrorKind::NotFound => HashMap::new(),
             Err(error) => return Err(ProjectError::Unreadable(beside, error)),
@@ -58,31 +62,5 @@ impl Project {
         };
         let secrets = Secrets::new(self.variables.clone(), None);
         Ok(Source::load(name, source, &secrets, Place::Local).await?)
-    }
-}
-
-/// Reads lines of `NAME=VALUE`; the error is the number of a line that is none.
-pub(crate) fn parse_variables(text: &str) -> Result<HashMap<String, String>, usize> {
-    let lines = text.lines().map(str::trim).enumerate();
-    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|(index, line)| {
-            let (name, value) = line.split_once('=').ok_or(index + 1)?;
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_lines_of_name_and_value() {
-        let read = parse_variables("# secrets\n\nA=1\n B = two=2 \n").unwrap();
-        assert_eq!(read.len(), 2);
-        assert_eq!(read["A"], "1");
-        assert_eq!(read["B"], "two=2");
-        assert_eq!(parse_variables("A=1\nB"), Err(2));
     }
 }

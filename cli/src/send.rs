@@ -12,7 +12,7 @@ use crate::output::lines;
 use crate::project::Project;
 use crate::samples::{self, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
-use crate::{BoxError, Outcome};
+use crate::{BoxError, Outcome, secrets};
 
 /// Send a sample event of a source's provider, signed as the provider signs it.
 #[derive(Debug, Args)]
@@ -62,6 +62,7 @@ pub(crate) struct Signed {
 impl Send {
     pub(crate) async fn run(self, config: &Path) -> Outcome {
         let project = Project::open(config)?;
+        secrets::check(config, &project, &self.source).await?;
         let source = project.source(&self.source).await?;
         let twin = TwinClient::new(&self.url)?;
         let new_id = uuid::Uuid::new_v4().to_string();

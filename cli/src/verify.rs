@@ -13,9 +13,9 @@ use hookgate_ingest::WebhookPath;
 use hookgate_signature::{FetchFailure, KeyCache, Request, Unverified};
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::project::Project;
 use crate::recorded::Recorded;
+use crate::{Outcome, secrets};
 
 /// Check a request against a source, and say why it is refused.
 #[derive(Debug, Args)]
@@ -62,6 +62,8 @@ impl Verify {
 
     async fn check(&self, config: &Path) -> Result<(Value, u8), String> {
         let project = Project::open(config).map_err(|error| chain(&error))?;
+        let checked = secrets::check(config, &project, &self.source).await;
+        checked.map_err(|error| error.to_string())?;
         let source = project
             .source(&self.source)
             .await

@@ -117,10 +117,14 @@ fn what_is_wrong_at_the_start_is_named() {
     assert!(failing(&["dev", "--config", "none.toml"]).contains("none.toml"));
 
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\n").unwrap();
-    assert!(
-        failing(&["dev"]).contains("sources.acme.secrets[0]: env:ACME"),
-        "a missing secret"
-    );
+    let unset = "hookgate.toml: sources.acme.secrets[0]: env:ACME is not set; \
+                 write ACME=SECRET into hookgate.env";
+    assert!(failing(&["dev"]).contains(unset));
+    assert!(failing(&["send", "acme"]).contains(unset));
+    std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=t w o\n").unwrap();
+    let unread = failing(&["dev"]);
+    assert!(unread.contains("hookgate.env, line 2"), "{unread}");
+    assert!(!unread.contains("t w o"), "{unread}");
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=\n").unwrap();
     assert!(failing(&["dev"]).contains("sources.acme.secrets[0]: env:ACME is empty"));
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=two\n").unwrap();
@@ -152,6 +156,26 @@ fn what_is_wrong_at_the_start_is_named() {
         std::fs::write(path.join("hookgate.toml"), change).unwrap();
         let told = failing(&["dev", "--listen", "127.0.0.1:0"]);
         assert!(told.contains(named), "{told}");
+    }
+}
+
+#[test]
+fn a_secret_in_aws_without_credentials_is_one_line_that_says_what_to_do() {
+    let config = CONFIG.replace("env:ACME", "ssm:/hookgate/acme");
+    let folder = project(&config, "PRODUCT=one\n");
+    for arguments in [&["send", "acme"][..], &["dev", "--listen", "127.0.0.1:0"]] {
+        let mut command = hookgate(folder.path(), arguments);
+        let (code, out, err) = run(command.env("AWS_EC2_METADATA_DISABLED", "true"));
+        assert_eq!(
+            (code, out.as_str(), err.lines().count()),
+            (2, "", 1),
+            "{err}"
+        );
+        let problem = "sources.acme.secrets[0]: ssm:/hookgate/acme wants AWS credentials";
+        assert!(
+            err.contains(problem) && err.contains("\"env:NAME\""),
+            "{err}"
+        );
     }
 }
 
