@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use hookgate_twin::engines::TABLE;
+use hookgate_twin::engines::{BUCKET, REGION, TABLE};
 use hookgate_twin::{Options, Token, Twin};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::lines::{FILTER, log_lines};
 use crate::project::Project;
 use crate::token::{TOKEN_VARIABLE, TokenFile};
-use crate::{Outcome, secrets};
+use crate::{Outcome, listen, secrets};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ use crate::{Outcome, secrets};
   hookgate dev --data .hookgate             keep events over a restart
   hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts")]
 pub(crate) struct Dev {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:9000")]
+    /// Where to listen: an address, or a host or port alone.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = listen::address)]
     listen: SocketAddr,
     /// Where to keep events; a temporary folder otherwise.
     #[arg(long, value_name = "DIR")]
@@ -81,38 +81,38 @@ impl Dev {
                 "dynamodb": engines.dynamodb_endpoint, "table": TABLE,
                 "sqs": engines.sqs_endpoint, "queue_url": engines.queue_url(),
                 "dead_letter_queue_url": engines.dead_letter_queue_url(),
+                "s3": engines.s3_endpoint, "bucket": BUCKET, "region": REGION,
             });
             return writeln!(stdout(), "{ready}");
         }
+        let tables = format!("{}   table {TABLE}", engines.dynamodb_endpoint);
+        let queues = format!("{}   queue {}", engines.sqs_endpoint, engines.queue_url());
+        let bucket = format!("{}   bucket {BUCKET}", engines.s3_endpoint);
+        // The aws CLI wants a region, and credentials, though any will do.
+        let aws = format!(
+            "export AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
+        );
         writeln!(
             stdout(),
             "Hookgate takes webhooks at {}/webhooks/{{source}}",
             twin.url
         )?;
-        writeln!(stdout(), "  sources      {}", sources.join(", "))?;
+        for (name, text) in [
+            ("sources", sources.join(", ")),
+            ("DynamoDB", tables),
+            ("SQS", queues),
+            ("dead letters", engines.dead_letter_queue_url()),
+            ("S3", bucket),
+            ("aws CLI", aws),
+            ("operators", format!("token {}", twin.token.reveal())),
+            ("data", data.display().to_string()),
+        ] {
+            writeln!(stdout(), "  {name:<12} {text}")?;
+        }
+        let source = sources.first().map_or("SOURCE", String::as_str);
         writeln!(
             stdout(),
-            "  DynamoDB     {}   table {}",
-            engines.dynamodb_endpoint,
-            TABLE
-        )?;
-        writeln!(
-            stdout(),
-            "  SQS          {}   queue {}",
-            engines.sqs_endpoint,
-            engines.queue_url()
-        )?;
-        writeln!(
-            stdout(),
-            "  dead letters {}",
-            engines.dead_letter_queue_url()
-        )?;
-        writeln!(stdout(), "  operators    token {}", twin.token.reveal())?;
-        writeln!(stdout(), "  data         {}", data.display())?;
-        writeln!(
-            stdout(),
-            "Send one from another terminal: hookgate send {}\n",
-            sources.first().map_or("SOURCE", String::as_str)
+            "Send one from another terminal: hookgate send {source}\n"
         )
     }
 }

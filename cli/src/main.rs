@@ -14,6 +14,7 @@ mod dev;
 mod dlq;
 mod events;
 mod lines;
+mod listen;
 mod moment;
 mod output;
 mod project;

@@ -360,10 +360,10 @@ async fn what_the_twin_keeps_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let body = Bytes::from(noise(INLINE_BODY_BYTES + 1));
     let check = ClaimCheck::of(&EventKey::new(None, "pakk", "a"), &body);
-    let engines = Engines::start(folder.path()).await.unwrap();
+    let engines = Engines::start(folder.path(), 0).await.unwrap();
     engines.bodies().keep(&check, &body).await.unwrap();
     engines.stop().await;
-    let engines = Engines::start(folder.path()).await.unwrap();
+    let engines = Engines::start(folder.path(), 0).await.unwrap();
     assert!(engines.bodies().fetch(&check).await.unwrap() == Some(body));
     engines.stop().await;
 }

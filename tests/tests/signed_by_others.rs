@@ -158,7 +158,7 @@ fn config(vector: &Value, secrets: &[String]) -> String {
 #[tokio::test]
 async fn requests_signed_by_others_are_handled_once() {
     let data = tempfile::tempdir().unwrap();
-    let engines = Engines::start(data.path()).await.unwrap();
+    let engines = Engines::start(data.path(), 0).await.unwrap();
     forget_nothing(&engines).await;
     let data = vectors::read(Path::new(VECTORS));
     let valid = data["vectors"].as_array().unwrap().iter();
@@ -231,7 +231,7 @@ async fn requests_signed_by_others_are_handled_once() {
 #[tokio::test]
 async fn slacks_url_check_is_echoed_only_when_it_is_signed() {
     let data = tempfile::tempdir().unwrap();
-    let engines = Engines::start(data.path()).await.unwrap();
+    let engines = Engines::start(data.path(), 0).await.unwrap();
     let data = vectors::read(Path::new(VECTORS));
     for vector in data["handshakes"].as_array().unwrap() {
         let gateway = Gateway::of(&engines, &data, vector).await;

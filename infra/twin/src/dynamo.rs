@@ -42,18 +42,21 @@ pub enum DynamoError {
 }
 
 impl Dynamo {
-    /// Starts it on a free port of the loopback interface, on a file or in memory.
+    /// Starts it behind this listener, on a file or in memory.
     ///
     /// # Errors
     /// When the file cannot be opened, or nothing can listen.
-    pub async fn start(path: Option<&Path>) -> Result<Dynamo, DynamoError> {
+    pub async fn start(
+        path: Option<&Path>,
+        listener: std::net::TcpListener,
+    ) -> Result<Dynamo, DynamoError> {
         let database = open(path)?;
         let (stop, stopped) = oneshot::channel();
         let (report, started) = oneshot::channel();
         // Its storage calls block the thread they run on, so they get one that nobody else needs.
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || match listen() {
+            .spawn(move || match take_up(listener) {
                 Ok((runtime, listener)) => {
                     let _ = report.send(listener.local_addr());
                     runtime.block_on(serve(listener, database, stopped));
@@ -107,12 +110,13 @@ fn open(path: Option<&Path>) -> Result<Database, DynamoError> {
     Ok(database)
 }
 
-fn listen() -> std::io::Result<(Runtime, TcpListener)> {
+fn take_up(listener: std::net::TcpListener) -> std::io::Result<(Runtime, TcpListener)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
+    let _entered = runtime.enter();
+    let listener = TcpListener::from_std(listener)?;
     Ok((runtime, listener))
 }
 
@@ -203,9 +207,13 @@ mod tests {
         got.expect("the item is read").item.is_some()
     }
 
+    fn listener() -> std::net::TcpListener {
+        crate::engines::bind(None).expect("a free port")
+    }
+
     #[tokio::test]
     async fn an_expired_item_is_swept_and_others_stay() {
-        let dynamo = Dynamo::start(None).await.expect("it starts");
+        let dynamo = Dynamo::start(None, listener()).await.expect("it starts");
         let client = client(&dynamo);
         create_table(&client).await;
         let ttl = TimeToLiveSpecification::builder()
@@ -248,7 +256,9 @@ mod tests {
         child.wait().expect("the child is gone");
         assert_eq!(written.len(), 50, "the child wrote too little");
 
-        let dynamo = Dynamo::start(Some(&path)).await.expect("it starts again");
+        let dynamo = Dynamo::start(Some(&path), listener())
+            .await
+            .expect("it starts again");
         let client = client(&dynamo);
         for pk in &written {
             assert!(has(&client, pk).await, "{pk} was acknowledged and is gone");
@@ -268,7 +278,7 @@ mod tests {
         let Ok(path) = std::env::var(CHILD) else {
             return;
         };
-        let dynamo = Dynamo::start(Some(Path::new(&path))).await;
+        let dynamo = Dynamo::start(Some(Path::new(&path)), listener()).await;
         let dynamo = dynamo.expect("it starts");
         let client = client(&dynamo);
         create_table(&client).await;

@@ -2,6 +2,7 @@
 //! them as to AWS.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +21,8 @@ use tokio::task::JoinHandle;
 use crate::dynamo::Dynamo;
 use crate::s3::{self, Objects, S3Error};
 
+/// The region that its queues and clients are in.
+pub const REGION: &str = "us-east-1";
 /// The table's name.
 pub const TABLE: &str = "hookgate-ledger";
 /// The queue's name.
@@ -87,15 +90,22 @@ fn failed(engine: &'static str) -> impl Fn(&dyn fmt::Display) -> EngineError {
 
 impl Engines {
     /// Starts the engines with their state in `data`, which exists, and makes the table and queues
-    /// where they are missing.
+    /// where they are missing. They listen on three ports from the first on, as far as those are free;
+    /// 0 takes any.
     ///
     /// # Errors
     /// When an engine does not start, or its state cannot be read.
-    pub async fn start(data: &Path) -> Result<Engines, EngineError> {
+    pub async fn start(data: &Path, first_port: u16) -> Result<Engines, EngineError> {
         let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
         let objects = Objects::open(&data.join("s3"))?;
         objects.expire(SystemClock.now(), OBJECT_RETENTION)?;
-        Engines::with(Some(&data.join("dynamodb.sqlite")), sqs, objects).await
+        Engines::with(
+            Some(&data.join("dynamodb.sqlite")),
+            sqs,
+            objects,
+            first_port,
+        )
+        .await
     }
 
     /// Starts the engines in memory, objects in a temporary folder, with a clock of the caller's choice
@@ -105,19 +115,22 @@ impl Engines {
     /// When an engine does not start.
     pub async fn in_memory(clock: Clock) -> Result<Engines, EngineError> {
         let sqs = Sqs::open_with_clock(None, clock).map_err(EngineError::queue)?;
-        Engines::with(None, sqs, Objects::temporary()?).await
+        Engines::with(None, sqs, Objects::temporary()?, 0).await
     }
 
     async fn with(
         dynamodb: Option<&Path>,
         sqs: Sqs,
         objects: Objects,
+        first_port: u16,
     ) -> Result<Engines, EngineError> {
-        let dynamo = Dynamo::start(dynamodb)
+        let mut ports = ports(first_port);
+        let table = bind(ports.next()).map_err(|error| failed("DynamoDB")(&error))?;
+        let dynamo = Dynamo::start(dynamodb, table)
             .await
             .map_err(|error| failed("DynamoDB")(&error))?;
-        let (queues, sqs_endpoint) = listen("SQS").await?;
-        let (bucket, s3_endpoint) = listen("S3").await?;
+        let (queues, sqs_endpoint) = listen("SQS", ports.next())?;
+        let (bucket, s3_endpoint) = listen("S3", ports.next())?;
         let (stop, stopped) = watch::channel(false);
         let serve_queues = sqs.clone().serve(queues, ended(stopped.clone()));
         let serve_bucket =
@@ -199,7 +212,7 @@ impl Engines {
     }
 
     fn make_queues(&self) -> Result<(), EngineError> {
-        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{DEAD_LETTER_QUEUE}");
+        let arn = format!("arn:aws:sqs:{REGION}:000000000000:{DEAD_LETTER_QUEUE}");
         let redrive =
             serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT });
         let dead_letters = [("MessageRetentionPeriod", RETENTION_S.to_string())];
@@ -234,9 +247,23 @@ impl Engines {
     }
 }
 
-/// A free port of the loopback interface, and its URL.
-async fn listen(engine: &'static str) -> Result<(TcpListener, String), EngineError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await;
+/// The ports from this one on; 0 is no port.
+fn ports(first: u16) -> impl Iterator<Item = u16> {
+    let known = (first != 0).then_some(first..=u16::MAX);
+    known.into_iter().flatten()
+}
+
+/// Listens on this port of the loopback interface, or on a free one where it is taken.
+pub(crate) fn bind(port: Option<u16>) -> std::io::Result<std::net::TcpListener> {
+    let listen = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = listen(port.unwrap_or(0)).or_else(|_| listen(0))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// A listener, and its URL.
+fn listen(engine: &'static str, port: Option<u16>) -> Result<(TcpListener, String), EngineError> {
+    let listener = bind(port).and_then(TcpListener::from_std);
     let listener = listener.map_err(|error| failed(engine)(&error))?;
     let address = listener.local_addr();
     let address = address.map_err(|error| failed(engine)(&error))?;
@@ -264,7 +291,7 @@ fn aws() -> SdkConfig {
         .operation_timeout(Duration::from_secs(2));
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
+        .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .timeout_config(limits.build())
         .retry_config(RetryConfig::standard().with_max_attempts(2))

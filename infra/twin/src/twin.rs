@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::fs::{File, TryLockError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct Twin {
     /// Its DynamoDB, SQS and S3.
     pub engines: Engines,
     stop: watch::Sender<bool>,
+    // The data are this twin's as long as it is held.
+    _lock: File,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -86,6 +89,9 @@ pub enum TwinError {
     /// Its data cannot be kept there.
     #[error("cannot keep data in {0}")]
     Data(PathBuf, #[source] std::io::Error),
+    /// Another twin has its data there.
+    #[error("another gateway keeps its events in {0}; stop it, or --data chooses another folder")]
+    DataInUse(PathBuf),
     /// An embedded engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -116,13 +122,13 @@ impl Twin {
         let address = front
             .local_addr()
             .map_err(|error| TwinError::Listen(listen, error))?;
-        let issuer = Issuer::new(&format!("http://127.0.0.1:{}", address.port()));
+        let issuer = Issuer::new(&format!("http://{}", here(address)));
         trust(&mut config, &issuer);
         let secrets = Secrets::new(variables, None);
         let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await?;
 
-        std::fs::create_dir_all(&data).map_err(|error| TwinError::Data(data.clone(), error))?;
-        let engines = Engines::start(&data).await?;
+        let lock = own(&data)?;
+        let engines = Engines::start(&data, engines_port(listen.port())).await?;
         let (table, queue) = (engines.table(config.retention), engines.queue());
         take_up(&engines, &table).await?;
         let processor = Processor::new(
@@ -177,6 +183,7 @@ impl Twin {
             token,
             engines,
             stop,
+            _lock: lock,
             tasks: vec![
                 tokio::spawn(serve),
                 tokio::spawn(mapping),
@@ -193,6 +200,36 @@ impl Twin {
             let _ = task.await;
         }
         self.engines.stop().await;
+    }
+}
+
+/// The address at which this machine reaches a twin.
+fn here(address: SocketAddr) -> SocketAddr {
+    match address.ip().is_loopback() {
+        true => address,
+        false => (Ipv4Addr::LOCALHOST, address.port()).into(),
+    }
+}
+
+/// Takes a folder, which is made where it is missing, for one twin alone: until the file is closed, or
+/// the process has died.
+fn own(data: &Path) -> Result<File, TwinError> {
+    let failed = |error| TwinError::Data(data.to_owned(), error);
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let lock = File::create(data.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(TwinError::DataInUse(data.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// The first port of the engines of a twin at this port: the same at each start, and none that the
+/// next twin is likely to be put at.
+fn engines_port(port: u16) -> u16 {
+    match port {
+        0 => 0,
+        port => port.checked_add(10_000).unwrap_or(0),
     }
 }
 
