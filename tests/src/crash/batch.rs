@@ -46,7 +46,7 @@ pub async fn run_batch(
     }
     world.faults.begin(plan);
     let acknowledged = world.process_within(timeout).await.len();
-    let calls = world.faults.calls();
+    let calls = world.faults.calls().len();
     world.faults.begin(Plan::new());
     for _ in 0..ROUNDS {
         if world.queued().await == 0 {

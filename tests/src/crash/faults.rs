@@ -118,9 +118,9 @@ impl Faults {
         self.lock().fired.clone()
     }
 
-    /// How many calls were made.
-    pub(crate) fn calls(&self) -> usize {
-        self.lock().calls.len()
+    /// The calls that were made.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.lock().calls.clone()
     }
 
     /// Makes a call, or what the plan makes of it; `failure` is what the caller of a call that fails or

@@ -1,6 +1,6 @@
 //! A handler whose effect is counted, and which fails as it is told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,22 @@ pub enum Act {
     Hang,
     /// Leaves its effect to the completion: a count in the table. Again and again.
     Write,
+}
+
+/// The message of a handler that panics.
+const PANIC: &str = "scripted";
+
+/// Keeps the panics of handlers out of the output: they are many, and each backtrace takes longer than a run.
+pub(crate) fn hush() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if panic.payload_as_str() != Some(PANIC) {
+                tell(panic);
+            }
+        }));
+    });
 }
 
 /// What the handler did.
@@ -88,7 +104,7 @@ impl Registry for Scripted {
                 ));
             }
             Some(Act::Permanent) => return Err(HandlerError::permanent("scripted")),
-            Some(Act::Panic) => panic!("scripted"),
+            Some(Act::Panic) => panic!("{PANIC}"),
             Some(Act::Hang) => std::future::pending().await,
             Some(Act::Write) => return Ok(self.counting()),
             None => {}

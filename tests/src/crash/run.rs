@@ -89,8 +89,8 @@ struct Run {
 /// How a scenario ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// How many calls were made.
-    pub calls: usize,
+    /// The calls that were made.
+    pub calls: Vec<String>,
     /// The event's state; empty where its item is gone.
     pub state: &'static str,
     /// How often it was claimed.

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate::config::Config;
 use hookgate::operators::{EventReader, EventSummary, Replays};
-use hookgate::ports::{Clock, Documents, OutboxReader, SystemClock};
+use hookgate::ports::{Clock, Documents, OutboxReader};
 use hookgate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
 use hookgate::{EventKey, Message, Place, Sources, unix_ms};
 use hookgate_admin::Admin;
@@ -28,6 +28,10 @@ const SECRET: &str = "crash-test";
 
 /// The processor's time-out.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// When the first event of world 0 comes in, in seconds since 1970: so late that no engine expires an item
+/// by the machine's own clock.
+const BEGIN_S: u64 = 4_102_444_800;
 
 /// Longer than visibility timeout and lease.
 pub(crate) const LATE: Duration = Duration::from_secs(200);
@@ -72,6 +76,8 @@ pub struct World {
     pub(crate) effects: Arc<Mutex<Effects>>,
     signals: mpsc::UnboundedReceiver<Signal>,
     actors: Arc<Actors>,
+    /// The world's number, which everything that a run could do by chance follows from.
+    number: u64,
     serial: usize,
     began: SystemTime,
     /// Whether the next event's body is too large for a message.
@@ -88,7 +94,15 @@ struct Actors {
 impl World {
     /// Starts the engines and the functions.
     pub async fn start() -> World {
-        let clock = TestClock(Arc::new(AtomicU64::new(unix_ms(SystemClock.now()))));
+        World::numbered(0).await
+    }
+
+    /// A world like no other: its number decides on times, keys, parts of the index and jitters.
+    pub async fn numbered(number: u64) -> World {
+        super::handler::hush();
+        // Any time of any day of four weeks.
+        let begin_s = BEGIN_S + number.wrapping_mul(7_919) % (28 * 24 * 3600);
+        let clock = TestClock(Arc::new(AtomicU64::new(begin_s * 1000)));
         let queue_clock = clock.clone();
         let engines = Engines::in_memory(Box::new(move || queue_clock.now()));
         let engines = engines.await.expect("the engines start");
@@ -145,6 +159,7 @@ impl World {
             effects,
             signals,
             actors,
+            number,
             serial: 0,
             large: false,
             began: clock.now(),
@@ -152,9 +167,14 @@ impl World {
         }
     }
 
-    /// Another event for the next run.
+    /// Another event for the next run, in the same part of the index as the one before.
     pub(crate) fn next_event(&mut self) {
+        let part = |world: &World| u64::from(world.key().as_str().as_bytes()[0] % 4);
         self.serial += 1;
+        while part(self) != self.number % 4 {
+            self.serial += 1;
+        }
+        fastrand::seed(self.number);
         // No event of another story is of the same range.
         self.clock.advance(Duration::from_secs(1));
         self.began = self.clock.now();
@@ -162,7 +182,11 @@ impl World {
 
     /// The event's key in the ledger.
     pub(crate) fn key(&self) -> EventKey {
-        EventKey::new(None, "product", &format!("id:evt_{}", self.serial))
+        EventKey::new(None, "product", &format!("id:{}", self.event_id()))
+    }
+
+    fn event_id(&self) -> String {
+        format!("evt_{}_{}", self.number, self.serial)
     }
 
     /// The event as operators see it.
@@ -285,13 +309,15 @@ impl World {
         while self.signals.try_recv().is_ok() {}
         loop {
             tokio::select! {
+                biased;
                 output = &mut invocation => return Some(output),
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Let(who, go_on)) => {
                         self.faults.suspend(true);
                         self.interlope(who).await;
                         self.faults.suspend(false);
-                        go_on.send(()).expect("the invocation waits");
+                        // It may not wait any more: another call of it failed meanwhile.
+                        let _ = go_on.send(());
                     }
                     Some(Signal::TimeOut) => {
                         self.clock.advance(TIMEOUT);
@@ -334,8 +360,8 @@ impl World {
         } else {
             String::new()
         };
-        let id = self.serial;
-        format!(r#"{{"id":"evt_{id}","type":"run.failed","data":{{}}}}{filler}"#).into()
+        let id = self.event_id();
+        format!(r#"{{"id":"{id}","type":"run.failed","data":{{}}}}{filler}"#).into()
     }
 
     fn request(&self) -> Request<Bytes> {
