@@ -43,7 +43,7 @@ pub enum Rejection {
     #[error("the request cannot be checked at the moment")]
     Undecided(Reason),
     /// The signed request lacks a field.
-    #[error("the request lacks its {}: {}", .0.field, .0.source)]
+    #[error(transparent)]
     MissingField(#[from] MissingField),
     /// The id is known with another body.
     #[error("an event with this id and another body was received before")]

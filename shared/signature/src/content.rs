@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::place::Place;
-use crate::request::{LookupError, Received};
+use crate::place::{Place, Unread};
+use crate::request::Received;
 
 /// One part of what is signed.
 ///
@@ -62,7 +62,7 @@ impl Part {
         &'a self,
         request: &Received<'a>,
         texts: &Texts<'a>,
-    ) -> Result<Cow<'a, [u8]>, LookupError> {
+    ) -> Result<Cow<'a, [u8]>, Unread<'a>> {
         Ok(match self {
             Part::Timestamp => texts.timestamp.clone(),
             Part::Id => texts.id.clone(),

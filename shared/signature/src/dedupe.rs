@@ -45,18 +45,14 @@ impl Dedupe {
         let mut vague = !signed;
         let mut present = 0_usize;
         for place in places {
-            let fact = Fact::of_any_length(place, request)
-                .map_err(|unusable| MissingField::unusable("dedupe", place, unusable))?;
+            let fact = Fact::of_any_length(place, request).map_err(missing)?;
             present += usize::from(fact.is_some());
             vague |= fact.as_ref().is_some_and(|fact| !fact.exact);
             add(&mut hash, fact.as_ref().map(|fact| fact.text.as_bytes()));
         }
         if present == 0 {
-            let places: Vec<_> = places.iter().map(Place::to_string).collect();
-            return Err(MissingField {
-                field: "dedupe",
-                source: places.join(", "),
-            });
+            let places: Vec<_> = places.iter().map(Place::described).collect();
+            return Err(missing(format!("nothing is at {}", places.join(" or "))));
         }
         if vague {
             add(&mut hash, Some(request.body));
@@ -68,6 +64,13 @@ impl Dedupe {
 impl fmt::Display for Dedupe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+fn missing(problem: String) -> MissingField {
+    MissingField {
+        field: "dedupe",
+        problem,
     }
 }
 

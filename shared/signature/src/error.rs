@@ -33,7 +33,7 @@ pub enum SignError {
     MissingId,
     /// The scheme signs a value that the outgoing request does not have.
     #[error("the scheme signs a value that the request does not have: {0}")]
-    MissingContent(Reason),
+    MissingContent(String),
     /// The signature is not in a header, so that adding headers cannot sign the request.
     #[error("the signature is not in a header")]
     NotInHeader,

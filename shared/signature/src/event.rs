@@ -119,11 +119,13 @@ impl EventFields {
         let Some(place) = self.place(field) else {
             return Ok(None);
         };
-        match Fact::short(place, request) {
-            Ok(None) if self.requires(field) => Err(MissingField::absent(field.as_str(), place)),
-            Ok(fact) => Ok(fact),
-            Err(unusable) => Err(MissingField::unusable(field.as_str(), place, unusable)),
-        }
+        let problem = match Fact::short(place, request) {
+            Ok(None) if self.requires(field) => format!("{} is missing", place.described()),
+            Ok(fact) => return Ok(fact),
+            Err(problem) => problem,
+        };
+        let field = field.as_str();
+        Err(MissingField { field, problem })
     }
 
     fn place(&self, field: EventField) -> Option<&Place> {

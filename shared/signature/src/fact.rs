@@ -13,33 +13,17 @@ pub const MAX_FIELD_BYTES: usize = 256;
 pub struct MissingField {
     /// `id`, `type`, `tenant` or `dedupe`.
     pub field: &'static str,
-    /// The place that was looked at, and what was wrong with the value there.
-    pub source: String,
+    /// The place that was looked at and what is wrong there, as in "the header `x-id` is missing".
+    pub problem: String,
 }
 
 impl fmt::Display for MissingField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no {}: {}", self.field, self.source)
+        write!(f, "the request lacks its {}: {}", self.field, self.problem)
     }
 }
 
 impl std::error::Error for MissingField {}
-
-impl MissingField {
-    pub(crate) fn absent(field: &'static str, place: &Place) -> MissingField {
-        MissingField {
-            field,
-            source: place.to_string(),
-        }
-    }
-
-    pub(crate) fn unusable(field: &'static str, place: &Place, unusable: Unusable) -> MissingField {
-        MissingField {
-            field,
-            source: format!("{place} {}", unusable.as_str()),
-        }
-    }
-}
 
 /// The text of a fact.
 pub(crate) struct Fact {
@@ -48,37 +32,17 @@ pub(crate) struct Fact {
     pub(crate) exact: bool,
 }
 
-/// The reason why a value that is there cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    Repeated,
-    NotText,
-    Control,
-    TooLong,
-}
-
-impl Unusable {
-    fn as_str(self) -> &'static str {
-        match self {
-            Unusable::Repeated => "is repeated",
-            Unusable::NotText => "is not UTF-8 text",
-            Unusable::Control => "holds control characters",
-            Unusable::TooLong => "is longer than 256 bytes",
-        }
-    }
-}
-
 impl Fact {
-    /// Short, printable text; `None` when there is none.
-    pub(crate) fn short(place: &Place, request: &Received<'_>) -> Result<Option<Fact>, Unusable> {
+    /// Short, printable text; `None` when there is none. The error says why a value that is there cannot be used.
+    pub(crate) fn short(place: &Place, request: &Received<'_>) -> Result<Option<Fact>, String> {
         let Some(fact) = Fact::of_any_length(place, request)? else {
             return Ok(None);
         };
         if fact.text.len() > MAX_FIELD_BYTES {
-            return Err(Unusable::TooLong);
+            return unusable(place, "is longer than 256 bytes");
         }
         if fact.text.chars().any(char::is_control) {
-            return Err(Unusable::Control);
+            return unusable(place, "holds control characters");
         }
         Ok(Some(fact))
     }
@@ -87,14 +51,20 @@ impl Fact {
     pub(crate) fn of_any_length(
         place: &Place,
         request: &Received<'_>,
-    ) -> Result<Option<Fact>, Unusable> {
+    ) -> Result<Option<Fact>, String> {
         let found = match place.read(request) {
             Ok(found) => found,
-            Err(LookupError::Missing) => return Ok(None),
-            Err(LookupError::Repeated) => return Err(Unusable::Repeated),
+            Err(unread) if unread.problem == LookupError::Missing => return Ok(None),
+            Err(unread) => return Err(unread.to_string()),
         };
-        let text = String::from_utf8(found.bytes.into_owned()).map_err(|_| Unusable::NotText)?;
+        let Ok(text) = String::from_utf8(found.bytes.into_owned()) else {
+            return unusable(place, "is not UTF-8 text");
+        };
         let exact = found.exact;
         Ok((!text.is_empty()).then_some(Fact { text, exact }))
     }
+}
+
+fn unusable<T>(place: &Place, problem: &str) -> Result<T, String> {
+    Err(format!("{} {problem}", place.described()))
 }

@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::body::BodyPath;
+use crate::error::Reason;
 use crate::request::{LookupError, Received};
 
 /// A place in a request: `header:NAME`, `query:NAME`, `form:NAME` or `body:PATH`.
@@ -30,7 +31,45 @@ pub(crate) struct Found<'a> {
     pub(crate) exact: bool,
 }
 
+/// A place that has no single value in a request.
+#[derive(Debug)]
+pub(crate) struct Unread<'p> {
+    place: &'p Place,
+    pub(crate) problem: LookupError,
+}
+
+impl Unread<'_> {
+    /// The reason to refuse a request for it, where the absence of the value has its own.
+    pub(crate) fn or(&self, missing: Reason) -> Reason {
+        match self.problem {
+            LookupError::Missing => missing,
+            LookupError::Repeated => Reason::DuplicateHeader,
+        }
+    }
+}
+
+/// As in "the header `x-id` is missing".
+impl fmt::Display for Unread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = match self.problem {
+            LookupError::Missing => "missing",
+            LookupError::Repeated => "repeated",
+        };
+        write!(f, "{} is {problem}", self.place.described())
+    }
+}
+
 impl Place {
+    /// The place in words, as in "the header `x-id`".
+    pub(crate) fn described(&self) -> String {
+        match self {
+            Place::Header(name) => format!("the header `{name}`"),
+            Place::Query(name) => format!("the query parameter `{name}`"),
+            Place::Form(name) => format!("the form field `{name}`"),
+            Place::Body(path) => format!("`{path}` in the body"),
+        }
+    }
+
     /// Reads the notation. The error says what to write instead.
     pub(crate) fn parse(text: &str) -> Result<Place, String> {
         match text.split_once(':') {
@@ -48,7 +87,15 @@ impl Place {
     }
 
     /// The only value at this place. A body value that is neither string, number nor boolean is missing.
-    pub(crate) fn read<'a>(&self, request: &Received<'a>) -> Result<Found<'a>, LookupError> {
+    pub(crate) fn read<'p, 'a>(&'p self, request: &Received<'a>) -> Result<Found<'a>, Unread<'p>> {
+        let unread = |problem| Unread {
+            place: self,
+            problem,
+        };
+        self.find(request).map_err(unread)
+    }
+
+    fn find<'a>(&self, request: &Received<'a>) -> Result<Found<'a>, LookupError> {
         let bytes = match self {
             Place::Header(name) => Cow::Borrowed(request.header(name)?),
             Place::Query(name) => Cow::Owned(request.query(name)?),
@@ -108,14 +155,15 @@ mod tests {
 
     const HEADERS: &[(&str, &[u8])] = &[("X-A", b"1"), ("X-Twice", b"1"), ("x-twice", b"1")];
 
-    fn read(place: &str, body: &[u8]) -> Result<String, LookupError> {
+    fn read(place: &str, body: &[u8]) -> Result<String, String> {
         let request = Received::new(&Request {
             method: "POST",
             url: "/in?a=1&twice=1&twice=2",
             headers: HEADERS,
             body,
         });
-        let found = Place::parse(place).unwrap().read(&request)?;
+        let place = Place::parse(place).unwrap();
+        let found = place.read(&request).map_err(|unread| unread.to_string())?;
         Ok(String::from_utf8(found.bytes.into_owned()).unwrap())
     }
 
@@ -126,16 +174,28 @@ mod tests {
         for place in ["header:x-a", "query:a", "form:a"] {
             assert_eq!(read(place, form), Ok("1".into()), "{place}");
         }
-        for place in ["header:x-b", "query:b", "form:b", "body:a"] {
-            assert_eq!(read(place, form), Err(LookupError::Missing), "{place}");
-        }
-        for place in ["header:X-TWICE", "query:twice", "form:twice"] {
-            assert_eq!(read(place, form), Err(LookupError::Repeated), "{place}");
+        let missing = [
+            ("header:x-b", "the header `x-b` is missing"),
+            ("query:b", "the query parameter `b` is missing"),
+            ("form:b", "the form field `b` is missing"),
+            ("body:a", "`a` in the body is missing"),
+        ];
+        let repeated = [
+            ("header:X-TWICE", "the header `X-TWICE` is repeated"),
+            ("query:twice", "the query parameter `twice` is repeated"),
+            ("form:twice", "the form field `twice` is repeated"),
+        ];
+        for (place, told) in missing.into_iter().chain(repeated) {
+            assert_eq!(read(place, form), Err(told.into()));
         }
         assert_eq!(read("body:a", json), Ok("1".into()));
         assert_eq!(read("body:b.c", json), Ok("true".into()));
         for place in ["body:b", "body:list", "body:d"] {
-            assert_eq!(read(place, json), Err(LookupError::Missing), "{place}");
+            assert!(
+                read(place, json)
+                    .unwrap_err()
+                    .ends_with(" in the body is missing")
+            );
         }
     }
 

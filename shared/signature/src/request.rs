@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 use std::fmt;
 
+use percent_encoding::percent_decode;
+
 use crate::body::Document;
-use crate::error::Reason;
 
 /// One HTTP request as it was received.
 #[derive(Clone, Copy)]
@@ -35,16 +36,6 @@ impl fmt::Debug for Request<'_> {
 pub(crate) enum LookupError {
     Missing,
     Repeated,
-}
-
-impl LookupError {
-    /// The reason to refuse a request for it, where the absence of the value has its own.
-    pub(crate) fn or(self, missing: Reason) -> Reason {
-        match self {
-            LookupError::Missing => missing,
-            LookupError::Repeated => Reason::DuplicateHeader,
-        }
-    }
 }
 
 /// A request whose values are being read. Its JSON body is parsed once, and only when a value in it is wanted.
@@ -126,29 +117,9 @@ fn form_value(form: &[u8], name: &str) -> Result<Vec<u8>, LookupError> {
 
 /// Percent-decoding with `+` for a blank; a broken escape stays as it is.
 fn decode(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match (first, tail) {
-            (b'+', _) => decoded.push(b' '),
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                decoded.push(hex_digit(*high) << 4 | hex_digit(*low));
-                rest = after;
-            }
-            (other, _) => decoded.push(*other),
-        }
-    }
-    decoded
-}
-
-fn hex_digit(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20).wrapping_sub(b'a').wrapping_add(10),
-    }
+    let plus_to_blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+    let text: Vec<u8> = text.iter().map(plus_to_blank).collect();
+    percent_decode(&text).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::content::{Part, Texts};
 use crate::error::Reason;
 use crate::mac;
 use crate::outcome::Verified;
+use crate::place::Unread;
 use crate::reading::Reading;
 use crate::request::{Received, Request};
 use crate::timestamp::SignedTime;
@@ -25,7 +26,9 @@ impl Verifier {
         let id = reading.id?;
         self.refuse_splice(&request, time.as_ref())?;
         let timestamp = time.as_ref().map(|time| time.text.clone());
-        let parts = self.parts(&request, timestamp.unwrap_or_default(), id)?;
+        let parts = self
+            .parts(&request, timestamp.unwrap_or_default(), id)
+            .map_err(|unread| unread.or(Reason::MissingContent))?;
         let secret = self.matching_secret(&parts, &signatures, now)?;
         if let Some(time) = &time {
             time.drift(now).check(self.tolerance())?;
@@ -61,17 +64,14 @@ impl Verifier {
         request: &Received<'a>,
         timestamp: Cow<'a, [u8]>,
         id: Cow<'a, [u8]>,
-    ) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
+    ) -> Result<Vec<Cow<'a, [u8]>>, Unread<'a>> {
         let texts = Texts {
             timestamp,
             id,
             url: self.signed_url(request),
         };
         let parts = self.scheme().content.iter();
-        parts
-            .map(|part| part.bytes(request, &texts))
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.or(Reason::MissingContent))
+        parts.map(|part| part.bytes(request, &texts)).collect()
     }
 
     /// The URL that the provider called: the configured one, with the query that was received.

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::error::{Reason, SignError};
+use crate::error::SignError;
+use crate::fact::Fact;
 use crate::place::Place;
 use crate::request::{Received, Request};
 use crate::verifier::Verifier;
@@ -62,7 +63,7 @@ impl Verifier {
                 added.push((name.clone(), id.to_owned()));
                 id.to_owned()
             }
-            Some(place) => stated(place, outgoing).ok_or(SignError::MissingId)?,
+            Some(place) => stated(place, outgoing)?,
         };
         Some(id)
             .filter(|id| !id.is_empty())
@@ -83,10 +84,7 @@ impl Verifier {
         let name = match &scheme.from {
             Some(Place::Header(name)) => Some(name),
             None => None,
-            Some(place) => {
-                let missing = SignError::MissingContent(Reason::MissingTimestamp);
-                return stated(place, outgoing).ok_or(missing).map(Some);
-            }
+            Some(place) => return stated(place, outgoing).map(Some),
         };
         let format = scheme.format.as_slice().first().ok_or(SignError::Time)?;
         let text = timestamp::write(now, *format).ok_or(SignError::Time)?;
@@ -110,7 +108,7 @@ impl Verifier {
         let time = time.unwrap_or_default().as_bytes();
         let parts = self
             .parts(&request, time.into(), id.as_bytes().into())
-            .map_err(SignError::MissingContent)?;
+            .map_err(|unread| SignError::MissingContent(unread.to_string()))?;
         let key = self
             .keys
             .iter()
@@ -124,9 +122,13 @@ impl Verifier {
 type Headers = Vec<(String, String)>;
 
 /// The text that the request already has at a place.
-fn stated(place: &Place, outgoing: &Outgoing<'_>) -> Option<String> {
-    let found = place.read(&received(outgoing, outgoing.headers)).ok()?;
-    String::from_utf8(found.bytes.into_owned()).ok()
+fn stated(place: &Place, outgoing: &Outgoing<'_>) -> Result<String, SignError> {
+    let problem = match Fact::of_any_length(place, &received(outgoing, outgoing.headers)) {
+        Ok(Some(fact)) => return Ok(fact.text),
+        Ok(None) => format!("{} is missing", place.described()),
+        Err(problem) => problem,
+    };
+    Err(SignError::MissingContent(problem))
 }
 
 fn received<'a>(outgoing: &Outgoing<'a>, headers: &'a [(&'a str, &'a [u8])]) -> Received<'a> {

@@ -68,22 +68,25 @@ fn what_cannot_be_a_fact_is_refused_by_name() {
     let row = format!("{HMAC}id = 'header:x-id'");
     let long = "x".repeat(257);
     let cases: [(Headers, &str); 6] = [
-        (&[], "header:x-id"),
-        (&[("x-id", b" ")], "header:x-id"),
+        (&[], "the header `x-id` is missing"),
+        (&[("x-id", b" ")], "the header `x-id` is missing"),
         (
             &[("x-id", long.as_bytes())],
-            "header:x-id is longer than 256 bytes",
+            "the header `x-id` is longer than 256 bytes",
         ),
         (
             &[("x-id", b"a\x07")],
-            "header:x-id holds control characters",
+            "the header `x-id` holds control characters",
         ),
-        (&[("x-id", b"\xff")], "header:x-id is not UTF-8 text"),
-        (&[("x-id", b"a"), ("X-ID", b"b")], "header:x-id is repeated"),
+        (&[("x-id", b"\xff")], "the header `x-id` is not UTF-8 text"),
+        (
+            &[("x-id", b"a"), ("X-ID", b"b")],
+            "the header `x-id` is repeated",
+        ),
     ];
     for (headers, source) in cases {
         let missing = event(&row, headers, b"{}").unwrap_err();
-        assert_eq!((missing.field, missing.source.as_str()), ("id", source));
+        assert_eq!((missing.field, missing.problem.as_str()), ("id", source));
     }
 }
 

@@ -166,3 +166,66 @@ fn a_time_without_a_zone_needs_a_body_that_cannot_have_lent_it_characters() {
         Err(Unverified::Refused(Reason::MalformedBody))
     );
 }
+
+#[test]
+fn what_the_request_already_states_is_signed_as_it_is() {
+    let row = "[verify]
+algorithm = 'hmac-sha256'
+signature = { from = 'header:x-sig', encoding = 'hex' }
+id = 'query:event'
+timestamp = { from = 'body:at', format = 'unix' }
+content = ['id', '.', 'timestamp', '.', 'header:x-shop', '.', 'query:page']";
+    let verifier = with_secrets(Provider::parse(row).unwrap(), vec![Secret::new(SECRET)]);
+    let shop: (&str, &[u8]) = ("X-Shop", b"acme");
+    let signed = |url: &str, body: &[u8], headers: &[(&str, &[u8])]| {
+        let outgoing = Outgoing {
+            method: "POST",
+            url,
+            id: None,
+            body,
+            headers,
+        };
+        let added = verifier.sign(&outgoing, now())?;
+        let added = added
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let headers: Vec<_> = headers.iter().copied().chain(added).collect();
+        let request = Request {
+            method: "POST",
+            url,
+            headers: &headers,
+            body,
+        };
+        Ok(verifier.check(&request, &mut KeyCache::default(), now()))
+    };
+    let url = "/in?event=evt_1&page=2";
+    let body = br#"{"at":1760000000}"#;
+    assert!(signed(url, body, &[shop]).unwrap().is_ok());
+    let stale = signed(url, br#"{"at":1750000000}"#, &[shop]).unwrap();
+    assert_eq!(stale, Err(Unverified::Refused(Reason::TimestampTooOld)));
+    for (url, body, headers, missing) in [
+        (
+            "/in?page=2",
+            &body[..],
+            &[shop][..],
+            "the query parameter `event` is missing",
+        ),
+        (url, b"{}", &[shop], "`at` in the body is missing"),
+        (url, body, &[], "the header `x-shop` is missing"),
+        (
+            "/in?event=1",
+            body,
+            &[shop],
+            "the query parameter `page` is missing",
+        ),
+        (
+            "/in?event=1&event=2&page=1",
+            body,
+            &[shop],
+            "the query parameter `event` is repeated",
+        ),
+    ] {
+        let error = SignError::MissingContent(missing.to_owned());
+        assert_eq!(signed(url, body, headers), Err(error));
+    }
+}
