@@ -1,23 +1,53 @@
 //! Errors of a configuration, and reasons to refuse a request.
 
+use std::fmt;
+
 use thiserror::Error;
 
-/// A row or an option that cannot be used: which key, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{key}: {advice}")]
+/// An error in a configuration: which key is wrong, and what to do.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The key, as written in the row or in [`Options`](crate::Options).
+    /// The key as it is written, such as `verify.signature.from`; empty for the whole.
     pub key: String,
     /// Says what is wrong and what to write instead. It never contains a secret.
-    pub advice: String,
+    pub problem: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str(&self.problem),
+            key => write!(f, "{key}: {}", self.problem),
+        }
+    }
+}
+
+/// The text for people, because a program that stops at its start prints this.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl ConfigError {
-    pub(crate) fn new(key: impl Into<String>, advice: impl Into<String>) -> ConfigError {
+    /// An error at a key.
+    pub fn at(key: impl Into<String>, problem: impl fmt::Display) -> ConfigError {
         ConfigError {
             key: key.into(),
-            advice: advice.into(),
+            problem: problem.to_string(),
         }
+    }
+
+    /// The same error, whose key is one of the table `table`.
+    #[must_use]
+    pub fn within(self, table: &str) -> ConfigError {
+        let key = match self.key.as_str() {
+            "" => table.to_owned(),
+            key => format!("{table}.{key}"),
+        };
+        ConfigError { key, ..self }
     }
 }
 
@@ -125,8 +155,8 @@ reasons! {
     SecretsUnavailable = "secrets_unavailable",
 }
 
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }

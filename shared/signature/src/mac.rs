@@ -34,7 +34,7 @@ pub(crate) fn key_bytes(secret: &str, encoding: KeyEncoding) -> Result<Vec<u8>, 
         KeyEncoding::Whsec => "`whsec_` and base64",
     };
     key.filter(|key| !key.is_empty()).ok_or_else(|| {
-        ConfigError::new(
+        ConfigError::at(
             "secrets",
             format!("a secret is empty or not {wanted}: copy it from the provider again"),
         )

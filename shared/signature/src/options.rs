@@ -109,13 +109,13 @@ fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dur
 impl Options {
     pub(crate) fn validate(&self, uses_jwt: bool) -> Result<(), ConfigError> {
         if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::new(
+            return Err(ConfigError::at(
                 "leeway_s",
                 "at most 60 s: correct the clocks instead",
             ));
         }
         if self.tolerance == Some(Duration::ZERO) {
-            return Err(ConfigError::new(
+            return Err(ConfigError::at(
                 "tolerance_s",
                 "at least 1: no request arrives at the instant it was signed",
             ));
@@ -124,13 +124,13 @@ impl Options {
             return self.no_issuers();
         }
         if !self.secrets.is_empty() {
-            return Err(ConfigError::new(
+            return Err(ConfigError::at(
                 "secrets",
                 "a JWT is checked with its issuer's keys: configure issuers, not secrets",
             ));
         }
         if self.issuers.is_empty() {
-            return Err(ConfigError::new(
+            return Err(ConfigError::at(
                 "issuers",
                 "name at least one trusted issuer and its audiences",
             ));
@@ -143,7 +143,7 @@ impl Options {
     fn no_issuers(&self) -> Result<(), ConfigError> {
         match self.issuers.is_empty() {
             true => Ok(()),
-            false => Err(ConfigError::new(
+            false => Err(ConfigError::at(
                 "issuers",
                 "only a row whose algorithm is `jwt` has issuers: remove them",
             )),
@@ -152,14 +152,14 @@ impl Options {
 
     fn check_issuer(&self, issuer: &str, audiences: &Audiences) -> Result<(), ConfigError> {
         if !crate::keys::is_fetchable(issuer, self.loopback_http_issuers) || issuer.contains('?') {
-            return Err(ConfigError::new(
+            return Err(ConfigError::at(
                 "issuers",
                 format!("`{issuer}`: an issuer is an https URL without query or fragment"),
             ));
         }
         match audiences {
             Audiences::OneOf(list) if list.is_empty() || list.iter().any(String::is_empty) => {
-                Err(ConfigError::new(
+                Err(ConfigError::at(
                     "issuers",
                     format!("`{issuer}`: name its audiences, or write `\"any\"`"),
                 ))

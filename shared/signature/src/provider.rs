@@ -30,7 +30,7 @@ impl Provider {
     /// The first key that is unknown, missing or wrong, and what to write instead.
     pub fn parse(text: &str) -> Result<Provider, ConfigError> {
         let table = text.parse().map_err(|error: toml::de::Error| {
-            ConfigError::new("row", format!("it is not TOML: {}", error.message()))
+            ConfigError::at("", format!("the row is not TOML: {}", error.message()))
         })?;
         Provider::from_table(table)
     }
@@ -41,9 +41,9 @@ impl Provider {
     /// As for [`parse`](Self::parse).
     pub fn from_table(table: toml::Table) -> Result<Provider, ConfigError> {
         let read = serde_path_to_error::deserialize(toml::Value::Table(table));
-        let row: Row = read.map_err(|error| {
-            let key = error.path().to_string();
-            ConfigError::new(key, error.inner().message())
+        let row: Row = read.map_err(|error| match error.path().iter().next() {
+            None => ConfigError::at("", error.inner().message()),
+            Some(_) => ConfigError::at(error.path().to_string(), error.inner().message()),
         })?;
         validate::scheme(&row.verify)?;
         Ok(Provider(row))
@@ -55,7 +55,7 @@ impl Provider {
         let variant = variants.get(name).ok_or_else(|| {
             let known: Vec<_> = variants.keys().map(String::as_str).collect();
             let known = known.join(", ");
-            ConfigError::new(
+            ConfigError::at(
                 "variant",
                 format!("there is no `{name}`: there are [{known}]"),
             )

@@ -24,7 +24,7 @@ pub(crate) fn scheme(scheme: &Scheme) -> Result<(), ConfigError> {
 }
 
 fn error<T>(key: &str, advice: &str) -> Result<T, ConfigError> {
-    Err(ConfigError::new(key, advice))
+    Err(ConfigError::at(key, advice))
 }
 
 fn fields(scheme: &Scheme) -> Result<(), ConfigError> {

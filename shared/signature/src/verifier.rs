@@ -148,7 +148,7 @@ fn decode_secrets(scheme: &Scheme, secrets: &[Secret]) -> Result<Vec<Key>, Confi
         return Ok(Vec::new());
     }
     if secrets.is_empty() {
-        return Err(ConfigError::new(
+        return Err(ConfigError::at(
             "secrets",
             "configure at least one: without a secret nothing can be verified",
         ));

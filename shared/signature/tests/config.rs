@@ -249,7 +249,7 @@ fn a_place_that_is_unknown_or_malformed_is_refused_wherever_it_stands() {
         for (text, key) in cases {
             let error = parse(&text).unwrap_err();
             assert_eq!(error.key, key, "{text}");
-            assert!(error.advice.contains('`'), "{error}");
+            assert!(error.problem.contains('`'), "{error}");
         }
     }
 }

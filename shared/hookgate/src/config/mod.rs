@@ -7,10 +7,9 @@ mod secret;
 mod source;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use thiserror::Error;
+pub use hookgate_signature::ConfigError;
 
 pub use self::secret::{SecretConfig, SecretRef};
 pub use self::source::SourceConfig;
@@ -33,33 +32,6 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// How old secrets may become before they are fetched again.
     pub secrets_refresh: Duration,
-}
-
-/// What is wrong with a configuration, and where.
-#[derive(Error)]
-#[error("{key}: {problem}")]
-pub struct ConfigError {
-    /// The key, as `sources.stripe.secrets[1]`; the file's name for syntax errors.
-    pub key: String,
-    /// What is wrong, and what to do.
-    pub problem: String,
-}
-
-/// The text for people, because a program that stops at its start prints this.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl ConfigError {
-    /// An error at `key`.
-    pub fn at(key: impl Into<String>, problem: impl fmt::Display) -> ConfigError {
-        ConfigError {
-            key: key.into(),
-            problem: problem.to_string(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -44,12 +44,8 @@ const OWN_KEYS: &str = "`provider`, `secrets`, `on_mismatch`, `verify`, `event`,
 
 impl SourceConfig {
     pub(super) fn parse(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
-        let at = |error: ConfigError| match error.key.as_str() {
-            "" => ConfigError::at(format!("sources.{name}"), error.problem),
-            key => ConfigError::at(format!("sources.{name}.{key}"), error.problem),
-        };
-        check_name(name).map_err(at)?;
-        from_table(table).map_err(at)
+        let source = check_name(name).and_then(|()| from_table(table));
+        source.map_err(|error| error.within(&format!("sources.{name}")))
     }
 }
 
@@ -92,9 +88,9 @@ fn from_table(table: toml::Table) -> Result<SourceConfig, ConfigError> {
 /// Reads a table; an error names its key.
 fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-        let key = match error.path().to_string() {
-            key if key == "." => String::new(),
-            key => key,
+        let key = match error.path().iter().next() {
+            None => String::new(),
+            Some(_) => error.path().to_string(),
         };
         let problem = without_value(error.inner());
         if !problem.starts_with("unknown field") {
@@ -125,7 +121,7 @@ fn provider(written: &Written) -> Result<Provider, ConfigError> {
     if let Some(handshakes) = &written.handshakes {
         table.insert("handshakes".into(), handshakes.clone());
     }
-    Provider::from_table(table).map_err(|error| ConfigError::at(error.key, error.advice))
+    Provider::from_table(table)
 }
 
 fn builtin(name: &str) -> Result<toml::Table, ConfigError> {

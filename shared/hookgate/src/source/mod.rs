@@ -227,9 +227,8 @@ impl Source {
             loopback_http_issuers: place == Place::Local,
             ..config.options.clone()
         };
-        let verifier = Verifier::new(config.provider.clone(), options).map_err(|error| {
-            ConfigError::at(format!("sources.{name}.{}", error.key), error.advice)
-        })?;
+        let verifier = Verifier::new(config.provider.clone(), options)
+            .map_err(|error| error.within(&format!("sources.{name}")))?;
         Ok(Source {
             name: name.to_owned(),
             verifier,
