@@ -1,12 +1,12 @@
 //! The operators' API of a gateway: a local one by its token, a deployed one as an IAM identity.
 
+use hookgate::{BoxError, system_now};
 use std::time::Duration;
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use clap::{Args, ValueEnum};
-use hookgate::ports::{BoxError, Clock, SystemClock};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Url};
@@ -222,7 +222,7 @@ fn signature(
         .identity(identity)
         .region(region)
         .name(service)
-        .time(SystemClock.now())
+        .time(system_now())
         .settings(SigningSettings::default())
         .build()?
         .into();

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use hookgate::Source;
 use hookgate::config::Config;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate_signature::SampleValues;
 use hookgate_twin::{Options, Token, Twin};
 use serde_json::Value;
@@ -160,7 +160,7 @@ fn own() -> Result<Project, BoxError> {
 impl System<'_> {
     /// Does what the case says; the answer, and how the event ended.
     async fn happens(&mut self, case: Case) -> Result<String, BoxError> {
-        let now = SystemClock.now();
+        let now = system_now();
         let signed = match case {
             Case::Good => {
                 let signed = self.sample(now, None, false).await?;
@@ -214,11 +214,11 @@ impl System<'_> {
 
     /// The state that an event ends in.
     async fn end(&self, key: &str) -> Result<String, BoxError> {
-        let deadline = SystemClock.now() + PATIENCE;
+        let deadline = system_now() + PATIENCE;
         loop {
             let event = self.api.get(&format!("/admin/events/{key}"), &[]).await?;
             let state = event["state"].as_str().unwrap_or("unknown").to_owned();
-            if matches!(state.as_str(), "done" | "dead") || SystemClock.now() > deadline {
+            if matches!(state.as_str(), "done" | "dead") || system_now() > deadline {
                 return Ok(state);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

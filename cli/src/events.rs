@@ -57,9 +57,9 @@ enum Command {
     },
 }
 
-/// Why there is no payload.
+/// Said where there is no payload.
 pub(crate) const NO_PAYLOAD: &str =
-    "the payload is not kept (any more), or the processor has not seen the event yet";
+    "the payload is gone, or the processor has not seen the event yet";
 
 impl Events {
     pub(crate) async fn run(self) -> Outcome {

@@ -29,11 +29,11 @@ mod twin;
 mod variables;
 mod verify;
 
+use hookgate::{BoxError, chain};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hookgate::ports::{BoxError, chain};
 
 /// Webhooks in and out of your own AWS account.
 #[derive(Debug, Parser)]

@@ -1,9 +1,9 @@
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use jiff::{SignedDuration, Timestamp};
 
 /// Reads a time: RFC 3339, or how long ago in minutes, hours or days (`30m`, `2h`, `7d`). RFC 3339.
 pub(crate) fn moment(text: &str) -> Result<String, String> {
-    let now = Timestamp::try_from(SystemClock.now()).map_err(|error| error.to_string())?;
+    let now = Timestamp::try_from(system_now()).map_err(|error| error.to_string())?;
     at(text, now).ok_or_else(|| {
         "write a time as 2026-01-31T12:00:00Z, or as 30m, 2h, 7d for so long ago".to_owned()
     })

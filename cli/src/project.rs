@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hookgate::Secrets;
 use hookgate::config::{Config, ConfigError};
-use hookgate::{Place, Source, UnusableSource};
+use hookgate::{Runtime, Source, UnusableSource};
 use thiserror::Error;
 
 use crate::variables;
@@ -61,6 +61,6 @@ impl Project {
             return Err(ProjectError::NoSource(name.to_owned(), known.join(", ")));
         };
         let secrets = Secrets::new(self.variables.clone(), None);
-        Ok(Source::load(name, source, &secrets, Place::Local).await?)
+        Ok(Source::load(name, source, &secrets, Runtime::Local).await?)
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use hookgate::Source;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate_signature::{Outgoing, Place, SampleValues};
 
 use crate::output::lines;
@@ -66,7 +66,7 @@ impl Send {
         let source = project.source(&self.source).await?;
         let twin = TwinClient::new(&self.url)?;
         let new_id = uuid::Uuid::new_v4().to_string();
-        let now = SystemClock.now();
+        let now = system_now();
         let at = now
             .checked_sub(Duration::from_secs(self.age))
             .unwrap_or(SystemTime::UNIX_EPOCH);
@@ -126,7 +126,7 @@ pub(crate) async fn sign(
         mut headers, body, ..
     } = unsigned;
     if source.verifier().provider().uses_jwt() {
-        let age = SystemClock.now().duration_since(at).unwrap_or_default();
+        let age = system_now().duration_since(at).unwrap_or_default();
         headers.push((
             "Authorization".to_owned(),
             format!("Bearer {}", twin.token(age.as_secs()).await?),

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,11 +5,9 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use hookgate::HttpDocuments;
-use hookgate::Source;
-use hookgate::ports::{Clock, Documents, SystemClock, chain};
+use hookgate::{Documents, Source, chain, system_now};
 use hookgate_ingest::WebhookPath;
-use hookgate_signature::{FetchFailure, KeyCache, Request, Unverified};
+use hookgate_signature::{KeyCache, Request, Unverified};
 use serde_json::{Value, json};
 
 use crate::project::Project;
@@ -80,11 +77,12 @@ impl Verify {
             headers: &headers,
             body: &recorded.body,
         };
-        let now = self.now(recorded.received);
-        let verified = match &recorded.documents {
-            Some(documents) => verify(&source, &request, &Given(documents), now).await,
-            None => verify(&source, &request, &HttpDocuments::default(), now).await,
+        let documents = match &recorded.documents {
+            Some(given) => Documents::Given(given.iter().map(written).collect()),
+            None => Documents::fetched(),
         };
+        let now = self.now(recorded.received);
+        let verified = verify(&source, &request, &documents, now).await;
         Ok(match verified {
             Ok(()) => (verified_answer(&source, &request, &recorded.path), VERIFIED),
             Err(Unverified::Refused(reason)) => (refused_answer(reason.as_str()), REFUSED),
@@ -110,7 +108,7 @@ impl Verify {
             Some(seconds) => UNIX_EPOCH
                 .checked_add(Duration::from_secs(seconds))
                 .unwrap_or(UNIX_EPOCH),
-            None => received.unwrap_or_else(|| SystemClock.now()),
+            None => received.unwrap_or_else(system_now),
         }
     }
 }
@@ -118,7 +116,7 @@ impl Verify {
 async fn verify(
     source: &Source,
     request: &Request<'_>,
-    documents: &impl Documents,
+    documents: &Documents,
     now: SystemTime,
 ) -> Result<(), Unverified> {
     source
@@ -150,12 +148,7 @@ fn refused_answer(reason: &str) -> Value {
     })
 }
 
-/// The documents that came with the request.
-struct Given<'a>(&'a HashMap<String, Value>);
-
-impl Documents for Given<'_> {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchFailure> {
-        let document = self.0.get(url).ok_or(FetchFailure::Unreachable)?;
-        Ok(document.to_string().into_bytes())
-    }
+/// A document that came with the request, by its URL.
+fn written((url, document): (&String, &Value)) -> (String, Vec<u8>) {
+    (url.clone(), document.to_string().into_bytes())
 }

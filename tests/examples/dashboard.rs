@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::unix_ms;
 use hookgate_tests::batch::{batch, key, process, records};
 use hookgate_tests::deployment::{
@@ -52,8 +52,7 @@ impl Run {
         let directive = json!({
             "Namespace": space, "Dimensions": [[name]], "Metrics": [{ "Name": metric }],
         });
-        let aws =
-            json!({ "Timestamp": unix_ms(SystemClock.now()), "CloudWatchMetrics": [directive] });
+        let aws = json!({ "Timestamp": unix_ms(system_now()), "CloudWatchMetrics": [directive] });
         let line = json!({ "_aws": aws, name: word, metric: value });
         lock(&self.lines).push(line.to_string());
     }

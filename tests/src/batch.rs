@@ -1,7 +1,7 @@
 //! Batches of queue messages as Lambda's event source mapping hands them over.
 
 use aws_sdk_sqs::types::Message;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::unix_ms;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub fn batch(messages: &[Message]) -> Value {
 /// A batch from its file, its events received just now: the table forgets old ones.
 pub fn fresh(file: &str) -> Value {
     let mut batch = parsed(file);
-    let now = json!(unix_ms(SystemClock.now()));
+    let now = json!(unix_ms(system_now()));
     for record in batch["Records"]
         .as_array_mut()
         .expect("a batch has records")

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use hookgate::config::Config;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::unix_ms;
 use hookgate_twin::{Options, Token, Twin};
 use reqwest::Method;
@@ -48,7 +48,7 @@ pub fn secret(source: &str) -> &'static str {
 
 /// Now, in Unix seconds.
 pub fn unix_s() -> u64 {
-    unix_ms(SystemClock.now()) / 1000
+    unix_ms(system_now()) / 1000
 }
 
 /// The demo's configuration: the tests' own, so that users may edit theirs.

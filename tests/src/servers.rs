@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::{Body, unix_ms};
 use hookgate::{DynamoTable, S3Bodies};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Stack {
     /// Creates them, as the template declares them.
     pub async fn create() -> Stack {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let started = unix_ms(SystemClock.now());
+        let started = unix_ms(system_now());
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let name = format!("hookgate-{started}-{process}-{count}");
         let url = provisioned(URL);
@@ -106,7 +106,7 @@ impl Stack {
         for message in messages {
             let text = message.body().expect("a message has a body");
             let message = hookgate::Message::from_json(text).expect("a message of ours");
-            let Body::Kept(check) = message.event.body else {
+            let Body::Stored(check) = message.event.body else {
                 panic!("the message carries its body");
             };
             let url = format!("{}/{}/{}", self.url, self.bucket, check.key);

@@ -10,13 +10,12 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate::config::Config;
 use hookgate::metrics::{MAX_VALUES, Metric};
-use hookgate::ports::{Clock, Documents, SystemClock};
-use hookgate::{DynamoTable, MetricLines, S3Bodies, Secrets, SqsQueue, telemetry};
-use hookgate::{Event, Place, Sources};
+use hookgate::system_now;
+use hookgate::{Clock, Documents, MetricLines, Secrets, telemetry};
+use hookgate::{Event, Runtime, Sources};
 use hookgate_ingest::Ingest;
-use hookgate_processor::handlers::{Effect, HandlerError, Registry};
+use hookgate_processor::handlers::{Effect, HandlerError, Handlers};
 use hookgate_processor::{Invocation, Processor};
-use hookgate_signature::FetchFailure;
 use hookgate_twin::engines::{Engines, QUEUE};
 use http::{Request, Response};
 use serde_json::Value;
@@ -38,6 +37,18 @@ on_mismatch = "reject"
 
 [[routes]]
 type = "run.failed"
+to   = "handler:noted"
+
+[[routes]]
+type = "poison"
+to   = "handler:noted"
+
+[[routes]]
+type = "later"
+to   = "handler:noted"
+
+[[routes]]
+type = "panic"
 to   = "handler:noted"
 "#;
 
@@ -204,12 +215,8 @@ fn is_known(dimension: &str, word: &str, sources: &[&str]) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct Noting(pub Arc<Mutex<Vec<Event>>>);
 
-impl Registry for Noting {
-    fn names(&self) -> &[&'static str] {
-        &["noted"]
-    }
-
-    async fn run(&self, _: &str, event: &Event) -> Result<Effect, HandlerError> {
+impl Noting {
+    fn handle(&self, event: &Event, body: &Bytes) -> Result<Effect, HandlerError> {
         self.0
             .lock()
             .expect("no handler panics here")
@@ -217,19 +224,17 @@ impl Registry for Noting {
         match event.type_or_dash() {
             "poison" => Err(HandlerError::permanent("poison")),
             "later" => Err(HandlerError::transient("later")),
-            "panic" => panic!("{}", String::from_utf8_lossy(&event.body)),
+            "panic" => panic!("{}", String::from_utf8_lossy(body)),
             _ => Ok(Effect::Happened),
         }
     }
-}
 
-/// No source here works with tokens.
-#[derive(Debug)]
-pub struct NoDocuments;
-
-impl Documents for NoDocuments {
-    async fn fetch(&self, _: &str) -> Result<Vec<u8>, FetchFailure> {
-        Err(FetchFailure::Unreachable)
+    fn handlers(&self) -> Handlers {
+        let noting = self.clone();
+        Handlers::default().with("noted", move |event, body| {
+            let noting = noting.clone();
+            Box::pin(async move { noting.handle(event, body) })
+        })
     }
 }
 
@@ -239,14 +244,14 @@ pub struct Functions {
     pub engines: Engines,
     /// What the handler was given.
     pub handled: Noting,
-    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, NoDocuments, SystemClock>,
-    processor: Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Noting>,
+    ingest: Ingest,
+    processor: Processor,
 }
 
 impl Functions {
     /// Starts the engines.
     pub async fn start() -> Functions {
-        let engines = Engines::in_memory(Box::new(|| SystemClock.now()));
+        let engines = Engines::in_memory(Box::new(system_now));
         let engines = engines.await.expect("the engines start");
         Functions::on(engines).await
     }
@@ -255,7 +260,14 @@ impl Functions {
         let config = Config::parse(CONFIG).expect("a good configuration");
         let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await;
+        let sources = Sources::load(
+            &config,
+            secrets,
+            Documents::fetched(),
+            Runtime::Local,
+            system_now(),
+        )
+        .await;
         let (table, queue) = (engines.table(config.retention), engines.queue());
         let bodies = engines.bodies();
         let handled = Noting::default();
@@ -265,15 +277,14 @@ impl Functions {
                 table.clone(),
                 queue.clone(),
                 Some(bodies.clone()),
-                NoDocuments,
-                SystemClock,
+                Clock::system(),
             ),
             processor: Processor::new(
                 table,
                 queue,
-                bodies,
-                SystemClock,
-                handled.clone(),
+                Some(bodies),
+                Clock::system(),
+                &handled.handlers(),
                 config.routes,
             )
             .expect("good routes"),
@@ -306,7 +317,7 @@ impl Functions {
     pub async fn process(&self, batch: SqsEvent) -> usize {
         let invocation = Invocation {
             request_id: "request".to_owned(),
-            deadline: SystemClock.now() + Duration::from_secs(30),
+            deadline: system_now() + Duration::from_secs(30),
         };
         let response = self.processor.handle(batch, &invocation).await;
         response.batch_item_failures.len()

@@ -15,12 +15,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
-use hookgate::operators::{EventDetail, EventReader, Pending, send_again};
-use hookgate::ports::{Bodies, Clock, SystemClock};
-use hookgate::{Body, ClaimCheck, Event, EventKey, Message, Place, Sources};
-use hookgate::{DynamoTable, HttpDocuments, S3Bodies, Secrets, SqsQueue};
+use hookgate::event::EventDetail;
+use hookgate::replay::{Pending, send_again};
+use hookgate::system_now;
+use hookgate::{Body, Clock, EventKey, Message, Route, Runtime, Sources, StoredBody};
+use hookgate::{Documents, DynamoTable, S3Bodies, Secrets};
 use hookgate_ingest::{INLINE_BODY_BYTES, Ingest, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
-use hookgate_processor::handlers::{Effect, HandlerError, Registry};
+use hookgate_processor::handlers::{Effect, Handlers};
 use hookgate_processor::{Invocation, Processor};
 use hookgate_tests::provider::{self, Signed};
 use hookgate_tests::servers::config;
@@ -39,22 +40,21 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 #[derive(Clone, Default)]
 struct Collecting(Arc<Mutex<Vec<Bytes>>>);
 
-impl Registry for Collecting {
-    fn names(&self) -> &[&'static str] {
-        &["log"]
-    }
-
-    async fn run(&self, _: &str, event: &Event) -> Result<Effect, HandlerError> {
-        self.0.lock().unwrap().push(event.body.clone());
-        Ok(Effect::Happened)
+impl Collecting {
+    fn handlers(&self) -> Handlers {
+        let collecting = self.clone();
+        Handlers::default().with("collect", move |_, body| {
+            collecting.0.lock().unwrap().push(body.clone());
+            Box::pin(async { Ok(Effect::Happened) })
+        })
     }
 }
 
 /// Ingest and the processor, with a bucket each.
 struct Gateway {
     table: DynamoTable,
-    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>,
-    processor: Processor<DynamoTable, SqsQueue, Option<S3Bodies>, SystemClock, Collecting>,
+    ingest: Ingest,
+    processor: Processor,
     handled: Collecting,
 }
 
@@ -69,29 +69,28 @@ impl Gateway {
         let variables = HashMap::from([("PAKK".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
         let config = Config::parse(SOURCES).unwrap();
-        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now())
-            .await
-            .unwrap();
+        let sources = Sources::load(
+            &config,
+            secrets,
+            Documents::fetched(),
+            Runtime::Local,
+            system_now(),
+        )
+        .await
+        .unwrap();
         let table = engines.table(Some(DEFAULT_RETENTION));
-        let (queue, documents) = (engines.queue(), HttpDocuments::default());
+        let queue = engines.queue();
         let handled = Collecting::default();
         let processor = Processor::new(
             table.clone(),
             queue.clone(),
             bodies.clone(),
-            SystemClock,
-            handled.clone(),
-            Vec::new(),
+            Clock::system(),
+            &handled.handlers(),
+            vec![Route::new("*", "*", "handler:collect")],
         );
         Gateway {
-            ingest: Ingest::new(
-                sources,
-                table.clone(),
-                queue,
-                bodies,
-                documents,
-                SystemClock,
-            ),
+            ingest: Ingest::new(sources, table.clone(), queue, bodies, Clock::system()),
             processor: processor.unwrap(),
             table,
             handled,
@@ -126,7 +125,7 @@ impl Gateway {
         let batch: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
         let invocation = Invocation {
             request_id: "test".into(),
-            deadline: SystemClock.now() + Duration::from_secs(30),
+            deadline: system_now() + Duration::from_secs(30),
         };
         let response = self.processor.handle(batch, &invocation).await;
         let finished = response.batch_item_failures.is_empty();
@@ -159,9 +158,7 @@ impl Answer {
 }
 
 async fn engines() -> Engines {
-    Engines::in_memory(Box::new(|| SystemClock.now()))
-        .await
-        .unwrap()
+    Engines::in_memory(Box::new(system_now)).await.unwrap()
 }
 
 /// Bytes that nothing compresses.
@@ -181,7 +178,11 @@ async fn goes_through(engines: &Engines, gateway: &Gateway, body: &[u8], what: &
         panic!("{what}: {} messages", messages.len());
     };
     let large = body.len() > INLINE_BODY_BYTES;
-    assert_eq!(matches!(message.event.body, Body::Kept(_)), large, "{what}");
+    assert_eq!(
+        matches!(message.event.body, Body::Stored(_)),
+        large,
+        "{what}"
+    );
     assert!(finished && gateway.taken() == [body], "{what}: handled");
 
     let event = gateway.event(&answer).await;
@@ -269,25 +270,25 @@ async fn an_event_whose_body_is_gone_is_dead_with_its_reason() {
     let gateway = Gateway::of(&engines, Some(engines.bodies())).await;
     let body = noise(INLINE_BODY_BYTES + 1);
     let answer = gateway.send(&body).await;
-    let check = ClaimCheck::of(&answer.key(), &body);
+    let check = StoredBody::of(&answer.key(), &body);
     let url = format!("{}/{BUCKET}/{}", engines.s3_endpoint, check.key);
     let http = reqwest::Client::new();
     assert_eq!(http.get(&url).send().await.unwrap().status(), 200);
     assert_eq!(http.delete(&url).send().await.unwrap().status(), 204);
     assert_eq!(http.get(&url).send().await.unwrap().status(), 404);
     gateway.process(&engines).await;
-    assert_eq!(reason(&engines).await, "the body is not kept (any more)");
+    assert_eq!(reason(&engines).await, "the stored body is gone");
     let event = gateway.event(&answer).await;
     assert_eq!((event.summary.state, event.payload), ("dead", None));
 
     let other = noise(INLINE_BODY_BYTES + 2);
     let answer = gateway.send(&other).await;
-    let check = ClaimCheck::of(&answer.key(), &other);
+    let check = StoredBody::of(&answer.key(), &other);
     let altered = Bytes::from_static(b"another body");
     engines
         .bodies()
-        .keep(
-            &ClaimCheck {
+        .put(
+            &StoredBody {
                 sha256: sha256(&altered),
                 ..check
             },
@@ -298,7 +299,7 @@ async fn an_event_whose_body_is_gone_is_dead_with_its_reason() {
     gateway.process(&engines).await;
     assert_eq!(
         reason(&engines).await,
-        "what is kept is not the body that came in"
+        "the stored bytes are not the body that came in"
     );
     assert!(gateway.taken().is_empty(), "no handler ran");
 }
@@ -352,18 +353,18 @@ async fn while_the_bucket_is_down_nothing_large_is_accepted_and_what_was_accepte
     let (messages, finished) = down.process(&engines).await;
     assert_eq!((messages.len(), finished), (1, false), "it comes again");
     let event = up.event(&answer).await.summary;
-    assert!(event.error.unwrap().starts_with("fetch the body failed: "));
+    assert!(event.error.unwrap().starts_with("read the body failed: "));
 }
 
 #[tokio::test]
 async fn what_the_twin_keeps_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let body = Bytes::from(noise(INLINE_BODY_BYTES + 1));
-    let check = ClaimCheck::of(&EventKey::new(None, "pakk", "a"), &body);
+    let check = StoredBody::of(&EventKey::new(None, "pakk", "a"), &body);
     let engines = Engines::start(folder.path(), 0).await.unwrap();
-    engines.bodies().keep(&check, &body).await.unwrap();
+    engines.bodies().put(&check, &body).await.unwrap();
     engines.stop().await;
     let engines = Engines::start(folder.path(), 0).await.unwrap();
-    assert!(engines.bodies().fetch(&check).await.unwrap() == Some(body));
+    assert!(engines.bodies().get(&check).await.unwrap() == Some(body));
     engines.stop().await;
 }

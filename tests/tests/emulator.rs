@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hookgate::{Body, redeem};
+use hookgate::Body;
 use hookgate_tests::batch::{batch, process};
 use hookgate_tests::deployment::{
     Deployment, PAKK_SECRET, PRODUCT_SECRET, Sample, assert_discreet, ingest_with, processor_with,
@@ -265,10 +265,13 @@ async fn a_large_body_that_is_no_text_is_kept_in_the_bucket_and_handled() {
 
     let messages = deployment.stack.take().await;
     let message = hookgate::Message::from_json(messages[0].body().unwrap()).unwrap();
-    let Body::Kept(check) = message.event.body else {
+    let Body::Stored(check) = message.event.body else {
         panic!("the message carries the body");
     };
-    let kept = redeem(&deployment.stack.bodies(), &check).await.unwrap();
+    let kept = Body::Stored(check.clone())
+        .fetch(Some(&deployment.stack.bodies()))
+        .await
+        .unwrap();
     assert!(kept == body, "to the byte");
     assert!(process(&mut processor, &batch(&messages)).await.is_empty());
     let key = accepted["event"].as_str().unwrap();

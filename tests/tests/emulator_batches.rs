@@ -1,7 +1,7 @@
 //! The processor's binary under Lambda's own emulator: batches of which some messages are good, some
 //! are not, and some must come again.
 
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::unix_ms;
 use hookgate_tests::batch::{GOOD, MALFORMED, MIXED, fresh, key, process, records, text};
 use hookgate_tests::deployment::{Deployment, processor_with, with};
@@ -76,7 +76,7 @@ async fn only_the_message_whose_event_somebody_else_holds_comes_again() {
     let [held, others @ ..] = records(&batch) else {
         panic!("good.json has records");
     };
-    let now_ms = unix_ms(SystemClock.now());
+    let now_ms = unix_ms(system_now());
     deployment
         .stack
         .claim_for_another(&key(held), now_ms + 60_000)

@@ -13,11 +13,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hookgate::DynamoTable;
-use hookgate::ports::{ClaimRequest, Claimed, Claims, Clock, EventStore, Grant, Held, SystemClock};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant};
+use hookgate::system_now;
 use hookgate::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
-    Claim, Item, Record, State, may_bury, may_complete, may_mark_enqueued, may_release, on_claim,
-    on_record,
+    ClaimDecision, Item, RecordDecision, State, may_complete, may_dead_letter, may_mark_enqueued,
+    may_release, on_claim, on_record,
 };
 use hookgate_tests::servers;
 use hookgate_twin::engines::Engines;
@@ -80,7 +81,7 @@ struct Bench {
 
 impl Bench {
     async fn new(client: Client) -> Bench {
-        let now = SystemClock.now();
+        let now = system_now();
         let name = format!("expressions-{}", unix_ms(now));
         let table = DynamoTable::new(client.clone(), &name, None);
         table.create().await.unwrap();
@@ -96,7 +97,7 @@ impl Bench {
     }
 
     /// An event of its own for each case.
-    fn event(&mut self) -> Event<Body> {
+    fn event(&mut self) -> Event {
         self.serial += 1;
         Event {
             key: EventKey::new(None, "product", &format!("id:{}", self.serial)),
@@ -111,7 +112,7 @@ impl Bench {
         }
     }
 
-    async fn put(&self, event: &Event<Body>, shape: &Shape) {
+    async fn put(&self, event: &Event, shape: &Shape) {
         let Some(item) = &shape.item else { return };
         let number = |n: u64| AttributeValue::N(n.to_string());
         let text = |s: &str| AttributeValue::S(s.to_owned());
@@ -138,7 +139,7 @@ impl Bench {
     }
 
     /// State code, epoch and lease as they are stored now.
-    async fn stored(&self, event: &Event<Body>) -> Option<(String, u32, u64)> {
+    async fn stored(&self, event: &Event) -> Option<(String, u32, u64)> {
         let key = [("pk", event.key.as_str()), ("sk", "event")];
         let key: HashMap<_, _> = key
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
@@ -172,7 +173,8 @@ impl Bench {
                 .await;
             self.complete(&shape, may_complete(old, EPOCH)).await;
             self.release(&shape, may_release(old, &ME.to_owned())).await;
-            self.bury(&shape, may_bury(old, &ME.to_owned())).await;
+            self.mark_dead(&shape, may_dead_letter(old, &ME.to_owned()))
+                .await;
         }
         self.client
             .delete_table()
@@ -182,7 +184,7 @@ impl Bench {
             .unwrap();
     }
 
-    async fn record(&mut self, shape: &Shape, expected: Record) {
+    async fn record(&mut self, shape: &Shape, expected: RecordDecision) {
         let event = self.event();
         self.put(&event, shape).await;
         assert_eq!(
@@ -190,7 +192,7 @@ impl Bench {
             expected,
             "{shape:?}"
         );
-        if expected == Record::New {
+        if expected == RecordDecision::New {
             let stored = self.stored(&event).await.unwrap();
             assert_eq!(stored, ("R".to_owned(), 0, 0), "{shape:?}");
         }
@@ -203,7 +205,7 @@ impl Bench {
         self.ends(&event, shape, expected, "E").await;
     }
 
-    async fn claim(&mut self, shape: &Shape, expected: Claim) {
+    async fn claim(&mut self, shape: &Shape, expected: ClaimDecision) {
         let message = Message {
             event: self.event(),
             epoch: EPOCH,
@@ -218,10 +220,10 @@ impl Bench {
         };
         let claimed = self.table.claim(request).await.unwrap();
         match expected {
-            Claim::Granted => {
+            ClaimDecision::Granted => {
                 assert_eq!(
                     claimed,
-                    Claimed::Granted(Grant {
+                    ClaimOutcome::Granted(Grant {
                         attempt: 1,
                         claims: 1
                     }),
@@ -234,13 +236,13 @@ impl Bench {
                     "{shape:?}"
                 );
             }
-            Claim::Settled => assert_eq!(claimed, Claimed::Settled, "{shape:?}"),
-            Claim::Busy { until_ms } => {
+            ClaimDecision::Settled => assert_eq!(claimed, ClaimOutcome::Settled, "{shape:?}"),
+            ClaimDecision::Busy { until_ms } => {
                 let until = UNIX_EPOCH + Duration::from_millis(until_ms);
-                assert_eq!(claimed, Claimed::Busy(until), "{shape:?}");
+                assert_eq!(claimed, ClaimOutcome::Busy(until), "{shape:?}");
             }
         }
-        if expected != Claim::Granted {
+        if expected != ClaimDecision::Granted {
             self.ends(&message.event, shape, false, "P").await;
         }
     }
@@ -248,14 +250,17 @@ impl Bench {
     async fn complete(&mut self, shape: &Shape, expected: bool) {
         let event = self.event();
         self.put(&event, shape).await;
-        self.table.complete(held(&event), self.now).await.unwrap();
+        self.table
+            .complete(claimed(&event), self.now)
+            .await
+            .unwrap();
         self.ends(&event, shape, expected, "D").await;
     }
 
     async fn release(&mut self, shape: &Shape, expected: bool) {
         let event = self.event();
         self.put(&event, shape).await;
-        self.table.release(held(&event), "failed").await.unwrap();
+        self.table.release(claimed(&event), "failed").await.unwrap();
         self.ends(&event, shape, expected, "P").await;
         if expected {
             assert_eq!(
@@ -266,18 +271,18 @@ impl Bench {
         }
     }
 
-    async fn bury(&mut self, shape: &Shape, expected: bool) {
+    async fn mark_dead(&mut self, shape: &Shape, expected: bool) {
         let event = self.event();
         self.put(&event, shape).await;
         self.table
-            .bury(held(&event), "failed", self.now)
+            .mark_dead(claimed(&event), "failed", self.now)
             .await
             .unwrap();
         self.ends(&event, shape, expected, "X").await;
     }
 
     /// The item is in the new state where the decision allows it, and as it was otherwise.
-    async fn ends(&self, event: &Event<Body>, shape: &Shape, changed: bool, code: &str) {
+    async fn ends(&self, event: &Event, shape: &Shape, changed: bool, code: &str) {
         let stored = self.stored(event).await;
         if changed {
             assert_eq!(stored.unwrap().0, code, "{shape:?}");
@@ -294,8 +299,8 @@ impl Bench {
     }
 }
 
-fn held(event: &Event<Body>) -> Held<'_> {
-    Held {
+fn claimed(event: &Event) -> Claim<'_> {
+    Claim {
         event,
         epoch: EPOCH,
         owner: ME,

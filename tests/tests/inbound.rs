@@ -191,7 +191,7 @@ async fn a_poison_event_ends_in_the_dead_letter_queue_with_its_reason() {
     let envelope: Value = serde_json::from_str(text).unwrap();
     assert_eq!(envelope["body"], STANDARD.encode(body));
     assert_eq!(attributes["Class"], "permanent");
-    assert_eq!(attributes["Handler"], "project_created");
+    assert_eq!(attributes["Target"], "handler:project_created");
     assert_eq!(attributes["Attempt"], "1");
     assert!(
         attributes["Reason"].contains("lacks a field"),

@@ -6,10 +6,11 @@ use std::fmt::{Debug, Write as _};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hookgate::chain;
 use hookgate::config::Config;
-use hookgate::operators::{Letter, Payload};
-use hookgate::ports::{DeadLetter, SecretStore, Write, chain};
-use hookgate::{Body, Message, Place, Sources};
+use hookgate::dead_letter::{DeadLetter, NewDeadLetter};
+use hookgate::event::{Payload, TableWrite};
+use hookgate::{Documents, Message, Runtime, Sources};
 use hookgate::{Environment, Secrets, log_panic};
 use hookgate_signature::Secret;
 use hookgate_tests::deployment::{
@@ -110,9 +111,15 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
     let text = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
     let config = Config::parse(text).expect("a good configuration");
     let secrets = Secrets::new(variables.clone(), None);
-    let sources = Sources::load(&config, secrets, Place::Local, std::time::UNIX_EPOCH)
-        .await
-        .expect("good sources");
+    let sources = Sources::load(
+        &config,
+        secrets,
+        Documents::fetched(),
+        Runtime::Local,
+        std::time::UNIX_EPOCH,
+    )
+    .await
+    .expect("good sources");
     let (request, signature) = request("run.failed", SECRET);
     let headers: Vec<(&str, &[u8])> = request
         .headers()
@@ -131,7 +138,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         .event(&signed, None, body, std::time::UNIX_EPOCH)
         .expect("an event");
     let message = Message {
-        event: event.clone().with_body(Body::Inline(event.body.clone())),
+        event: event.clone(),
         epoch: 0,
     };
     let json = message.to_json().expect("JSON");
@@ -156,18 +163,18 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
             body: Some(BODY.to_owned()),
             body_base64: BODY.to_owned(),
         },
-        &Letter {
+        &DeadLetter {
             message_id: "id".to_owned(),
             receipt_handle: "handle".to_owned(),
             body: json.clone(),
             attributes: std::collections::BTreeMap::new(),
             sent_ms: None,
         },
-        &DeadLetter {
+        &NewDeadLetter {
             body: &json,
             attributes: Vec::new(),
         },
-        &Write::Put {
+        &TableWrite::Put {
             table: None,
             item: json!({ "note": BODY })
                 .as_object()

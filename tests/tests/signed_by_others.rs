@@ -19,14 +19,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hookgate::config::Config;
-use hookgate::operators::EventReader;
-use hookgate::ports::{Clock, Documents};
-use hookgate::{DynamoTable, S3Bodies, Secrets, SqsQueue};
-use hookgate::{EventKey, Place, Sources};
+use hookgate::{Clock, Documents, Secrets};
+use hookgate::{EventKey, Runtime, Sources};
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
-use hookgate_signature::{FetchFailure, Provider};
+use hookgate_signature::Provider;
 use hookgate_tests::provider::Signed;
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::{Request, Response};
@@ -34,38 +32,18 @@ use serde_json::{Value, json};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/signature/vectors");
 
-/// A clock that stands.
-#[derive(Clone, Copy)]
-struct Standing(SystemTime);
-
-impl Clock for Standing {
-    fn now(&self) -> SystemTime {
-        self.0
-    }
-}
-
-/// The issuers' documents that come with the vectors.
-struct Given(HashMap<String, Value>);
-
-impl Documents for Given {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchFailure> {
-        let document = self.0.get(url).ok_or(FetchFailure::Unreachable)?;
-        Ok(document.to_string().into_bytes())
-    }
-}
-
 /// A gateway whose time is that of a vector.
 struct Gateway<'a> {
     engines: &'a Engines,
-    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, Given, Standing>,
-    processor: Processor<DynamoTable, SqsQueue, S3Bodies, Standing, Handlers>,
-    clock: Standing,
+    ingest: Ingest,
+    processor: Processor,
+    now: SystemTime,
 }
 
 impl<'a> Gateway<'a> {
     async fn of(engines: &'a Engines, data: &Value, vector: &Value) -> Gateway<'a> {
-        let clock =
-            Standing(UNIX_EPOCH + Duration::from_millis(vector["now_ms"].as_u64().unwrap()));
+        let now = UNIX_EPOCH + Duration::from_millis(vector["now_ms"].as_u64().unwrap());
+        let clock = Clock::new(move || now);
         let secrets = vector["config"]["secrets"]
             .as_array()
             .cloned()
@@ -79,10 +57,15 @@ impl<'a> Gateway<'a> {
             .collect();
         let config = Config::parse(&config(vector, &references)).unwrap();
         let secrets = Secrets::new(variables.collect(), None);
-        let sources = Sources::load(&config, secrets, Place::Deployed, clock.now())
+        let documents = data["issuers"]["documents"].as_object().cloned();
+        let documents = documents
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(url, document)| (url, document.to_string().into_bytes()));
+        let documents = Documents::Given(documents.collect());
+        let sources = Sources::load(&config, secrets, documents, Runtime::Aws, now)
             .await
             .unwrap();
-        let documents = serde_json::from_value(data["issuers"]["documents"].clone()).unwrap();
         let (table, queue) = (engines.table(config.retention), engines.queue());
         Gateway {
             engines,
@@ -91,12 +74,18 @@ impl<'a> Gateway<'a> {
                 table.clone(),
                 queue.clone(),
                 Some(engines.bodies()),
-                Given(documents),
-                clock,
+                clock.clone(),
             ),
-            processor: Processor::new(table, queue, engines.bodies(), clock, Handlers, Vec::new())
-                .unwrap(),
-            clock,
+            processor: Processor::new(
+                table,
+                queue,
+                Some(engines.bodies()),
+                clock,
+                &Handlers::built_in(),
+                Vec::new(),
+            )
+            .unwrap(),
+            now,
         }
     }
 
@@ -120,7 +109,7 @@ impl<'a> Gateway<'a> {
             .map(|message| json!({ "messageId": message.id, "receiptHandle": message.receipt_handle, "body": message.body }))
             .collect();
         let batch: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
-        let deadline = self.clock.now() + Duration::from_secs(30);
+        let deadline = self.now + Duration::from_secs(30);
         let invocation = Invocation {
             request_id: "test".into(),
             deadline,

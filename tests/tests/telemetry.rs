@@ -115,7 +115,7 @@ async fn whatever_a_message_holds_its_line_stays_one_line() {
         functions.process(functions.batch().await).await;
     }
     // The long one is more than an item of the table holds.
-    let ends = ["unhandled", "not-claimed"].map(|outcome| output.outcomes(outcome).len());
+    let ends = ["unhandled", "not_claimed"].map(|outcome| output.outcomes(outcome).len());
     assert_eq!(ends, [hostile().len() - 1, 1]);
     assert!(!output.metrics().is_empty());
 }

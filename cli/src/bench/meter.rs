@@ -10,11 +10,12 @@ use aws_sdk_dynamodb::config::interceptors::{
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
-use hookgate::ClaimCheck;
-use hookgate::ports::{Bodies, PortError};
 
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
@@ -152,22 +153,52 @@ impl Intercept for Meter {
     }
 }
 
-/// A bucket whose calls are counted.
+/// An HTTP client that counts the calls to S3, which no interceptor sees.
 #[derive(Clone, Debug)]
-pub(crate) struct Metered<B> {
-    pub(crate) bucket: B,
-    pub(crate) meter: Meter,
+pub(crate) struct Counting {
+    meter: Meter,
+    http: SharedHttpClient,
 }
 
-impl<B: Bodies> Bodies for Metered<B> {
-    async fn keep(&self, check: &ClaimCheck, body: &Bytes) -> Result<(), PortError> {
-        self.meter.lock().count("PutObject");
-        self.bucket.keep(check, body).await
+impl Counting {
+    pub(crate) fn new(meter: Meter) -> Counting {
+        Counting {
+            meter,
+            http: aws_smithy_http_client::Builder::new().build_http(),
+        }
     }
+}
 
-    async fn fetch(&self, check: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
-        self.meter.lock().count("GetObject");
-        self.bucket.fetch(check).await
+impl HttpClient for Counting {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(CountingConnector {
+            meter: self.meter.clone(),
+            connector: self.http.http_connector(settings, components),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct CountingConnector {
+    meter: Meter,
+    connector: SharedHttpConnector,
+}
+
+impl HttpConnector for CountingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.headers().get("x-amz-target").is_none() {
+            let action = if request.method() == "PUT" {
+                "PutObject"
+            } else {
+                "GetObject"
+            };
+            self.meter.lock().count(action);
+        }
+        self.connector.call(request)
     }
 }
 

@@ -7,7 +7,7 @@ mod meter;
 
 use clap::{Args, Subcommand};
 use hookgate::Source;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate_signature::Outgoing;
 
 use crate::{BoxError, Outcome};
@@ -51,5 +51,5 @@ fn signed(source: &Source, body: &str) -> Result<Vec<(String, String)>, BoxError
         headers: &[],
         body: body.as_bytes(),
     };
-    Ok(source.verifier().sign(&outgoing, SystemClock.now())?)
+    Ok(source.verifier().sign(&outgoing, system_now())?)
 }

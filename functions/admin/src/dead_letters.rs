@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hookgate::operators::{DeadLetters, EventReader, Letter, Replays};
-use hookgate::ports::{Clock, EventQueue, PortError, chain};
+use hookgate::dead_letter::DeadLetter;
+use hookgate::{AwsError, chain};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::letters::{Names, move_view, view};
-use crate::{Admin, Answer, BUDGET, Refusal, body};
+use crate::names::{Names, move_view, view};
+use crate::{Admin, Answer, BUDGET, Rejection, body};
 
 /// How many letters are listed unless asked otherwise, and at most.
 const LIMIT: usize = 50;
@@ -54,40 +54,37 @@ struct RedriveRequest {
     rate_per_s: Option<u32>,
 }
 
-/// Letters that were taken, and are to be given back.
-struct Taken {
-    letters: Vec<Letter>,
+/// Dead letters that were received, and are to be released.
+struct Received {
+    letters: Vec<DeadLetter>,
     /// Whether the queue had no more.
     complete: bool,
 }
 
-impl<S, Q, L, C> Admin<S, Q, L, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    L: DeadLetters,
-    C: Clock,
-{
-    pub(crate) async fn list_letters(&self, query: ListQuery) -> Result<Answer, Refusal> {
+impl Admin {
+    pub(crate) async fn list_dead_letters(&self, query: ListQuery) -> Result<Answer, Rejection> {
         let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
-        let taken = self.take(limit).await?;
-        self.give_back(&taken.letters).await;
-        let letters: Vec<Value> = taken.letters.iter().take(limit).map(view).collect();
+        let received = self.receive(limit).await?;
+        self.release(&received.letters).await;
+        let letters: Vec<Value> = received.letters.iter().take(limit).map(view).collect();
         let answer = json!({
             "dead_letters": letters,
-            "complete": taken.complete,
-            "count": self.letters.count().await?,
+            "complete": received.complete,
+            "count": self.dead_letters.count().await?,
             "note": NOTE,
         });
         Ok((StatusCode::OK, answer))
     }
 
     /// Shows the letters of one name, each with its text.
-    pub(crate) async fn show_letter(&self, name: &str) -> Result<Answer, Refusal> {
+    pub(crate) async fn show_dead_letter(&self, name: &str) -> Result<Answer, Rejection> {
         let names = Names::of(name);
-        let taken = self.take(MAX_LOOKED_AT).await?;
-        self.give_back(&taken.letters).await;
-        let found = taken.letters.iter().filter(|letter| names.mean(letter));
+        let received = self.receive(MAX_LOOKED_AT).await?;
+        self.release(&received.letters).await;
+        let found = received
+            .letters
+            .iter()
+            .filter(|letter| names.match_any(letter));
         let found: Vec<Value> = found
             .map(|letter| {
                 let mut shown = view(letter);
@@ -97,45 +94,47 @@ where
             })
             .collect();
         if found.is_empty() {
-            return Err(Refusal::NotFound("dead letter of this key or message id"));
+            return Err(Rejection::NotFound("dead letter of this key or message id"));
         }
         Ok((
             StatusCode::OK,
-            json!({ "dead_letters": found, "complete": taken.complete }),
+            json!({ "dead_letters": found, "complete": received.complete }),
         ))
     }
 
-    pub(crate) async fn redrive(&self, text: &[u8]) -> Result<Answer, Refusal> {
+    pub(crate) async fn redrive(&self, text: &[u8]) -> Result<Answer, Rejection> {
         let request: RedriveRequest = body(text)?;
         let named = request.keys.len() + request.message_ids.len();
         match (request.all, named, request.rate_per_s) {
             (true, 0, rate) => self.redrive_all(rate).await,
             (false, 1..=MAX_NAMES, None) => self.redrive_some(&request).await,
-            (false, _, None) => Err(Refusal::asked(format!(
+            (false, _, None) => Err(Rejection::asked(format!(
                 "name 1 to {MAX_NAMES} `keys` or `message_ids`, or say `\"all\": true`"
             ))),
-            (true, _, _) => Err(Refusal::asked("`all` takes no `keys` and no `message_ids`")),
-            (false, _, Some(_)) => Err(Refusal::asked("only `all` takes `rate_per_s`")),
+            (true, _, _) => Err(Rejection::asked(
+                "`all` takes no `keys` and no `message_ids`",
+            )),
+            (false, _, Some(_)) => Err(Rejection::asked("only `all` takes `rate_per_s`")),
         }
     }
 
     /// Sends letters back to the queue, and then removes them: a crash between the two repeats a
     /// message, which the ledger settles, and loses none.
-    async fn redrive_some(&self, request: &RedriveRequest) -> Result<Answer, Refusal> {
+    async fn redrive_some(&self, request: &RedriveRequest) -> Result<Answer, Rejection> {
         let names = Names::read(&request.keys, &request.message_ids)?;
-        let taken = self.take(MAX_LOOKED_AT).await?;
-        let (meant, others): (Vec<Letter>, Vec<Letter>) = taken
+        let received = self.receive(MAX_LOOKED_AT).await?;
+        let (meant, others): (Vec<DeadLetter>, Vec<DeadLetter>) = received
             .letters
             .into_iter()
-            .partition(|letter| names.mean(letter));
-        self.give_back(&others).await;
+            .partition(|letter| names.match_any(letter));
+        self.release(&others).await;
         let (mut redriven, mut failed, mut found) = (Vec::new(), Vec::new(), BTreeSet::new());
         for letter in meant {
-            found.extend(names.meaning(&letter));
+            found.extend(names.matching(&letter));
             match self.redrive_letter(&letter).await {
                 Ok(()) => redriven.push(view(&letter)),
                 Err(error) => {
-                    self.give_back(std::slice::from_ref(&letter)).await;
+                    self.release(std::slice::from_ref(&letter)).await;
                     failed.push(json!({ "message_id": letter.message_id, "error": chain(&error) }));
                 }
             }
@@ -149,7 +148,7 @@ where
         tracing::info!(redriven = redriven.len(), failed = failed.len(), "redriven");
         let mut answer = json!({
             "redriven": redriven, "not_found": missing, "failed": failed,
-            "complete": taken.complete,
+            "complete": received.complete,
         });
         if redriven.is_empty() {
             answer["error"] = json!("no dead letter was sent again");
@@ -163,69 +162,69 @@ where
         Ok((StatusCode::OK, answer))
     }
 
-    async fn redrive_letter(&self, letter: &Letter) -> Result<(), PortError> {
-        self.letters.send_again(letter).await?;
-        if let Err(error) = self.letters.remove(letter).await {
+    async fn redrive_letter(&self, letter: &DeadLetter) -> Result<(), AwsError> {
+        self.dead_letters.send_again(letter).await?;
+        if let Err(error) = self.dead_letters.remove(letter).await {
             // It is in both queues now: another redrive of it is settled by the ledger.
             tracing::warn!(
                 message_id = letter.message_id,
                 error = chain(&error),
-                "letter not removed"
+                "dead letter not removed"
             );
         }
         Ok(())
     }
 
-    async fn redrive_all(&self, rate: Option<u32>) -> Result<Answer, Refusal> {
+    async fn redrive_all(&self, rate: Option<u32>) -> Result<Answer, Rejection> {
         if rate.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
             let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
-            return Err(Refusal::asked(why));
+            return Err(Rejection::asked(why));
         }
-        let moves = self.letters.moves().await?;
+        let moves = self.dead_letters.moves().await?;
         if moves.iter().any(|task| task.status == "RUNNING") {
-            return Err(Refusal::Conflict(
+            return Err(Rejection::Conflict(
                 "a redrive of all is under way already".into(),
             ));
         }
-        let handle = self.letters.move_all(rate).await?;
+        let handle = self.dead_letters.move_all(rate).await?;
         tracing::info!(rate, "redrive of all begins");
         Ok((StatusCode::ACCEPTED, json!({ "task": handle })))
     }
 
-    pub(crate) async fn list_moves(&self) -> Result<Answer, Refusal> {
-        let moves = self.letters.moves().await?;
+    pub(crate) async fn list_moves(&self) -> Result<Answer, Rejection> {
+        let moves = self.dead_letters.moves().await?;
         let moves: Vec<Value> = moves.iter().map(move_view).collect();
         Ok((StatusCode::OK, json!({ "tasks": moves })))
     }
 
-    /// Takes letters until there are `enough`, or no more, or the time is over.
-    async fn take(&self, enough: usize) -> Result<Taken, Refusal> {
+    /// Receives dead letters until there are `enough`, or no more, or the time is over.
+    async fn receive(&self, enough: usize) -> Result<Received, Rejection> {
         let deadline = self.clock.now() + BUDGET;
-        let mut letters: Vec<Letter> = Vec::new();
+        let mut letters: Vec<DeadLetter> = Vec::new();
         while letters.len() < enough && self.clock.now() < deadline {
-            match self.letters.take(HIDDEN).await {
+            match self.dead_letters.receive(HIDDEN).await {
                 Ok(more) if more.is_empty() => {
-                    return Ok(Taken {
+                    return Ok(Received {
                         letters,
                         complete: true,
                     });
                 }
                 Ok(more) => letters.extend(more),
                 Err(error) => {
-                    self.give_back(&letters).await;
+                    self.release(&letters).await;
                     return Err(error.into());
                 }
             }
         }
-        Ok(Taken {
+        Ok(Received {
             letters,
             complete: false,
         })
     }
 
     /// Where it fails, they are seen again when the time for which they are hidden is over.
-    async fn give_back(&self, letters: &[Letter]) {
-        if let Err(error) = self.letters.give_back(letters).await {
+    async fn release(&self, letters: &[DeadLetter]) {
+        if let Err(error) = self.dead_letters.release(letters).await {
             tracing::warn!(
                 error = chain(&error),
                 "dead letters stay hidden for a while"

@@ -1,14 +1,13 @@
 //! `GET /admin/events` and `GET /admin/events/{key}`.
 
 use hookgate::EventKey;
-use hookgate::operators::{DeadLetters, EventFilter, EventQuery, EventReader, Replays};
-use hookgate::ports::{Clock, EventQueue};
+use hookgate::event::{EventFilter, EventQuery};
 use hookgate_ledger::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Admin, Answer, Refusal};
+use crate::{Admin, Answer, Rejection};
 
 /// How many events are listed unless asked otherwise, and at most.
 const LIMIT: usize = 50;
@@ -30,14 +29,8 @@ pub(crate) struct ListQuery {
     until: Option<String>,
 }
 
-impl<S, Q, L, C> Admin<S, Q, L, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    L: DeadLetters,
-    C: Clock,
-{
-    pub(crate) async fn list_events(&self, query: ListQuery) -> Result<Answer, Refusal> {
+impl Admin {
+    pub(crate) async fn list_events(&self, query: ListQuery) -> Result<Answer, Rejection> {
         let (since, until) = self.times(query.since.as_deref(), query.until.as_deref())?;
         let list = EventQuery {
             sources: self.sources(query.source.as_deref())?,
@@ -46,13 +39,13 @@ where
             until,
             limit: query.limit.unwrap_or(LIMIT).min(MAX_LIMIT),
         };
-        let events = self.store.list_events(&list).await?;
+        let events = self.table.list_events(&list).await?;
         Ok((StatusCode::OK, json!(events)))
     }
 
-    pub(crate) async fn show_event(&self, key: &str) -> Result<Answer, Refusal> {
-        let event = self.store.show_event(&event_key(key)?).await?;
-        let event = event.ok_or(Refusal::NotFound("event of this key"))?;
+    pub(crate) async fn show_event(&self, key: &str) -> Result<Answer, Rejection> {
+        let event = self.table.show_event(&event_key(key)?).await?;
+        let event = event.ok_or(Rejection::NotFound("event of this key"))?;
         Ok((StatusCode::OK, json!(event)))
     }
 }
@@ -61,17 +54,17 @@ where
 pub(crate) fn filter(
     state: Option<&str>,
     event_type: Option<String>,
-) -> Result<EventFilter, Refusal> {
+) -> Result<EventFilter, Rejection> {
     let unknown = |name| {
         let names = State::ALL.map(State::name).join(", ");
-        Refusal::asked(format!("`{name}` is no state; states are {names}"))
+        Rejection::asked(format!("unknown state `{name}`; there are {names}"))
     };
     let state = state.map(|name| State::from_name(name).ok_or_else(|| unknown(name)));
     if event_type
         .as_ref()
         .is_some_and(|pattern| pattern.len() > MAX_PATTERN)
     {
-        return Err(Refusal::asked("`type` is longer than 256 bytes"));
+        return Err(Rejection::asked("`type` is longer than 256 bytes"));
     }
     Ok(EventFilter {
         state: state.transpose()?,
@@ -79,10 +72,12 @@ pub(crate) fn filter(
     })
 }
 
-pub(crate) fn event_key(text: &str) -> Result<EventKey, Refusal> {
+pub(crate) fn event_key(text: &str) -> Result<EventKey, Rejection> {
     let wrong = || {
         let shown: String = text.chars().take(60).collect();
-        Refusal::asked(format!("`{shown}` is no event key: it has 43 characters"))
+        Rejection::asked(format!(
+            "`{shown}` is not an event key: those have 43 characters"
+        ))
     };
     EventKey::parse(text).ok_or_else(wrong)
 }

@@ -5,19 +5,18 @@
 
 mod dead_letters;
 mod events;
-mod letters;
-mod refusal;
+mod names;
+mod rejection;
 mod replay;
 mod replays;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate::operators::{DeadLetters, EventReader, Replays};
-use hookgate::ports::{Clock, EventQueue};
+use hookgate::{Clock, DynamoTable, SqsDeadLetters, SqsQueue};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-pub use refusal::Refusal;
+pub use rejection::Rejection;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,43 +29,37 @@ const BUDGET: Duration = Duration::from_secs(15);
 /// How far back events are looked for unless asked otherwise.
 const LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What the API needs: the table, the queue and its dead letters, the time.
+/// The function: the table, the queue and its dead letters, the time.
 #[derive(Debug)]
-pub struct Admin<S, Q, L, C> {
+pub struct Admin {
     sources: Vec<String>,
     oldest: Duration,
-    store: S,
-    queue: Q,
-    letters: L,
-    clock: C,
+    table: DynamoTable,
+    queue: SqsQueue,
+    dead_letters: SqsDeadLetters,
+    clock: Clock,
 }
 
 /// What is answered: a status and JSON.
 type Answer = (StatusCode, Value);
 
-impl<S, Q, L, C> Admin<S, Q, L, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    L: DeadLetters,
-    C: Clock,
-{
+impl Admin {
     /// The API over events of these sources, whose payloads are kept for `retention`.
     pub fn new(
         sources: Vec<String>,
         retention: Option<Duration>,
-        store: S,
-        queue: Q,
-        letters: L,
-        clock: C,
+        table: DynamoTable,
+        queue: SqsQueue,
+        dead_letters: SqsDeadLetters,
+        clock: Clock,
     ) -> Self {
         Admin {
             sources,
             // Expired items may stay for two days more.
             oldest: retention.unwrap_or(LOOK_BACK) + Duration::from_secs(2 * 24 * 3600),
-            store,
+            table,
             queue,
-            letters,
+            dead_letters,
             clock,
         }
     }
@@ -75,9 +68,9 @@ where
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (status, body) = match self.answer(&request).await {
             Ok(answer) => answer,
-            Err(refusal) => {
-                refusal.log();
-                refusal.answer()
+            Err(rejection) => {
+                rejection.log();
+                rejection.answer()
             }
         };
         let mut response = Response::new(Bytes::from(body.to_string()));
@@ -88,13 +81,15 @@ where
         response
     }
 
-    async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Refusal> {
+    async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
         if request.body().len() > MAX_BODY_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(Rejection::TooLarge);
         }
         let path = request.uri().path().trim_matches('/');
         let path: Vec<&str> = path.split('/').collect();
-        let path = path.strip_prefix(&["admin"]).ok_or(Refusal::UnknownPath)?;
+        let path = path
+            .strip_prefix(&["admin"])
+            .ok_or(Rejection::UnknownPath)?;
         match (request.method(), path) {
             (&Method::GET, ["events"]) => self.list_events(query(request)?).await,
             (&Method::GET, ["events", key]) => self.show_event(key).await,
@@ -102,27 +97,27 @@ where
             (&Method::GET, ["replays"]) => self.list_replays(query(request)?).await,
             (&Method::GET, ["replays", id]) => self.show_replay(id).await,
             (&Method::DELETE, ["replays", id]) => self.cancel_replay(id).await,
-            (&Method::GET, ["dead-letters"]) => self.list_letters(query(request)?).await,
+            (&Method::GET, ["dead-letters"]) => self.list_dead_letters(query(request)?).await,
             (&Method::GET, ["dead-letters", "redrive"]) => self.list_moves().await,
             (&Method::POST, ["dead-letters", "redrive"]) => self.redrive(request.body()).await,
-            (&Method::GET, ["dead-letters", name]) => self.show_letter(name).await,
+            (&Method::GET, ["dead-letters", name]) => self.show_dead_letter(name).await,
             (
                 _,
                 ["events" | "replay" | "replays" | "dead-letters"]
                 | ["events" | "replays" | "dead-letters", _],
-            ) => Err(Refusal::Method),
-            _ => Err(Refusal::UnknownPath),
+            ) => Err(Rejection::Method),
+            _ => Err(Rejection::UnknownPath),
         }
     }
 
     /// The sources that a request means: the one that it names, or all.
-    fn sources(&self, named: Option<&str>) -> Result<Vec<String>, Refusal> {
+    fn sources(&self, named: Option<&str>) -> Result<Vec<String>, Rejection> {
         match named {
             None => Ok(self.sources.clone()),
             Some(name) if self.sources.iter().any(|source| source == name) => {
                 Ok(vec![name.to_owned()])
             }
-            Some(_) => Err(Refusal::asked(format!(
+            Some(_) => Err(Rejection::asked(format!(
                 "there is no such source; there are {}",
                 self.sources.join(", ")
             ))),
@@ -134,7 +129,7 @@ where
         &self,
         since: Option<&str>,
         until: Option<&str>,
-    ) -> Result<(SystemTime, SystemTime), Refusal> {
+    ) -> Result<(SystemTime, SystemTime), Rejection> {
         let now = self.clock.now();
         let until = match until {
             Some(text) => time("until", text)?.min(now),
@@ -148,7 +143,7 @@ where
             None => now.checked_sub(LOOK_BACK).unwrap_or(oldest),
         };
         if since >= until {
-            return Err(Refusal::asked(
+            return Err(Rejection::asked(
                 "`since` must be before `until` and before now",
             ));
         }
@@ -157,31 +152,24 @@ where
 }
 
 /// What the query says.
-fn query<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Refusal> {
+fn query<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Rejection> {
     let query = request.uri().query().unwrap_or_default();
     serde_urlencoded::from_str(query)
-        .map_err(|error| Refusal::asked(format!("the query is wrong: {error}")))
+        .map_err(|error| Rejection::asked(format!("the query is wrong: {error}")))
 }
 
 /// What the body says.
-fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::asked(format!("the body is wrong: {error}")))
+        .map_err(|error| Rejection::asked(format!("the body is wrong: {error}")))
 }
 
-fn time(field: &str, text: &str) -> Result<SystemTime, Refusal> {
+fn time(field: &str, text: &str) -> Result<SystemTime, Rejection> {
     let wrong = |_| {
-        Refusal::asked(format!(
+        Rejection::asked(format!(
             "`{field}` is no time; write it as 2026-01-31T12:00:00Z"
         ))
     };
     let time: jiff::Timestamp = text.parse().map_err(wrong)?;
     Ok(SystemTime::from(time).max(SystemTime::UNIX_EPOCH))
-}
-
-/// A time as operators read it, RFC 3339.
-fn rfc3339(ms: u64) -> String {
-    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
-    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{time:.3}")
 }

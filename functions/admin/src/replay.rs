@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use hookgate::operators::{
-    DeadLetters, EventRange, EventReader, Pending, Progress, Replay, ReplayId, ReplayState,
-    Replayed, Replays, Sent, send_again,
+use hookgate::replay::{
+    EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Sent, send_again,
 };
-use hookgate::ports::{Clock, EventQueue, PortError, chain};
-use hookgate::{EventKey, emit, unix_ms};
+use hookgate::{AwsError, EventKey, chain, emit, rfc3339, unix_ms};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -16,7 +14,7 @@ use serde_json::json;
 
 use crate::events::{event_key, filter};
 use crate::replays::view;
-use crate::{Admin, Answer, BUDGET, Refusal, body, rfc3339};
+use crate::{Admin, Answer, BUDGET, Rejection, body};
 
 /// How many events are replayed by their keys at a time, at most.
 const MAX_KEYS: usize = 100;
@@ -70,17 +68,11 @@ enum Outcome {
     Sent(Pending),
     Unknown,
     PayloadGone,
-    Failed(PortError),
+    Failed(AwsError),
 }
 
-impl<S, Q, L, C> Admin<S, Q, L, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    L: DeadLetters,
-    C: Clock,
-{
-    pub(crate) async fn replay(&self, text: &[u8]) -> Result<Answer, Refusal> {
+impl Admin {
+    pub(crate) async fn replay(&self, text: &[u8]) -> Result<Answer, Rejection> {
         if body::<Kind>(text)?.keys.is_some() {
             self.replay_keys(body(text)?).await
         } else {
@@ -90,7 +82,7 @@ where
 
     /// Sends each event at its next epoch. Nothing is written before; what is noted afterwards is
     /// for the operator only.
-    async fn replay_keys(&self, request: KeysRequest) -> Result<Answer, Refusal> {
+    async fn replay_keys(&self, request: KeysRequest) -> Result<Answer, Rejection> {
         let reason = reason(&request.reason)?;
         let keys = event_keys(&request.keys)?;
         let mut progress = Progress {
@@ -101,7 +93,7 @@ where
         for chunk in keys.chunks(CHUNK) {
             let outcomes = join_all(chunk.iter().map(|key| self.replay_event(key))).await;
             for (key, outcome) in chunk.iter().zip(outcomes) {
-                match told(&mut progress, outcome) {
+                match count(&mut progress, outcome) {
                     Ok(epoch) => replayed.push(json!({ "key": key.as_str(), "epoch": epoch })),
                     Err(why) => failed.push(json!({ "key": key.as_str(), "error": why })),
                 }
@@ -123,14 +115,14 @@ where
     }
 
     async fn replay_event(&self, key: &EventKey) -> Outcome {
-        let stored = match self.store.stored_event(key).await {
+        let stored = match self.table.stored_event(key).await {
             Ok(stored) => stored,
             Err(error) => return Outcome::Failed(error),
         };
         let Some(pending) = stored.and_then(|stored| Pending::after(key, stored.epoch)) else {
             return Outcome::Unknown;
         };
-        match send_again(&self.store, &self.queue, &pending).await {
+        match send_again(&self.table, &self.queue, &pending).await {
             Ok(Sent::Yes) => Outcome::Sent(pending),
             Ok(Sent::PayloadGone) => Outcome::PayloadGone,
             Err(error) => Outcome::Failed(error),
@@ -148,7 +140,7 @@ where
         };
         emit!(EventsReplayed = replay.progress.sent);
         tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "replayed");
-        match self.store.add_replay(&replay, self.clock.now()).await {
+        match self.table.add_replay(&replay, self.clock.now()).await {
             Ok(()) => Some(replay.id.to_string()),
             Err(error) => {
                 tracing::error!(replay = %replay.id, error = chain(&error), "replay not noted");
@@ -157,7 +149,7 @@ where
         }
     }
 
-    async fn replay_range(&self, request: RangeRequest) -> Result<Answer, Refusal> {
+    async fn replay_range(&self, request: RangeRequest) -> Result<Answer, Rejection> {
         let reason = match (request.reason, request.dry_run) {
             (None, true) => String::new(),
             (given, _) => reason(&given.unwrap_or_default())?,
@@ -165,7 +157,7 @@ where
         let rate = request.rate_per_s.unwrap_or(RATE);
         if !(1..=MAX_RATE).contains(&rate) {
             let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
-            return Err(Refusal::asked(why));
+            return Err(Rejection::asked(why));
         }
         self.sources(Some(&request.source))?;
         let (since, until) = self.times(Some(&request.since), request.until.as_deref())?;
@@ -179,17 +171,17 @@ where
             return self.dry_run(&range).await;
         }
         let replay = self.new_replay(reason, Replayed::Range(range), rate);
-        self.store.add_replay(&replay, self.clock.now()).await?;
+        self.table.add_replay(&replay, self.clock.now()).await?;
         tracing::info!(replay = %replay.id, reason = replay.reason, "replay begins");
         Ok((StatusCode::ACCEPTED, view(&replay)))
     }
 
     /// Counts a range's events, as far as one request's time goes.
-    async fn dry_run(&self, range: &EventRange) -> Result<Answer, Refusal> {
+    async fn dry_run(&self, range: &EventRange) -> Result<Answer, Rejection> {
         let deadline = self.clock.now() + BUDGET;
         let (mut found, mut sample, mut place) = (0, Vec::new(), None);
         let complete = loop {
-            let page = self.store.page(range, place.as_ref(), DRY_PAGE).await?;
+            let page = self.table.page(range, place.as_ref(), DRY_PAGE).await?;
             found += page.events.len();
             let missing = SAMPLE - sample.len();
             let keys = page.events.iter().take(missing);
@@ -222,8 +214,8 @@ where
     }
 }
 
-/// Counts an outcome; the epoch, or what the operator is told.
-fn told(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
+/// Counts an outcome; the epoch, or the error for the operator.
+fn count(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
     match outcome {
         Outcome::Sent(pending) => {
             let epoch = pending.epoch;
@@ -236,7 +228,7 @@ fn told(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
         }
         Outcome::PayloadGone => {
             progress.skipped += 1;
-            Err("its payload is not kept (any more)".into())
+            Err("its payload is gone".into())
         }
         Outcome::Failed(error) => {
             progress.failed += 1;
@@ -245,19 +237,19 @@ fn told(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
     }
 }
 
-fn reason(text: &str) -> Result<String, Refusal> {
+fn reason(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_REASON || text.chars().any(char::is_control) {
         let why = format!("`reason` must be one line of 1 to {MAX_REASON} bytes");
-        return Err(Refusal::asked(why));
+        return Err(Rejection::asked(why));
     }
     Ok(text.to_owned())
 }
 
 /// The keys, each once.
-fn event_keys(texts: &[String]) -> Result<Vec<EventKey>, Refusal> {
+fn event_keys(texts: &[String]) -> Result<Vec<EventKey>, Rejection> {
     if texts.is_empty() || texts.len() > MAX_KEYS {
-        return Err(Refusal::asked(format!(
+        return Err(Rejection::asked(format!(
             "`keys` must be 1 to {MAX_KEYS} keys; a range takes more"
         )));
     }

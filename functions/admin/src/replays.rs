@@ -1,16 +1,13 @@
 //! `/admin/replays`: what became of replays, and an end to one.
 
-use hookgate::operators::{
-    DeadLetters, EventReader, Replay, ReplayId, ReplayState, Replayed, Replays, Saved,
-};
-use hookgate::ports::{Clock, EventQueue};
-use hookgate::unix_ms;
+use hookgate::replay::{Replay, ReplayId, ReplayState, Replayed, Saved};
+use hookgate::{rfc3339, unix_ms};
 use hookgate_ledger::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Admin, Answer, Refusal, rfc3339};
+use crate::{Admin, Answer, Rejection};
 
 /// How many replays are listed.
 const LISTED: usize = 50;
@@ -23,29 +20,23 @@ const CANCEL_TRIES: usize = 5;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {}
 
-impl<S, Q, L, C> Admin<S, Q, L, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    L: DeadLetters,
-    C: Clock,
-{
-    pub(crate) async fn list_replays(&self, _: ListQuery) -> Result<Answer, Refusal> {
-        let replays = self.store.recent_replays(LISTED).await?;
+impl Admin {
+    pub(crate) async fn list_replays(&self, _: ListQuery) -> Result<Answer, Rejection> {
+        let replays = self.table.recent_replays(LISTED).await?;
         let views: Vec<Value> = replays.iter().map(view).collect();
         Ok((StatusCode::OK, json!(views)))
     }
 
-    pub(crate) async fn show_replay(&self, id: &str) -> Result<Answer, Refusal> {
+    pub(crate) async fn show_replay(&self, id: &str) -> Result<Answer, Rejection> {
         Ok((StatusCode::OK, view(&self.find_replay(id).await?)))
     }
 
     /// Cancels a replay; what is sent already is processed.
-    pub(crate) async fn cancel_replay(&self, id: &str) -> Result<Answer, Refusal> {
+    pub(crate) async fn cancel_replay(&self, id: &str) -> Result<Answer, Rejection> {
         for _ in 0..CANCEL_TRIES {
             let mut replay = self.find_replay(id).await?;
             if replay.state != ReplayState::Running {
-                return Err(Refusal::Conflict(format!(
+                return Err(Rejection::Conflict(format!(
                     "the replay is {} already",
                     name(replay.state)
                 )));
@@ -54,22 +45,22 @@ where
             replay.state = ReplayState::Cancelled;
             replay.ended_ms = Some(unix_ms(now));
             replay.progress.pending.clear();
-            if self.store.save_replay(&mut replay, now).await? == Saved::Yes {
+            if self.table.save_replay(&mut replay, now).await? == Saved::Yes {
                 tracing::info!(replay = %replay.id, "replay cancelled");
                 return Ok((StatusCode::OK, view(&replay)));
             }
         }
-        Err(Refusal::Conflict(
+        Err(Rejection::Conflict(
             "the replay changes too fast; try again".into(),
         ))
     }
 
-    async fn find_replay(&self, id: &str) -> Result<Replay, Refusal> {
+    async fn find_replay(&self, id: &str) -> Result<Replay, Rejection> {
         let id = ReplayId::parse(id).ok_or_else(|| {
-            Refusal::asked("that is no replay's id: `hookgate replay list` shows them")
+            Rejection::asked("that is not a replay's id: `hookgate replay list` shows them")
         })?;
-        let replay = self.store.replay(&id).await?;
-        replay.ok_or(Refusal::NotFound("replay of this id"))
+        let replay = self.table.replay(&id).await?;
+        replay.ok_or(Rejection::NotFound("replay of this id"))
     }
 }
 

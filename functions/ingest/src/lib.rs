@@ -1,127 +1,116 @@
 //! Takes a provider's request in: verifies it, records the event once, enqueues it.
 //!
-//! A 2xx means that the event is durable. [`Ingest::handle`] reads from top to bottom; every line of
+//! A 2xx means that the event is durable. [`Ingest::accept`] reads from top to bottom; every line of
 //! it that can refuse a request says with which [`Rejection`].
 
 mod limits;
 mod path;
 mod rejection;
+mod reply;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate::ports::{
-    Bodies, Clock, Documents, EventQueue, EventStore, Outbox, SecretStore, chain,
+use hookgate::{
+    Body, Clock, DynamoTable, Event, Message, MismatchPolicy, S3Bodies, Sources, SqsQueue,
+    StoredBody, Trace, chain,
 };
-use hookgate::{Body, ClaimCheck, Event, Message, MismatchPolicy, Sources, Trace, emit, shown};
-use hookgate_ledger::Record;
-use hookgate_signature::{HandshakeAnswer, Request as Signed};
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use hookgate_ledger::RecordDecision;
+use hookgate_signature::Request as Signed;
+use http::{Method, Request, Response};
 pub use limits::{INLINE_BODY_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
 pub use path::WebhookPath;
 pub use rejection::Rejection;
+use reply::Reply;
 
 /// How long a request may take before it is answered with 503. Shopify gives up after 5 s, and the
 /// function's own time-out is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
 
-/// What ingest needs: the sources with their secrets, a store, a queue, a place for large bodies, the issuers' documents,
-/// the time.
+/// The function: its sources with their secrets, the table, the queue, and the bucket of large bodies, without
+/// which it takes none.
 #[derive(Debug)]
-pub struct Ingest<K, S, Q, B, D, C> {
-    sources: Sources<K>,
-    store: S,
-    queue: Q,
-    bodies: Option<B>,
-    documents: D,
-    clock: C,
+pub struct Ingest {
+    sources: Sources,
+    table: DynamoTable,
+    queue: SqsQueue,
+    bodies: Option<S3Bodies>,
+    clock: Clock,
 }
 
-/// How a request that was not refused is answered.
-enum Answer {
-    Accepted(Event<Body>),
-    Duplicate(Event<Body>),
-    Mismatch(Event<Body>),
-    Handshake(HandshakeAnswer),
-}
-
-impl<K, S, Q, B, D, C> Ingest<K, S, Q, B, D, C>
-where
-    K: SecretStore,
-    S: EventStore + Outbox,
-    Q: EventQueue,
-    B: Bodies,
-    D: Documents,
-    C: Clock,
-{
-    /// Ingest for these sources. Without a place for large bodies it takes none.
+impl Ingest {
+    /// Ingest for these sources.
     pub fn new(
-        sources: Sources<K>,
-        store: S,
-        queue: Q,
-        bodies: Option<B>,
-        documents: D,
-        clock: C,
+        sources: Sources,
+        table: DynamoTable,
+        queue: SqsQueue,
+        bodies: Option<S3Bodies>,
+        clock: Clock,
     ) -> Self {
         warn_of_weak_sources(&sources);
         Ingest {
             sources,
-            store,
+            table,
             queue,
             bodies,
-            documents,
             clock,
         }
     }
 
     /// The configured sources.
-    pub fn sources(&self) -> &Sources<K> {
+    pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// Answers one request. Never fails: what goes wrong is an answer too.
+    /// Answers one request. Never fails: an error is an answer too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let answer = tokio::time::timeout(BUDGET, self.accept(&request))
-            .await
-            .unwrap_or(Err(Rejection::TimedOut));
-        match answer {
-            Ok(answer) => answer.respond(),
+        let headers = headers(&request);
+        let signed = signed(&request, &headers);
+        let path = WebhookPath::parse(request.uri().path());
+        let accepted =
+            tokio::time::timeout(BUDGET, self.accept(path, &signed, request.body())).await;
+        match accepted.unwrap_or(Err(Rejection::TimedOut)) {
+            Ok(reply) => reply.respond(),
             Err(rejection) => {
-                let source = log_source(&request);
-                rejection.log(&source, trace_id(&request).as_deref());
-                rejection.count(&source);
+                // A well-formed name is repeated, whether it is a source's or not.
+                let source = path.map_or("-", |path| path.source);
+                rejection.log(source, Trace::of(&signed).as_ref());
+                rejection.count(source);
                 rejection.respond()
             }
         }
     }
 
-    async fn accept(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
-        let path = WebhookPath::parse(request.uri().path()).ok_or(Rejection::UnknownPath)?;
+    async fn accept(
+        &self,
+        path: Option<WebhookPath<'_>>,
+        request: &Signed<'_>,
+        body: &Bytes,
+    ) -> Result<Reply, Rejection> {
+        let path = path.ok_or(Rejection::UnknownPath)?;
         let source = self
             .sources
             .get(path.source)
             .ok_or(Rejection::UnknownSource)?;
-        if request.method() != http::Method::POST {
+        if request.method != Method::POST.as_str() {
             return Err(Rejection::Method);
         }
         let limit = self.limit();
-        if request.body().len() > limit {
+        if body.len() > limit {
             return Err(Rejection::TooLarge { limit });
         }
         let now = self.clock.now();
-        let headers = headers(request);
-        let signed = signed(request, &headers);
         let source = self
             .sources
-            .verify(source, &signed, &self.documents, now)
+            .verify(source, request, now)
             .await
             .map_err(|why| Rejection::unverified(why, source.reject_status()))?;
-        if let Some(answer) = source.handshake(&signed) {
-            return Ok(Answer::Handshake(answer));
+        if let Some(answer) = source.handshake(request) {
+            return Ok(Reply::Handshake(path.source.to_owned(), answer));
         }
-        let event = source.event(&signed, path.tenant, request.body().clone(), now)?;
-        self.keep(event, source.on_mismatch(), now).await
+        let event = source.event(request, path.tenant, body.clone(), now)?;
+        self.record_and_enqueue(event, body, source.on_mismatch(), now)
+            .await
     }
 
     /// The largest body that is taken, in bytes.
@@ -132,137 +121,65 @@ where
         }
     }
 
-    /// The form in which an event's body travels.
-    fn carried(&self, event: &Event) -> Body {
-        if self.bodies.is_some() && event.body.len() > INLINE_BODY_BYTES {
-            Body::Kept(ClaimCheck::of(&event.key, &event.body))
-        } else {
-            Body::Inline(event.body.clone())
-        }
-    }
-
     /// Records an event and enqueues it, unless a carrier of it is proven already.
-    async fn keep(
+    async fn record_and_enqueue(
         &self,
-        event: Event,
+        mut event: Event,
+        body: &Bytes,
         on_mismatch: MismatchPolicy,
         now: SystemTime,
-    ) -> Result<Answer, Rejection> {
-        let (body, carried) = (event.body.clone(), self.carried(&event));
-        let event = event.with_body(carried);
-        match self
-            .store
-            .record(&event, now)
-            .await
-            .map_err(Rejection::Store)?
-        {
-            Record::New => {
-                let event = self.send(event, &body, 0).await?;
-                Ok(Answer::Accepted(event))
+    ) -> Result<Reply, Rejection> {
+        if self.bodies.is_some() && body.len() > INLINE_BODY_BYTES {
+            event.body = Body::Stored(StoredBody::of(&event.key, body));
+        }
+        let recorded = self.table.record(&event, now).await;
+        match recorded.map_err(Rejection::Table)? {
+            RecordDecision::New => {
+                let event = self.enqueue(event, body, 0).await?;
+                Ok(Reply::Accepted(event))
             }
-            Record::SendAgain { epoch } => {
-                let event = self.send(event, &body, epoch).await?;
+            RecordDecision::SendAgain { epoch } => {
+                let event = self.enqueue(event, body, epoch).await?;
                 // The marker only spares the next redelivery its message: losing it loses nothing.
-                if let Err(error) = self.store.mark_enqueued(&event.key, epoch).await {
+                if let Err(error) = self.table.mark_enqueued(&event.key, epoch).await {
                     tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
                 }
-                Ok(Answer::Duplicate(event))
+                Ok(Reply::Duplicate(event))
             }
-            Record::Duplicate => Ok(Answer::Duplicate(event)),
-            Record::PayloadMismatch => {
-                tracing::warn!(outcome = "payload-mismatch", source = event.source, key = %event.key, "event");
-                match on_mismatch {
-                    MismatchPolicy::SameIdWins => Ok(Answer::Mismatch(event)),
-                    MismatchPolicy::Reject => Err(Rejection::PayloadMismatch),
-                }
-            }
+            RecordDecision::Duplicate => Ok(Reply::Duplicate(event)),
+            RecordDecision::PayloadMismatch => match on_mismatch {
+                MismatchPolicy::SameIdWins => Ok(Reply::Mismatch(event)),
+                MismatchPolicy::Reject => Err(Rejection::PayloadMismatch(event.key)),
+            },
         }
     }
 
-    /// Hands a message to the queue; where it does not take it, to the outbox, which the sweeper empties.
-    /// A body that does not travel with it is kept before, so that no message ever lacks its body.
-    async fn send(
-        &self,
-        event: Event<Body>,
-        body: &Bytes,
-        epoch: u32,
-    ) -> Result<Event<Body>, Rejection> {
-        if let Body::Kept(check) = &event.body {
-            let kept = self.bodies.keep(check, body).await;
-            kept.map_err(Rejection::Bodies)?;
+    /// Sends a message to the queue or, where that does not take it, adds it to the outbox, which the sweeper
+    /// empties. A large body is stored before, so that no message ever lacks its body.
+    async fn enqueue(&self, event: Event, body: &Bytes, epoch: u32) -> Result<Event, Rejection> {
+        if let (Body::Stored(stored), Some(bodies)) = (&event.body, &self.bodies) {
+            let put = bodies.put(stored, body).await;
+            put.map_err(Rejection::Bodies)?;
         }
         let message = Message { event, epoch };
         if let Err(error) = self.queue.send(&message).await {
-            tracing::warn!(key = %message.event.key, error = chain(&error), "to the outbox");
-            self.store.keep(&message).await.map_err(Rejection::Queue)?;
+            tracing::warn!(key = %message.event.key, error = chain(&error), "message goes to the outbox");
+            self.table
+                .add_to_outbox(&message)
+                .await
+                .map_err(Rejection::Queue)?;
         }
         Ok(message.event)
     }
 }
 
-/// Says at the start what a configured reading does not protect.
-fn warn_of_weak_sources(sources: &Sources<impl SecretStore>) {
+/// Logs at the start the attacks that a configured scheme does not stop.
+fn warn_of_weak_sources(sources: &Sources) {
     for source in sources.ready() {
         for warning in source.verifier().warnings() {
             tracing::warn!(source = source.name(), warning, "weak source");
         }
     }
-}
-
-impl Answer {
-    fn respond(self) -> Response<Bytes> {
-        match self {
-            Answer::Accepted(event) => {
-                emit!(EventsAccepted = 1; source = event.source);
-                acknowledge("accepted", &event)
-            }
-            Answer::Duplicate(event) => {
-                emit!(EventsDuplicate = 1; source = event.source);
-                acknowledge("duplicate", &event)
-            }
-            Answer::Mismatch(event) => {
-                emit!(EventsDuplicate = 1, PayloadMismatch = 1; source = event.source);
-                acknowledge("duplicate", &event)
-            }
-            Answer::Handshake(answer) => {
-                tracing::info!(outcome = "handshake", "event");
-                let mut response = Response::new(Bytes::from(answer.body));
-                *response.status_mut() =
-                    StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-                if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
-                    response.headers_mut().insert(CONTENT_TYPE, value);
-                }
-                response
-            }
-        }
-    }
-}
-
-fn acknowledge(status: &'static str, event: &Event<Body>) -> Response<Bytes> {
-    tracing::info!(
-        outcome = status,
-        source = event.source,
-        event_type = shown(event.type_or_dash()).as_ref(),
-        tenant = event.tenant.as_deref().map(shown).as_deref(),
-        event_id = event.id.as_deref().map(shown).as_deref(),
-        key = %event.key,
-        trace_id = event.trace_id(),
-        body_bytes = event.body.bytes(),
-        "event"
-    );
-    json(
-        StatusCode::OK,
-        &serde_json::json!({ "status": status, "event": event.key.as_str() }),
-    )
-}
-
-fn json(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }
 
 fn headers(request: &Request<Bytes>) -> Vec<(&str, &[u8])> {
@@ -272,27 +189,13 @@ fn headers(request: &Request<Bytes>) -> Vec<(&str, &[u8])> {
         .collect()
 }
 
+/// The request as it was signed.
 fn signed<'a>(request: &'a Request<Bytes>, headers: &'a [(&'a str, &'a [u8])]) -> Signed<'a> {
-    let url = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
+    let target = request.uri().path_and_query();
     Signed {
         method: request.method().as_str(),
-        url,
+        url: target.map_or("/", |target| target.as_str()),
         headers,
         body: request.body(),
     }
-}
-
-/// The id of the trace that a request belongs to, for the log line of one that is refused.
-fn trace_id(request: &Request<Bytes>) -> Option<String> {
-    let headers = headers(request);
-    Trace::of(&signed(request, &headers)).map(|trace| trace.id().to_owned())
-}
-
-/// The source's name for a log line: what a stranger wrote into the path is not repeated.
-fn log_source(request: &Request<Bytes>) -> String {
-    WebhookPath::parse(request.uri().path())
-        .map_or_else(|| "-".to_owned(), |path| path.source.to_owned())
 }

@@ -1,5 +1,5 @@
-/// A webhook's URL: `/webhooks/{source}` or `/webhooks/{source}/{tenant}`.
-#[derive(Debug, PartialEq, Eq)]
+/// The path of a webhook's URL: `/webhooks/{source}` or `/webhooks/{source}/{tenant}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WebhookPath<'a> {
     /// The source's name.
     pub source: &'a str,
@@ -8,7 +8,7 @@ pub struct WebhookPath<'a> {
 }
 
 impl<'a> WebhookPath<'a> {
-    /// Reads a path without its query; `None` where it is no webhook's.
+    /// Reads a path without its query; `None` where it is not a webhook's.
     pub fn parse(path: &'a str) -> Option<WebhookPath<'a>> {
         let rest = path.strip_prefix("/webhooks/")?;
         let (source, tenant) = match rest.split_once('/') {

@@ -1,22 +1,23 @@
 use bytes::Bytes;
-use hookgate::emit;
-use hookgate::metrics::some;
-use hookgate::ports::{PortError, chain};
+use hookgate::metrics::nonzero;
+use hookgate::{AwsError, EventKey, Trace, chain, emit};
 use hookgate_signature::{MissingField, Reason, Unverified};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use thiserror::Error;
 
+use crate::reply::json_response;
+
 /// After how many seconds a provider is asked to come again.
 const RETRY_AFTER_S: &str = "5";
 
-/// Why a request is refused. Only here reasons become status codes.
+/// A refusal of a request. Only here reasons become status codes.
 ///
 /// The texts are all that a caller reads: in its own terms, and no help to a forger. The reason of a
 /// failed check goes to the log alone.
 #[derive(Debug, Error)]
 pub enum Rejection {
-    /// Not the path of a webhook.
+    /// The path is not a webhook's.
     #[error("not found: webhooks are taken at /webhooks/{{source}}")]
     UnknownPath,
     /// No such source.
@@ -25,7 +26,7 @@ pub enum Rejection {
     /// Not a POST.
     #[error("method not allowed: webhooks are taken by POST")]
     Method,
-    /// The body is larger than can be kept.
+    /// The body is larger than can be stored.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
         /// The largest that can.
@@ -39,7 +40,7 @@ pub enum Rejection {
         /// Why, for the log.
         reason: Reason,
     },
-    /// Whether the request is authentic could not be decided.
+    /// The request could not be checked.
     #[error("the request cannot be checked at the moment")]
     Undecided(Reason),
     /// The signed request lacks a field.
@@ -47,16 +48,16 @@ pub enum Rejection {
     MissingField(#[from] MissingField),
     /// The id is known with another body.
     #[error("an event with this id and another body was received before")]
-    PayloadMismatch,
-    /// The store did not record the event.
+    PayloadMismatch(EventKey),
+    /// The table did not record the event.
     #[error("the event could not be stored; send it again")]
-    Store(#[source] PortError),
-    /// The large body was not kept.
+    Table(#[source] AwsError),
+    /// The large body was not stored.
     #[error("the event could not be stored; send it again")]
-    Bodies(#[source] PortError),
+    Bodies(#[source] AwsError),
     /// The queue did not take the message.
     #[error("the event could not be queued; send it again")]
-    Queue(#[source] PortError),
+    Queue(#[source] AwsError),
     /// Not finished in time.
     #[error("the event could not be stored in time; send it again")]
     TimedOut,
@@ -83,9 +84,9 @@ impl Rejection {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
             Rejection::MissingField(_) => StatusCode::BAD_REQUEST,
-            Rejection::PayloadMismatch => StatusCode::CONFLICT,
+            Rejection::PayloadMismatch(_) => StatusCode::CONFLICT,
             Rejection::Undecided(_)
-            | Rejection::Store(_)
+            | Rejection::Table(_)
             | Rejection::Bodies(_)
             | Rejection::Queue(_)
             | Rejection::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -103,52 +104,58 @@ impl Rejection {
                 reason.as_str()
             }
             Rejection::MissingField(_) => "missing_field",
-            Rejection::PayloadMismatch => "payload_mismatch",
-            Rejection::Store(_) => "store_unavailable",
+            Rejection::PayloadMismatch(_) => "payload_mismatch",
+            Rejection::Table(_) => "store_unavailable",
             Rejection::Bodies(_) => "bodies_unavailable",
             Rejection::Queue(_) => "queue_unavailable",
             Rejection::TimedOut => "timed_out",
         }
     }
 
-    pub(crate) fn log(&self, source: &str, trace_id: Option<&str>) {
+    pub(crate) fn log(&self, source: &str, trace: Option<&Trace>) {
         let (status, reason) = (self.status().as_u16(), self.reason());
+        let trace_id = trace.map(Trace::id);
+        let outcome = "rejected";
         match self {
-            Rejection::Store(error) | Rejection::Bodies(error) | Rejection::Queue(error) => {
+            Rejection::Table(error) | Rejection::Bodies(error) | Rejection::Queue(error) => {
+                let error = chain(error);
                 tracing::error!(
-                    outcome = "rejected",
+                    outcome,
                     source,
                     status,
                     reason,
                     trace_id,
-                    error = chain(error),
-                    "event"
+                    error,
+                    "request rejected"
                 );
             }
+            Rejection::PayloadMismatch(key) => {
+                tracing::warn!(outcome, source, status, reason, trace_id, %key, "request rejected");
+            }
             _ => tracing::warn!(
-                outcome = "rejected",
+                outcome,
                 source,
                 status,
                 reason,
                 trace_id,
-                "event"
+                "request rejected"
             ),
         }
     }
 
     /// `source` counts only where it is a configured one.
     pub(crate) fn count(&self, source: &str) {
-        let mismatch = matches!(self, Rejection::PayloadMismatch);
+        let mismatch = matches!(self, Rejection::PayloadMismatch(_));
         emit!(
             EventsRejected = 1,
-            PayloadMismatch = some(mismatch.into());
+            PayloadMismatch = nonzero(mismatch.into());
             source = source, reason = self.reason()
         );
     }
 
     pub(crate) fn respond(&self) -> Response<Bytes> {
         let status = self.status();
-        let mut response = crate::json(status, &serde_json::json!({ "error": self.to_string() }));
+        let mut response = json_response(status, &serde_json::json!({ "error": self.to_string() }));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

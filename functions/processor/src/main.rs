@@ -2,8 +2,7 @@
 //! responses out.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate::ports::{Clock, SystemClock};
-use hookgate::{Adapters, Environment, deadline, log_lambda};
+use hookgate::{Adapters, Clock, Environment, deadline, log_lambda, system_now};
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -21,11 +20,19 @@ async fn main() -> Result<(), Error> {
     log_lambda(&environment, "processor", config.sources.keys());
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());
-    let processor = Processor::new(table, queue, bodies, SystemClock, Handlers, config.routes)?;
+    let handlers = Handlers::built_in();
+    let processor = Processor::new(
+        table,
+        queue,
+        bodies,
+        Clock::system(),
+        &handlers,
+        config.routes,
+    )?;
     let processor = &processor;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation {
-            deadline: deadline(event.context.deadline(), SystemClock.now()),
+            deadline: deadline(event.context.deadline(), system_now()),
             request_id: event.context.request_id,
         };
         Ok::<SqsBatchResponse, Error>(processor.handle(event.payload, &invocation).await)

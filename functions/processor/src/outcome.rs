@@ -1,180 +1,299 @@
-//! How one message's processing ended: one log line each, what is counted, and whether the message
-//! comes again.
+//! The end of one message's processing: its log line, its count, and whether the message comes again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
-use hookgate::ports::{Held, PortError, chain};
-use hookgate::{Event, Message, shown};
+use hookgate::metrics::{MAX_VALUES, nonzero};
+use hookgate::{AwsError, Event, Message, chain, emit, one_line};
 
-use crate::handlers::{DEFAULT, HandlerError};
-use crate::tally::End;
+use crate::attempt::Attempt;
+use crate::handlers::HandlerError;
 
-/// What becomes of a message.
+/// The end of one message's processing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fate {
-    /// It stays in the queue; otherwise a terminal state was seen or written.
-    pub(crate) again: bool,
-    /// What metrics count.
-    pub(crate) end: End,
+pub(crate) struct Outcome {
+    /// The message stays in the queue; otherwise a terminal state was seen or written.
+    pub(crate) comes_again: bool,
+    count: Count,
     /// Its source, where it could be read.
-    pub(crate) source: Option<String>,
+    source: Option<String>,
 }
 
-impl Fate {
-    fn finished<B>(event: &Event<B>, end: End) -> Fate {
-        Fate {
-            again: false,
-            end,
+/// The metrics that count an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    /// Its event was handled.
+    Processed {
+        /// A route took it.
+        routed: bool,
+        /// How long after its request arrived; `None` for a replay, which says nothing of latency.
+        latency_ms: Option<u64>,
+    },
+    /// The attempt failed, and the message comes again.
+    Failed,
+    /// It is in the dead-letter queue.
+    DeadLettered,
+    /// None.
+    Nothing,
+}
+
+impl Outcome {
+    fn finished(event: &Event, count: Count) -> Outcome {
+        Outcome {
+            comes_again: false,
+            count,
             source: Some(event.source.clone()),
         }
     }
 
-    fn again<B>(event: &Event<B>, end: End) -> Fate {
-        Fate {
-            again: true,
-            ..Fate::finished(event, end)
-        }
-    }
-
-    fn of_unreadable(again: bool, end: End) -> Fate {
-        Fate {
-            again,
-            end,
-            source: None,
+    fn again(event: &Event, count: Count) -> Outcome {
+        Outcome {
+            comes_again: true,
+            ..Outcome::finished(event, count)
         }
     }
 }
 
 macro_rules! line {
-    ($level:ident, $outcome:literal, $event:expr $(, $($fields:tt)*)?) => {
+    ($level:ident, $outcome:literal, $event:expr, $($fields:tt)*) => {
         tracing::$level!(
             outcome = $outcome,
-            source = shown(&$event.source).as_ref(),
-            event_type = shown($event.type_or_dash()).as_ref(),
-            tenant = $event.tenant.as_deref().map(shown).as_deref(),
-            event_id = $event.id.as_deref().map(shown).as_deref(),
+            source = one_line(&$event.source).as_ref(),
+            event_type = one_line($event.type_or_dash()).as_ref(),
+            tenant = $event.tenant.as_deref().map(one_line).as_deref(),
+            event_id = $event.id.as_deref().map(one_line).as_deref(),
             key = %$event.key,
             trace_id = $event.trace_id(),
-            $($($fields)*,)?
-            "event"
+            $($fields)*
         )
     };
 }
 
-pub(crate) fn done(held: Held<'_>, handler: &str, now: SystemTime) -> Fate {
-    let total_ms = now
-        .duration_since(held.event.received)
-        .unwrap_or_default()
-        .as_millis();
-    let total_ms = u64::try_from(total_ms).unwrap_or(u64::MAX);
-    let attempt = held.grant.attempt;
-    let routed = handler != DEFAULT;
-    if !routed {
-        line!(info, "unhandled", held.event, handler, attempt, total_ms);
+pub(crate) fn done(attempt: &Attempt<'_>, now: SystemTime) -> Outcome {
+    let (event, to) = (attempt.claim.event, attempt.target_name());
+    let total = now.duration_since(event.received).unwrap_or_default();
+    let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
+    let number = attempt.claim.grant.attempt;
+    let routed = attempt.target.is_some();
+    if routed {
+        line!(
+            info,
+            "done",
+            event,
+            to,
+            attempt = number,
+            total_ms,
+            "event handled"
+        );
     } else {
-        line!(info, "done", held.event, handler, attempt, total_ms);
+        line!(
+            info,
+            "unhandled",
+            event,
+            attempt = number,
+            total_ms,
+            "no route takes this event"
+        );
     }
-    let end = End::Processed {
+    let count = Count::Processed {
         routed,
-        latency_ms: (held.epoch == 0).then_some(total_ms),
+        latency_ms: (attempt.claim.epoch == 0).then_some(total_ms),
     };
-    Fate::finished(held.event, end)
+    Outcome::finished(event, count)
 }
 
-pub(crate) fn settled(message: &Message) -> Fate {
-    line!(info, "settled", message.event);
-    Fate::finished(&message.event, End::Uncounted)
+pub(crate) fn settled(message: &Message) -> Outcome {
+    line!(info, "settled", message.event, "event finished before");
+    Outcome::finished(&message.event, Count::Nothing)
 }
 
-pub(crate) fn busy(message: &Message) -> Fate {
-    line!(info, "busy", message.event);
-    Fate::again(&message.event, End::Uncounted)
+pub(crate) fn busy(message: &Message) -> Outcome {
+    line!(
+        info,
+        "busy",
+        message.event,
+        "another invocation holds the event"
+    );
+    Outcome::again(&message.event, Count::Nothing)
 }
 
-pub(crate) fn not_started(message: &Message) -> Fate {
-    line!(warn, "not-started", message.event);
-    Fate::again(&message.event, End::Uncounted)
+pub(crate) fn not_started(message: &Message) -> Outcome {
+    line!(
+        warn,
+        "not_started",
+        message.event,
+        "too little time is left"
+    );
+    Outcome::again(&message.event, Count::Nothing)
 }
 
-pub(crate) fn unavailable(message: &Message, error: &PortError) -> Fate {
-    line!(error, "not-claimed", message.event, error = chain(error));
-    Fate::again(&message.event, End::Failed)
+pub(crate) fn not_claimed(message: &Message, error: &AwsError) -> Outcome {
+    line!(
+        error,
+        "not_claimed",
+        message.event,
+        error = chain(error),
+        "claim failed"
+    );
+    Outcome::again(&message.event, Count::Failed)
 }
 
-pub(crate) fn retry(held: Held<'_>, handler: &str, error: &HandlerError, delay: Duration) -> Fate {
+pub(crate) fn retry(attempt: &Attempt<'_>, error: &HandlerError, delay: Duration) -> Outcome {
+    let (event, to) = (attempt.claim.event, attempt.target_name());
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    let attempt = held.grant.attempt;
+    let (number, error) = (attempt.claim.grant.attempt, error.message());
     line!(
         warn,
         "retry",
-        held.event,
-        handler,
-        attempt,
+        event,
+        to,
+        attempt = number,
         delay_ms,
-        error = error.message()
+        error,
+        "attempt failed"
     );
-    Fate::again(held.event, End::Failed)
+    Outcome::again(event, Count::Failed)
 }
 
-pub(crate) fn dead(held: Held<'_>, handler: &str, error: &HandlerError) -> Fate {
-    let attempt = held.grant.attempt;
+pub(crate) fn dead(attempt: &Attempt<'_>, error: &HandlerError) -> Outcome {
+    let (event, to) = (attempt.claim.event, attempt.target_name());
+    let (number, class) = (attempt.claim.grant.attempt, error.class());
+    let error = error.message();
     line!(
         error,
         "dead",
-        held.event,
-        handler,
-        attempt,
-        class = error.class(),
-        error = error.message()
+        event,
+        to,
+        attempt = number,
+        class,
+        error,
+        "event dead-lettered"
     );
-    Fate::finished(held.event, End::DeadLettered)
+    Outcome::finished(event, Count::DeadLettered)
 }
 
-pub(crate) fn not_completed(held: Held<'_>, handler: &str, error: &PortError) -> Fate {
+pub(crate) fn not_completed(attempt: &Attempt<'_>, error: &AwsError) -> Outcome {
+    let (event, to) = (attempt.claim.event, attempt.target_name());
     line!(
         error,
-        "not-completed",
-        held.event,
-        handler,
-        error = chain(error)
-    );
-    Fate::again(held.event, End::Failed)
-}
-
-pub(crate) fn not_buried(held: Held<'_>, error: &PortError) -> Fate {
-    line!(error, "not-buried", held.event, error = chain(error));
-    Fate::again(held.event, End::Failed)
-}
-
-pub(crate) fn not_released(held: Held<'_>, error: &PortError) {
-    line!(warn, "not-released", held.event, error = chain(error));
-}
-
-pub(crate) fn not_delayed(error: &PortError) {
-    tracing::warn!(
+        "not_completed",
+        event,
+        to,
         error = chain(error),
-        "the message comes again at the queue's own time"
+        "completion failed"
+    );
+    Outcome::again(event, Count::Failed)
+}
+
+pub(crate) fn not_dead_lettered(attempt: &Attempt<'_>, error: &AwsError) -> Outcome {
+    let event = attempt.claim.event;
+    line!(
+        error,
+        "not_dead_lettered",
+        event,
+        error = chain(error),
+        "dead-lettering failed"
+    );
+    Outcome::again(event, Count::Failed)
+}
+
+pub(crate) fn not_released(attempt: &Attempt<'_>, error: &AwsError) {
+    let event = attempt.claim.event;
+    line!(
+        warn,
+        "not_released",
+        event,
+        error = chain(error),
+        "the event waits for the end of its lease"
     );
 }
 
-pub(crate) fn unreadable(record: &SqsMessage, why: &str) -> Fate {
+pub(crate) fn not_delayed(error: &AwsError) {
+    let error = chain(error);
+    tracing::warn!(error, "the message comes again at the queue's own time");
+}
+
+pub(crate) fn unreadable(record: &SqsMessage, error: &str) -> Outcome {
+    let message_id = record.message_id.as_deref();
     tracing::error!(
         outcome = "unreadable",
-        message_id = record.message_id,
-        error = why,
-        "event"
+        message_id,
+        error,
+        "message dead-lettered"
     );
-    Fate::of_unreadable(false, End::DeadLettered)
+    Outcome {
+        comes_again: false,
+        count: Count::DeadLettered,
+        source: None,
+    }
 }
 
-pub(crate) fn not_set_aside(record: &SqsMessage, error: &PortError) -> Fate {
-    let error = chain(error);
+pub(crate) fn unreadable_not_dead_lettered(record: &SqsMessage, error: &AwsError) -> Outcome {
+    let (message_id, error) = (record.message_id.as_deref(), chain(error));
     tracing::error!(
-        outcome = "not-set-aside",
-        message_id = record.message_id,
+        outcome = "unreadable_not_dead_lettered",
+        message_id,
         error,
-        "event"
+        "dead-lettering failed"
     );
-    Fate::of_unreadable(true, End::Failed)
+    Outcome {
+        comes_again: true,
+        count: Count::Failed,
+        source: None,
+    }
+}
+
+/// The outcomes of a batch, by source: one metric line a source, however many messages there were.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(BTreeMap<Option<String>, SourceCounts>);
+
+#[derive(Debug, Default)]
+struct SourceCounts {
+    processed: u64,
+    unhandled: u64,
+    failed: u64,
+    dead: u64,
+    latencies_ms: Vec<u64>,
+}
+
+impl Counts {
+    /// Adds a message's outcome.
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        let counts = self.0.entry(outcome.source).or_default();
+        match outcome.count {
+            Count::Processed { routed, latency_ms } => {
+                counts.processed += 1;
+                counts.unhandled += u64::from(!routed);
+                counts.latencies_ms.extend(latency_ms);
+            }
+            Count::Failed => counts.failed += 1,
+            Count::DeadLettered => counts.dead += 1,
+            Count::Nothing => {}
+        }
+    }
+
+    /// Gives the metrics out.
+    pub(crate) fn emit(&self) {
+        for (source, counts) in &self.0 {
+            counts.emit(source.as_deref());
+        }
+    }
+}
+
+impl SourceCounts {
+    fn emit(&self, source: Option<&str>) {
+        let mut latencies = self.latencies_ms.chunks(MAX_VALUES);
+        emit!(
+            EventsProcessed = nonzero(self.processed),
+            EventsUnhandled = nonzero(self.unhandled),
+            EventsFailed = nonzero(self.failed),
+            EventsDeadLettered = nonzero(self.dead),
+            EndToEndLatency = latencies.next().map(tracing::field::debug);
+            source = source
+        );
+        for more in latencies {
+            emit!(EndToEndLatency = tracing::field::debug(more); source = source);
+        }
+    }
 }

@@ -7,64 +7,56 @@ mod replays;
 
 use std::time::{Duration, SystemTime};
 
-use hookgate::metrics::some;
-use hookgate::operators::{EventReader, Replays};
-use hookgate::ports::{Clock, EventQueue, Kept, OutboxReader, PortError, chain};
-use hookgate::{emit, shown};
+use hookgate::event::OutboxEntry;
+use hookgate::metrics::nonzero;
+use hookgate::{AwsError, Clock, DynamoTable, SqsQueue, chain, emit, one_line};
 pub use replays::Slice;
 
-/// What is kept of an invocation's time for the calls that are under way.
+/// The time that an invocation leaves for the calls that are under way.
 const CLOSING_TIME: Duration = Duration::from_secs(4);
 
-/// What the sweeper needs: the table, the queue, the time.
+/// The function: the table, the queue, the time.
 #[derive(Debug)]
-pub struct Sweeper<S, Q, C> {
-    store: S,
-    queue: Q,
-    clock: C,
+pub struct Sweeper {
+    table: DynamoTable,
+    queue: SqsQueue,
+    clock: Clock,
 }
 
-/// What one sweep did.
+/// The result of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Messages that are in the queue now, and no longer in the outbox.
     pub sent: usize,
-    /// Messages that nobody can read, and that stay for an operator to look at.
+    /// Entries that cannot be read, and that stay for an operator to look at.
     pub unreadable: usize,
 }
 
-impl<S, Q, C> Sweeper<S, Q, C> {
+impl Sweeper {
     /// A sweeper.
-    pub fn new(store: S, queue: Q, clock: C) -> Self {
+    pub fn new(table: DynamoTable, queue: SqsQueue, clock: Clock) -> Self {
         Sweeper {
-            store,
+            table,
             queue,
             clock,
         }
     }
-}
 
-impl<S, Q, C> Sweeper<S, Q, C>
-where
-    S: OutboxReader,
-    Q: EventQueue,
-    C: Clock,
-{
     /// Sends what waits in the outbox until it is empty or the time is over.
     ///
     /// # Errors
     /// When the outbox or the queue does not answer; what waits stays for the next sweep.
-    pub async fn sweep(&self, deadline: SystemTime) -> Result<Swept, PortError> {
+    pub async fn sweep(&self, deadline: SystemTime) -> Result<Swept, AwsError> {
         let mut swept = Swept::default();
         loop {
-            let waiting = self.store.waiting().await?;
+            let waiting = self.table.outbox_entries().await?;
             let sent_before = swept.sent;
             swept.unreadable = 0;
-            for kept in waiting {
+            for entry in waiting {
                 if self.clock.now() + CLOSING_TIME > deadline {
                     return Ok(swept);
                 }
-                self.send(&kept, &mut swept).await?;
+                self.send(&entry, &mut swept).await?;
             }
             // Nothing left, or nothing but what cannot be read.
             if swept.sent == sent_before {
@@ -75,40 +67,35 @@ where
 
     /// How many messages wait, for the metrics; `None` when the outbox does not answer.
     async fn depth(&self) -> Option<u64> {
-        let depth = self.store.depth().await;
-        let logged = |error: &PortError| tracing::warn!(error = chain(error), "outbox not counted");
+        let depth = self.table.outbox_depth().await;
+        let logged = |error: &AwsError| tracing::warn!(error = chain(error), "outbox not counted");
         depth.inspect_err(logged).ok()
     }
 
-    async fn send(&self, kept: &Kept, swept: &mut Swept) -> Result<(), PortError> {
-        let Some(message) = &kept.message else {
-            tracing::error!(outcome = "unreadable", key = %kept.key, epoch = kept.epoch, "outbox");
+    async fn send(&self, entry: &OutboxEntry, swept: &mut Swept) -> Result<(), AwsError> {
+        let Some(message) = &entry.message else {
+            tracing::error!(outcome = "unreadable", key = %entry.key, epoch = entry.epoch, "outbox entry cannot be read");
             swept.unreadable += 1;
             return Ok(());
         };
         self.queue.send(message).await?;
-        self.store.remove(kept).await?;
-        tracing::info!(outcome = "swept", source = shown(&message.event.source).as_ref(), key = %kept.key, "outbox");
+        self.table.remove_from_outbox(entry).await?;
+        tracing::info!(outcome = "swept", source = one_line(&message.event.source).as_ref(), key = %entry.key, "outbox entry sent");
         swept.sent += 1;
         Ok(())
     }
 }
 
 /// One sweep and one slice of the replays, their ends in the log, for whoever calls it on a schedule.
-pub async fn run_once<S, Q, C>(sweeper: &Sweeper<S, Q, C>, deadline: SystemTime)
-where
-    S: OutboxReader + EventReader + Replays,
-    Q: EventQueue,
-    C: Clock,
-{
+pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
     let swept = sweeper.sweep(deadline).await;
     let replayed = sweeper.replay(deadline).await;
     let depth = sweeper.depth().await;
     let well = swept.is_ok() && replayed.is_ok();
     emit!(
-        SweeperRuns = some(well.into()),
+        SweeperRuns = nonzero(well.into()),
         OutboxDepth = depth,
-        EventsReplayed = replayed.as_ref().ok().and_then(|slice| some(slice.sent)),
+        EventsReplayed = replayed.as_ref().ok().and_then(|slice| nonzero(slice.sent)),
     );
     match swept {
         Ok(swept) if swept == Swept::default() => {}

@@ -1,7 +1,6 @@
 //! Lambda glue of the sweeper: adapters from the environment, a schedule's event in.
 
-use hookgate::ports::{Clock, SystemClock};
-use hookgate::{Adapters, Environment, deadline, log_lambda};
+use hookgate::{Adapters, Clock, Environment, deadline, log_lambda, system_now};
 use hookgate_sweeper::{Sweeper, run_once};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
@@ -16,10 +15,10 @@ async fn main() -> Result<(), Error> {
         ..
     } = environment.adapters().await?;
     log_lambda(&environment, "sweeper", config.sources.into_keys());
-    let sweeper = Sweeper::new(table, queue, SystemClock);
+    let sweeper = Sweeper::new(table, queue, Clock::system());
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {
-        let deadline = deadline(event.context.deadline(), SystemClock.now());
+        let deadline = deadline(event.context.deadline(), system_now());
         run_once(sweeper, deadline).await;
         Ok::<(), Error>(())
     }))

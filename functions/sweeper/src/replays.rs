@@ -7,11 +7,8 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use hookgate::operators::{
-    EventReader, Pending, Progress, Replay, ReplayState, Replayed, Replays, Saved, send_again,
-};
-use hookgate::ports::{Clock, EventQueue, PortError};
-use hookgate::unix_ms;
+use hookgate::replay::{Pending, Progress, Replay, ReplayState, Replayed, Saved, send_again};
+use hookgate::{AwsError, unix_ms};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{CLOSING_TIME, Sweeper};
@@ -22,7 +19,7 @@ const CHUNK: usize = 10;
 /// How many events are planned at a time, at most.
 const MAX_PAGE: u32 = 100;
 
-/// What one slice did.
+/// The result of one slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
     /// Messages that the queue took.
@@ -31,18 +28,13 @@ pub struct Slice {
     pub done: usize,
 }
 
-impl<S, Q, C> Sweeper<S, Q, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    C: Clock,
-{
+impl Sweeper {
     /// Goes on with every running replay until all are done, or the time is over.
     ///
     /// # Errors
     /// When the table does not answer; what is not done is for the next slice.
-    pub async fn replay(&self, deadline: SystemTime) -> Result<Slice, PortError> {
-        let running = self.store.running_replays().await?;
+    pub async fn replay(&self, deadline: SystemTime) -> Result<Slice, AwsError> {
+        let running = self.table.running_replays().await?;
         let mut slice = Slice::default();
         let mut left = u32::try_from(running.len()).unwrap_or(u32::MAX);
         for mut replay in running {
@@ -50,9 +42,7 @@ where
             let rest = deadline.duration_since(now + CLOSING_TIME);
             // Each gets its share of the time that is left.
             let run = Run {
-                store: &self.store,
-                queue: &self.queue,
-                clock: &self.clock,
+                sweeper: self,
                 until: now + rest.unwrap_or(Duration::ZERO) / left.max(1),
             };
             left = left.saturating_sub(1);
@@ -65,20 +55,13 @@ where
     }
 }
 
-struct Run<'a, S, Q, C> {
-    store: &'a S,
-    queue: &'a Q,
-    clock: &'a C,
+struct Run<'a> {
+    sweeper: &'a Sweeper,
     until: SystemTime,
 }
 
-impl<S, Q, C> Run<'_, S, Q, C>
-where
-    S: EventReader + Replays,
-    Q: EventQueue,
-    C: Clock,
-{
-    async fn go_on(&self, replay: &mut Replay) -> Result<(), PortError> {
+impl Run<'_> {
+    async fn go_on(&self, replay: &mut Replay) -> Result<(), AwsError> {
         while self.has_time() {
             let sent = self.send_pending(replay).await;
             if replay.progress.pending.is_empty() {
@@ -86,9 +69,13 @@ where
             }
             if replay.progress.pending.is_empty() && replay.progress.exhausted {
                 replay.state = ReplayState::Done;
-                replay.ended_ms = Some(unix_ms(self.clock.now()));
+                replay.ended_ms = Some(unix_ms(self.sweeper.clock.now()));
             }
-            let saved = self.store.save_replay(replay, self.clock.now()).await?;
+            let saved = self
+                .sweeper
+                .table
+                .save_replay(replay, self.sweeper.clock.now())
+                .await?;
             if saved == Saved::Overtaken || replay.state != ReplayState::Running || !sent {
                 log(replay, saved);
                 return Ok(());
@@ -98,7 +85,7 @@ where
     }
 
     fn has_time(&self) -> bool {
-        self.clock.now() < self.until
+        self.sweeper.clock.now() < self.until
     }
 
     /// Sends what is planned, at the replay's rate, until the time is over. False when the queue or
@@ -114,7 +101,7 @@ where
             let now: Vec<Pending> = replay.progress.pending.drain(..chunk).collect();
             let sent = now
                 .iter()
-                .map(|pending| send_again(self.store, self.queue, pending));
+                .map(|pending| send_again(&self.sweeper.table, &self.sweeper.queue, pending));
             let sent = join_all(sent).await;
             working = sent.iter().any(Result::is_ok);
             for (pending, sent) in now.into_iter().zip(sent) {
@@ -129,7 +116,7 @@ where
     }
 
     /// Looks for the next events, until there are some, or no more, or the time is over.
-    async fn plan(&self, replay: &mut Replay) -> Result<(), PortError> {
+    async fn plan(&self, replay: &mut Replay) -> Result<(), AwsError> {
         let Replayed::Range(range) = &replay.of else {
             replay.progress.exhausted = true;
             return Ok(());
@@ -138,7 +125,8 @@ where
         let limit = replay.rate_per_s.saturating_mul(2).clamp(1, MAX_PAGE);
         while progress.pending.is_empty() && !progress.exhausted && self.has_time() {
             let page = self
-                .store
+                .sweeper
+                .table
                 .page(range, progress.next.as_ref(), limit)
                 .await?;
             progress.found += page.events.len() as u64;
@@ -167,6 +155,6 @@ fn log(replay: &Replay, saved: Saved) {
         (Saved::Yes, _, Some(error)) => {
             tracing::warn!(replay = %replay.id, error, "replay waits");
         }
-        _ => tracing::info!(replay = %replay.id, "replay changed by somebody else"),
+        _ => tracing::info!(replay = %replay.id, "replay changed by another"),
     }
 }

@@ -10,8 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, HttpClient, SharedCredentialsProvider};
-use hookgate::ports::{Clock as _, PortError, SystemClock};
-use hookgate::{DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue};
+use hookgate::{AwsError, DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue, system_now};
 use hookgate_sqs::{Clock, Sqs, SqsError};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -72,7 +71,7 @@ pub enum EngineError {
     Objects(#[from] S3Error),
     /// The table cannot be made or read.
     #[error(transparent)]
-    Table(#[from] PortError),
+    Table(#[from] AwsError),
 }
 
 impl EngineError {
@@ -98,7 +97,7 @@ impl Engines {
     pub async fn start(data: &Path, first_port: u16) -> Result<Engines, EngineError> {
         let sqs = Sqs::open(Some(&data.join("sqs.sqlite"))).map_err(EngineError::queue)?;
         let objects = Objects::open(&data.join("s3"))?;
-        objects.expire(SystemClock.now(), OBJECT_RETENTION)?;
+        objects.expire(system_now(), OBJECT_RETENTION)?;
         Engines::with(
             Some(&data.join("dynamodb.sqlite")),
             sqs,

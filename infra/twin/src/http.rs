@@ -9,20 +9,21 @@ use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post};
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
+use hookgate_admin::Admin;
+use hookgate_ingest::Ingest;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::issuer::{Issuer, IssuerError};
 use crate::token::Token;
-use crate::twin::{TwinAdmin, TwinIngest};
 
 /// Bodies above this are cut off unread, as API Gateway does at 10 MB.
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
 pub(crate) struct Front {
-    pub(crate) ingest: TwinIngest,
-    pub(crate) admin: TwinAdmin,
+    pub(crate) ingest: Ingest,
+    pub(crate) admin: Admin,
     pub(crate) token: Token,
     pub(crate) issuer: Issuer,
 }
@@ -71,7 +72,7 @@ struct TokenQuery {
 }
 
 async fn token(State(front): Shared, Query(query): Query<TokenQuery>) -> Result<Response, Failure> {
-    let now = SystemClock.now();
+    let now = system_now();
     let issued = now
         .checked_sub(Duration::from_secs(query.age_s))
         .unwrap_or(SystemTime::UNIX_EPOCH);

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use hookgate::config::{Config, ConfigError};
-use hookgate::ports::{Clock, SystemClock};
-use hookgate::{DynamoTable, HttpDocuments, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
-use hookgate::{Message, Place, Sources, UnusableSource};
+use hookgate::{
+    Clock, Documents, DynamoTable, Message, Runtime, Secrets, Sources, UnusableSource, system_now,
+};
 use hookgate_admin::Admin;
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
@@ -34,11 +34,6 @@ use crate::token::Token;
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
-
-pub(crate) type TwinIngest =
-    Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, HttpDocuments, SystemClock>;
-pub(crate) type TwinAdmin = Admin<DynamoTable, SqsQueue, SqsDeadLetters, SystemClock>;
-type TwinProcessor = Processor<DynamoTable, SqsQueue, S3Bodies, SystemClock, Handlers>;
 
 /// How to start a twin.
 pub struct Options {
@@ -125,7 +120,14 @@ impl Twin {
         let issuer = Issuer::new(&format!("http://{}", here(address)));
         trust(&mut config, &issuer);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await?;
+        let sources = Sources::load(
+            &config,
+            secrets,
+            Documents::fetched(),
+            Runtime::Local,
+            system_now(),
+        )
+        .await?;
 
         let lock = own(&data)?;
         let engines = Engines::start(&data, engines_port(listen.port())).await?;
@@ -134,9 +136,9 @@ impl Twin {
         let processor = Processor::new(
             table.clone(),
             queue.clone(),
-            engines.bodies(),
-            SystemClock,
-            Handlers,
+            Some(engines.bodies()),
+            Clock::system(),
+            &Handlers::built_in(),
             config.routes,
         )?;
         let admin = Admin::new(
@@ -145,23 +147,21 @@ impl Twin {
             table.clone(),
             queue.clone(),
             engines.dead_letters(),
-            SystemClock,
+            Clock::system(),
         );
-        let documents = HttpDocuments::default();
         let ingest = Ingest::new(
             sources,
             table.clone(),
             queue.clone(),
             Some(engines.bodies()),
-            documents,
-            SystemClock,
+            Clock::system(),
         );
 
         let (stop, stopped) = watch::channel(false);
         let processor = Arc::new(processor);
         let invoke = move |batch| invoke(processor.clone(), batch);
         let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
-        let sweeper = Sweeper::new(table, queue, SystemClock);
+        let sweeper = Sweeper::new(table, queue, Clock::system());
         let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(
             front,
@@ -264,28 +264,25 @@ async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineErr
 }
 
 /// Calls the sweeper as its schedule would, but more often: nobody waits a minute at their desk.
-async fn sweep(
-    sweeper: Sweeper<DynamoTable, SqsQueue, SystemClock>,
-    ended: impl Future<Output = ()>,
-) {
+async fn sweep(sweeper: Sweeper, ended: impl Future<Output = ()>) {
     let mut ended = std::pin::pin!(ended);
     let mut schedule = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
             () = &mut ended => return,
-            _ = schedule.tick() => run_once(&sweeper, SystemClock.now() + FUNCTION_TIMEOUT).await,
+            _ = schedule.tick() => run_once(&sweeper, system_now() + FUNCTION_TIMEOUT).await,
         }
     }
 }
 
 /// Calls the processor as Lambda would.
 async fn invoke(
-    processor: Arc<TwinProcessor>,
+    processor: Arc<Processor>,
     batch: SqsEvent,
 ) -> Result<SqsBatchResponse, InvokeError> {
     let invocation = Invocation {
         request_id: uuid::Uuid::new_v4().to_string(),
-        deadline: SystemClock.now() + FUNCTION_TIMEOUT,
+        deadline: system_now() + FUNCTION_TIMEOUT,
     };
     Ok(processor.handle(batch, &invocation).await)
 }

@@ -2,10 +2,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::config::{Config, ConfigError};
-use crate::ports::chain;
+use aws_config::SdkConfig;
 use thiserror::Error;
 
-use crate::{DynamoTable, Roots, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, connect};
+use crate::{DynamoTable, Roots, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, chain, connect};
 
 /// The environment variables of a function, and the configuration that they point at.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub struct Adapters {
     pub bodies: Option<S3Bodies>,
     /// The secrets that the configuration refers to.
     pub secrets: Secrets,
+    /// The SDK's configuration, for more clients.
+    pub aws: SdkConfig,
 }
 
 /// What is wrong with a function's environment.
@@ -129,7 +131,7 @@ impl Environment {
         Ok(Config::parse(&text)?)
     }
 
-    /// The configuration, and the adapters that both functions need.
+    /// The configuration, and the adapters that the functions need.
     ///
     /// # Errors
     /// When a variable is not set, or the configuration is wrong.
@@ -144,8 +146,9 @@ impl Environment {
                 .with_bodies(bodies.clone()),
             queue: SqsQueue::new(sqs, self.queue_url()?),
             bodies,
-            secrets: Secrets::new(self.variables.clone(), Some(aws)),
+            secrets: Secrets::new(self.variables.clone(), Some(aws.clone())),
             config,
+            aws,
         })
     }
 
@@ -153,9 +156,9 @@ impl Environment {
     ///
     /// # Errors
     /// When a queue's variable is not set.
-    pub async fn dead_letters(&self) -> Result<SqsDeadLetters, BadEnvironment> {
+    pub fn dead_letters(&self, aws: &SdkConfig) -> Result<SqsDeadLetters, BadEnvironment> {
         let (url, queue_url) = (self.dead_letter_queue_url()?, self.queue_url()?);
-        let sqs = aws_sdk_sqs::Client::new(&connect(self.roots()).await);
+        let sqs = aws_sdk_sqs::Client::new(aws);
         Ok(SqsDeadLetters::new(
             sqs,
             url,
@@ -164,8 +167,8 @@ impl Environment {
         ))
     }
 
-    /// Whom AWS's services are believed: who names certificates of their own means them, and China's
-    /// endpoints have others.
+    /// The trust store for AWS's endpoints: the operator's own where variables name one, and the machine's in
+    /// China, whose endpoints have other roots.
     fn roots(&self) -> Roots {
         let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
             .iter()

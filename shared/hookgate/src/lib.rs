@@ -6,17 +6,16 @@
 //!
 //! The local twin uses the same code against its own engines.
 
-mod attributes;
+mod clock;
 pub mod config;
 mod connect;
-mod dead_letter;
-mod deadline;
+pub mod dead_letter;
 mod environment;
-mod event;
-pub mod ports;
+mod error;
+pub mod event;
+mod lambda;
 mod queue;
-mod redacted;
-mod replay;
+pub mod replay;
 mod roots;
 mod route;
 mod signing;
@@ -24,33 +23,23 @@ mod source;
 pub mod table;
 mod telemetry;
 
-/// What operators ask for: which events came in, a second run of some, the dead letters.
-pub mod operators {
-    pub use crate::dead_letter::{DeadLetters, Letter, Move};
-    pub use crate::event::view::{
-        EventDetail, EventFilter, EventQuery, EventReader, EventSummary, Payload, Stored,
-    };
-    pub use crate::replay::{
-        EventRange, MAX_FAILURES, Page, Pending, Place, Progress, Replay, ReplayId, ReplayState,
-        Replayed, Replays, Saved, Sent, send_again,
-    };
-}
-
+pub use clock::{Clock, rfc3339, system_now, unix_ms};
 pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect};
 pub use dead_letter::store::SqsDeadLetters;
-pub use deadline::deadline;
 pub use environment::{Adapters, BadEnvironment, Environment};
+pub use error::{AwsError, BoxError, chain};
 pub use event::bodies::S3Bodies;
-pub use event::body::{Body, BodyError, ClaimCheck, redeem};
+pub use event::body::{Body, BodyError, StoredBody};
 pub use event::message::{MESSAGE_VERSION, Message, MessageError};
-pub use event::{Event, EventKey, shown, unix_ms};
+pub use event::{Event, EventKey, one_line};
+pub use lambda::{as_sent, deadline};
 pub use queue::SqsQueue;
 pub use roots::Roots;
-pub use route::{Route, Target};
-pub use source::documents::HttpDocuments;
-pub use source::secrets::Secrets;
+pub use route::Route;
+pub use source::documents::Documents;
+pub use source::secrets::{SecretError, Secrets};
 pub use source::sources::{COOL_DOWN, LiveSource, Sources};
-pub use source::{MismatchPolicy, Place, Source, UnusableSource};
+pub use source::{MismatchPolicy, Runtime, Source, UnusableSource};
 pub use table::DynamoTable;
 pub use telemetry::metrics;
 pub use telemetry::trace::{self, Trace};

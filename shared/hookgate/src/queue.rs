@@ -1,11 +1,15 @@
+//! The queues: messages to the processor, and those that are given up.
+
 use std::time::Duration;
 
-use crate::ports::{BoxError, DeadLetter, EventQueue, PortError, WorkQueue};
-use crate::{Message, Trace};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
+
+use crate::dead_letter::NewDeadLetter;
+use crate::error::OrFailed;
+use crate::{AwsError, Message, Trace};
 
 /// The longest delay that SQS takes.
 const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
@@ -47,12 +51,14 @@ impl SqsQueue {
             .send()
             .await;
     }
-}
 
-impl EventQueue for SqsQueue {
-    async fn send(&self, message: &Message) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("send the message", error);
-        let body = message.to_json().map_err(|error| failed(error.into()))?;
+    /// Sends a message; when this returns, the queue holds it durably.
+    ///
+    /// # Errors
+    /// When SQS does not take it.
+    pub async fn send(&self, message: &Message) -> Result<(), AwsError> {
+        const OPERATION: &str = "send the message";
+        let body = message.to_json().or_failed(OPERATION)?;
         let mut send = self
             .client
             .send_message()
@@ -63,21 +69,21 @@ impl EventQueue for SqsQueue {
                 .data_type("String")
                 .string_value(trace)
                 .build()
-                .map_err(|error| failed(error.into()))?;
+                .or_failed(OPERATION)?;
             send = send.message_system_attributes(
                 MessageSystemAttributeNameForSends::AwsTraceHeader,
                 value,
             );
         }
-        send.send()
-            .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+        send.send().await.or_failed(OPERATION)?;
         Ok(())
     }
-}
 
-impl WorkQueue for SqsQueue {
-    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), PortError> {
+    /// Makes a received message visible again after `delay` (at most 12 hours), and not earlier.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), AwsError> {
         let seconds = delay.min(MAX_DELAY).as_secs();
         self.client
             .change_message_visibility()
@@ -86,12 +92,16 @@ impl WorkQueue for SqsQueue {
             .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| PortError::new("delay the message", error.into_service_error()))?;
+            .or_failed("delay the message")?;
         Ok(())
     }
 
-    async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("send the dead letter", error);
+    /// Puts a message into the dead-letter queue.
+    ///
+    /// # Errors
+    /// When SQS does not take it.
+    pub async fn dead_letter(&self, letter: NewDeadLetter<'_>) -> Result<(), AwsError> {
+        const OPERATION: &str = "send the dead letter";
         let mut send = self
             .client
             .send_message()
@@ -102,12 +112,10 @@ impl WorkQueue for SqsQueue {
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(|error| failed(error.into()))?;
+                .or_failed(OPERATION)?;
             send = send.message_attributes(name, attribute);
         }
-        send.send()
-            .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+        send.send().await.or_failed(OPERATION)?;
         Ok(())
     }
 }

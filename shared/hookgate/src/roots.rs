@@ -1,4 +1,4 @@
-//! Whom AWS's services are believed.
+//! The trust store for AWS's endpoints.
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 /// Source: <https://www.amazontrust.com/repository/>
 const AMAZON: &str = include_str!("amazon_roots.pem");
 
-/// Whom the SDK's client believes.
+/// The roots that the SDK's client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// Amazon's own roots alone. The machine's store has some hundred and forty more, and reading them is most
@@ -22,7 +22,7 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// The SDK's HTTP client; `None` is its default one, which believes the machine's store.
+    /// The SDK's HTTP client; `None` is its default one, which trusts the machine's store.
     pub(crate) fn client(self) -> Option<SharedHttpClient> {
         if self == Roots::Machine {
             return None;

@@ -2,7 +2,6 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 
-use crate::ports::{BoxError, Clock, SystemClock};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{
@@ -11,6 +10,8 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+
+use crate::{BoxError, system_now};
 
 /// Signs a request with the credentials of the configuration, and with the SHA-256 of its body, which S3
 /// checks.
@@ -28,7 +29,7 @@ pub(crate) async fn sign(
         .identity(&identity)
         .region(region.as_ref())
         .name("s3")
-        .time(SystemClock.now())
+        .time(system_now())
         .settings(settings())
         .build()?
         .into();

@@ -1,21 +1,24 @@
-//! The table's shape, in one place: what the template declares and the twin creates.
+//! The table: its items, every attribute's name, and values written and read.
 //!
 //! One item per event (`sk = event`), the hot one, under 1 KB; and, once the processor has seen it,
 //! its payload in items of their own (`sk = payload`, `payload.0001` …), written once. Only the
 //! payload's first item carries the index keys, so that changing an event's state never pays for
-//! the index. A large body is in S3: then the payload's one item has the claim check for it.
+//! the index. A large body is in S3: then the payload's one item points to it.
+//!
+//! In expressions `#st` stands for the attribute `st`: [`names`] resolves what an expression uses.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use crate::ports::{BoxError, PortError};
-use crate::{EventKey, unix_ms};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use crate::S3Bodies;
+use crate::error::OrFailed;
+use crate::{AwsError, BoxError, EventKey, S3Bodies, unix_ms};
 
 /// Partition key: the event's key.
 pub const PK: &str = "pk";
@@ -29,6 +32,60 @@ pub const INDEX: &str = "by-received";
 pub const INDEX_PK: &str = "gpk";
 /// The index's sort key: the time of receipt in milliseconds, 13 digits.
 pub const INDEX_SK: &str = "gsk";
+
+/// The attributes of an event's item.
+pub(crate) mod event_item {
+    /// The state's code.
+    pub(crate) const STATE: &str = "st";
+    /// The epoch: how often a replay took over.
+    pub(crate) const EPOCH: &str = "ep";
+    /// The owner of the claim.
+    pub(crate) const OWNER: &str = "own";
+    /// When the claim's lease runs out, in ms since 1970.
+    pub(crate) const LEASE_UNTIL: &str = "lu";
+    /// How often the event was claimed.
+    pub(crate) const CLAIMS: &str = "att";
+    /// How often it had been claimed when it was last done or dead.
+    pub(crate) const CLAIMS_BEFORE: &str = "base";
+    /// SHA-256 of the body.
+    pub(crate) const BODY_SHA256: &str = "bh";
+    /// When its request arrived, in ms since 1970.
+    pub(crate) const RECEIVED: &str = "t0";
+    /// When it was done or dead-lettered, in ms since 1970.
+    pub(crate) const COMPLETED: &str = "t1";
+    /// The source.
+    pub(crate) const SOURCE: &str = "src";
+    /// The tenant, or the empty text.
+    pub(crate) const TENANT: &str = "ten";
+    /// The provider's id, or the empty text.
+    pub(crate) const EVENT_ID: &str = "eid";
+    /// The provider's type, or the empty text.
+    pub(crate) const EVENT_TYPE: &str = "typ";
+    /// Why the last attempt failed.
+    pub(crate) const ERROR: &str = "err";
+}
+
+/// The attributes of payloads and outbox entries.
+pub(crate) mod payload_item {
+    /// A part of the compressed body; the compressed message of an outbox entry.
+    pub(crate) const DATA: &str = "data";
+    /// How many parts there are.
+    pub(crate) const PARTS: &str = "parts";
+    /// The headers, as JSON.
+    pub(crate) const HEADERS: &str = "hd";
+    /// The pointer to a body in S3, as JSON.
+    pub(crate) const STORED_BODY: &str = "chk";
+    /// The trace's headers, as JSON.
+    pub(crate) const TRACE: &str = "tr";
+}
+
+/// The attributes of a replay's item.
+pub(crate) mod replay_item {
+    /// The replay, as JSON.
+    pub(crate) const REPLAY: &str = "job";
+    /// How often it was saved.
+    pub(crate) const VERSION: &str = "ver";
+}
 
 /// How long an event is remembered: longer than a message can live in the queue and the dead-letter
 /// queue (14 days each) and a provider retries.
@@ -69,10 +126,7 @@ impl DynamoTable {
 
     /// Makes the first connection, so that no request has to wait for it.
     pub async fn warm_up(&self) {
-        let key = [
-            (PK.to_owned(), crate::attributes::s("-")),
-            (SK.to_owned(), crate::attributes::s("-")),
-        ];
+        let key = [(PK.to_owned(), s("-")), (SK.to_owned(), s("-"))];
         // A failure shows again, with its cause, at the first request.
         let _ = self
             .client
@@ -87,13 +141,13 @@ impl DynamoTable {
     ///
     /// # Errors
     /// When the database refuses it.
-    pub async fn create(&self) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("create the table", error);
+    pub async fn create(&self) -> Result<(), AwsError> {
+        const OPERATION: &str = "create the table";
         let describe = self.client.describe_table().table_name(&self.name);
         if describe.send().await.is_ok() {
             return Ok(());
         }
-        self.create_table().await.map_err(failed)?;
+        self.create_table().await.or_failed(OPERATION)?;
         let ttl = TimeToLiveSpecification::builder()
             .attribute_name(EXPIRES)
             .enabled(true)
@@ -101,10 +155,10 @@ impl DynamoTable {
         self.client
             .update_time_to_live()
             .table_name(&self.name)
-            .time_to_live_specification(ttl.map_err(|error| failed(error.into()))?)
+            .time_to_live_specification(ttl.or_failed(OPERATION)?)
             .send()
             .await
-            .map_err(|error| failed(error.into()))?;
+            .or_failed(OPERATION)?;
         Ok(())
     }
 
@@ -150,7 +204,12 @@ fn key(
 
 /// The index partition of an event.
 pub(crate) fn index_partition(source: &str, received: SystemTime, shard: u8) -> String {
-    format!("{source}#{}#{shard}", day(received))
+    partition_of(source, &day(received), shard)
+}
+
+/// The index partition of a source's day, `yyyy-mm-dd`.
+pub(crate) fn partition_of(source: &str, day: &str, shard: u8) -> String {
+    format!("{source}#{day}#{shard}")
 }
 
 /// Which shard an event's index entry is in.
@@ -169,4 +228,58 @@ pub(crate) fn day(time: SystemTime) -> String {
 
 pub(crate) fn expires_s(from: SystemTime, after: Duration) -> u64 {
     unix_ms(from) / 1000 + after.as_secs()
+}
+
+/// The sort key of the index: a time of receipt.
+pub(crate) fn index_time(received_ms: u64) -> AttributeValue {
+    s(format!("{received_ms:013}"))
+}
+
+/// An item, or a part of one.
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// The names that expressions use: `#st` stands for the attribute `st`.
+pub(crate) fn names(expressions: &[&str]) -> HashMap<String, String> {
+    let parts = expressions
+        .iter()
+        .flat_map(|expression| expression.split('#').skip(1));
+    let names = parts.map(|part| {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric());
+        &part[..end.unwrap_or(part.len())]
+    });
+    names
+        .map(|name| (format!("#{name}"), name.to_owned()))
+        .collect()
+}
+
+/// The values that an expression uses, by their placeholders.
+pub(crate) fn values<const N: usize>(values: [(&str, AttributeValue); N]) -> Attributes {
+    values
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn b(bytes: impl Into<Vec<u8>>) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+pub(crate) fn text<'a>(item: &'a Attributes, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn number<T: std::str::FromStr>(item: &Attributes, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+pub(crate) fn bytes<'a>(item: &'a Attributes, name: &str) -> Option<&'a [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookgate::config::Config;
-use hookgate::{MismatchPolicy, Place, Secrets, Source, UnusableSource};
+use hookgate::{MismatchPolicy, Runtime, Secrets, Source, UnusableSource};
 use hookgate_signature::{KeyCache, Outgoing, Reason, Request, Unverified, Verified};
 use serde_json::json;
 
@@ -20,16 +20,16 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-async fn load(text: &str, place: Place) -> Result<Source, UnusableSource> {
+async fn load(text: &str, runtime: Runtime) -> Result<Source, UnusableSource> {
     let config = Config::parse(&format!("[sources.acme]\n{text}")).unwrap();
     let variables = [("NEW", "new secret"), ("OLD", "old secret")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let secrets = Secrets::new(variables.into(), None);
-    Source::load("acme", &config.sources["acme"], &secrets, place).await
+    Source::load("acme", &config.sources["acme"], &secrets, runtime).await
 }
 
 async fn source(text: &str) -> Source {
-    load(text, Place::Deployed).await.unwrap()
+    load(text, Runtime::Aws).await.unwrap()
 }
 
 /// A request to the source.
@@ -147,7 +147,7 @@ async fn a_variant_is_used_only_where_it_is_chosen() {
     assert!(sent.check(&body_only, SIGNED_AT).is_ok());
     let mismatch = refused(Reason::SignatureMismatch);
     assert_eq!(sent.check(&text, SIGNED_AT), mismatch);
-    let unknown = load(&wss("variant = 'none'"), Place::Deployed).await;
+    let unknown = load(&wss("variant = 'none'"), Runtime::Aws).await;
     let unknown = unknown.unwrap_err().to_string();
     assert!(unknown.starts_with("sources.acme.variant: "), "{unknown}");
 }
@@ -239,7 +239,7 @@ async fn leeway_s_is_how_far_a_tokens_times_may_be_off() {
         assert_eq!(sent.check(&source, end - 1), keys_are_wanted(ISSUER));
         assert_eq!(sent.check(&source, end), refused(Reason::JwtExpired));
     }
-    let too_lenient = load(&pps("leeway_s = 61"), Place::Deployed).await;
+    let too_lenient = load(&pps("leeway_s = 61"), Runtime::Aws).await;
     let error = too_lenient.unwrap_err().to_string();
     assert!(error.starts_with("sources.acme.leeway_s: "), "{error}");
 }
@@ -261,9 +261,9 @@ async fn issuers_are_trusted_each_for_its_audiences() {
 async fn an_issuer_at_plain_http_is_for_development_on_loopback_alone() {
     let text = |issuer: &str| format!("provider = 'pps'\nissuers = {{ '{issuer}' = ['us'] }}");
     for (issuer, local) in [("http://127.0.0.1:9000", true), ("http://a.example", false)] {
-        let error = load(&text(issuer), Place::Deployed).await.unwrap_err();
+        let error = load(&text(issuer), Runtime::Aws).await.unwrap_err();
         let error = error.to_string();
         assert!(error.starts_with("sources.acme.issuers: "), "{error}");
-        assert_eq!(load(&text(issuer), Place::Local).await.is_ok(), local);
+        assert_eq!(load(&text(issuer), Runtime::Local).await.is_ok(), local);
     }
 }

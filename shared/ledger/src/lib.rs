@@ -1,14 +1,14 @@
 //! The event ledger's state machine as pure decisions.
 //!
 //! One [`Item`] is kept per event. Nothing here reads a clock or a database: the caller passes the
-//! item that is stored and the time, and gets back what may be done. The store's condition
-//! expressions say the same in the database's language, and tests hold the two against each other.
+//! item that is stored and the time, and gets back what may be done. Beside each rule stands the condition
+//! that says the same to DynamoDB, and tests hold the two against each other.
 //!
 //! ```text
 //!              record            claim               complete
 //!   (nothing) ───────▶ Received ───────▶ Processing ──────────▶ Done
 //!                         │  ▲              │  ▲  │                │ claim by a newer epoch (replay)
-//!                  mark   ▼  │ expired      │  │  └── bury ──▶ Dead ── claim (redrive, replay)
+//!                  mark   ▼  │ expired      │  │  └─ give up ─▶ Dead ─ claim (redrive, replay)
 //!                      Enqueued ── claim ───┘  └── claim, when the lease has run out
 //! ```
 //!
@@ -17,12 +17,13 @@
 //! when a durable carrier of it is proven: that its item exists proves nothing, because the process
 //! that wrote it may have died before it sent the message.
 
-mod decide;
+mod event;
 mod retry;
 mod state;
 
-pub use decide::{
-    Claim, Record, may_bury, may_complete, may_mark_enqueued, may_release, on_claim, on_record,
+pub use event::{
+    CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, may_complete,
+    may_dead_letter, may_mark_enqueued, may_release, on_claim, on_record,
 };
 pub use retry::{MAX_ATTEMPTS, MAX_BACKOFF, Next, backoff_ceiling, next_after_failure};
 pub use state::{Item, State};

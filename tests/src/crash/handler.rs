@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookgate::Event;
-use hookgate::ports::Write;
-use hookgate_processor::handlers::{Effect, HandlerError, Registry};
+use hookgate::event::TableWrite;
+use hookgate_processor::handlers::{Effect, HandlerError, Handlers};
 
 use serde_json::json;
 
@@ -62,7 +61,7 @@ pub(crate) struct Effects {
     pub(crate) counter: String,
 }
 
-/// The only handler, `log`, which every event comes to.
+/// The only handler, which every event comes to.
 #[derive(Clone, Debug)]
 pub(crate) struct Scripted {
     pub(crate) faults: Arc<Faults>,
@@ -87,14 +86,19 @@ impl Drop for Running<'_> {
     }
 }
 
-impl Registry for Scripted {
-    fn names(&self) -> &[&'static str] {
-        &["log"]
+impl Scripted {
+    /// The handler as the processor finds it, `handler:scripted`.
+    pub(crate) fn registered(&self) -> Handlers {
+        let scripted = self.clone();
+        Handlers::default().with("scripted", move |_, body| {
+            let scripted = scripted.clone();
+            Box::pin(async move { scripted.run(body).await })
+        })
     }
 
-    async fn run(&self, _: &str, event: &Event) -> Result<Effect, HandlerError> {
+    async fn run(&self, body: &Bytes) -> Result<Effect, HandlerError> {
         let _running = Running::begin(&self.effects);
-        let act = self.next_act(event);
+        let act = self.next_act(body);
         match act {
             Some(Act::Transient) => return Err(HandlerError::transient("scripted")),
             Some(Act::Throttled) => {
@@ -116,12 +120,10 @@ impl Registry for Scripted {
         let failure = |_| Err(HandlerError::transient("injected failure"));
         self.faults.call("effect", effect, failure).await
     }
-}
 
-impl Scripted {
-    fn next_act(&self, event: &Event) -> Option<Act> {
+    fn next_act(&self, body: &Bytes) -> Option<Act> {
         let mut effects = self.effects.lock().expect("no handler panics here");
-        effects.altered += usize::from(event.body != effects.sent);
+        effects.altered += usize::from(*body != effects.sent);
         effects.script.pop()
     }
 
@@ -130,7 +132,7 @@ impl Scripted {
         let mut effects = self.effects.lock().expect("no handler panics here");
         effects.script.push(Act::Write);
         let key = json!({ "pk": "crash-test", "sk": effects.counter });
-        Effect::Writes(vec![Write::Add {
+        Effect::Writes(vec![TableWrite::Add {
             table: None,
             key: key.as_object().cloned().expect("an object"),
             attribute: "n".to_owned(),

@@ -6,14 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate::config::Config;
-use hookgate::operators::{EventReader, EventSummary, Replays};
-use hookgate::ports::{Clock, Documents, OutboxReader};
-use hookgate::{DynamoTable, S3Bodies, Secrets, SqsDeadLetters, SqsQueue};
-use hookgate::{EventKey, Message, Place, Sources, unix_ms};
+use hookgate::event::EventSummary;
+use hookgate::{
+    Clock, Documents, DynamoTable, EventKey, Message, Route, Runtime, Secrets, Sources, unix_ms,
+};
 use hookgate_admin::Admin;
 use hookgate_ingest::Ingest;
 use hookgate_processor::{Invocation, Processor};
-use hookgate_signature::FetchFailure;
 use hookgate_sweeper::Sweeper;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
 use http::Request;
@@ -47,21 +46,15 @@ impl TestClock {
             Ordering::SeqCst,
         );
     }
-}
 
-impl Clock for TestClock {
-    fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.0.load(Ordering::SeqCst))
     }
-}
 
-/// No source here works with tokens.
-#[derive(Debug)]
-pub(crate) struct NoDocuments;
-
-impl Documents for NoDocuments {
-    async fn fetch(&self, _: &str) -> Result<Vec<u8>, FetchFailure> {
-        Err(FetchFailure::Unreachable)
+    /// The clock as the functions hold it.
+    fn shared(&self) -> Clock {
+        let clock = self.clone();
+        Clock::new(move || clock.now())
     }
 }
 
@@ -85,10 +78,10 @@ pub struct World {
 }
 
 struct Actors {
-    ingest: Ingest<Secrets, DynamoTable, SqsQueue, S3Bodies, NoDocuments, TestClock>,
-    processor: Processor<DynamoTable, SqsQueue, S3Bodies, TestClock, Scripted>,
-    sweeper: Sweeper<DynamoTable, SqsQueue, TestClock>,
-    admin: Admin<DynamoTable, SqsQueue, SqsDeadLetters, TestClock>,
+    ingest: Ingest,
+    processor: Processor,
+    sweeper: Sweeper,
+    admin: Admin,
 }
 
 impl World {
@@ -112,9 +105,15 @@ impl World {
         let config = Config::parse(CONFIG).expect("a good configuration");
         let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);
-        let sources = Sources::load(&config, secrets, Place::Local, clock.now())
-            .await
-            .expect("good sources");
+        let sources = Sources::load(
+            &config,
+            secrets,
+            Documents::fetched(),
+            Runtime::Local,
+            clock.now(),
+        )
+        .await
+        .expect("good sources");
         let (table, dynamodb) = (engines.table(config.retention), engines.dynamodb_client());
         let engines = engines.over(Wire::new(faults.clone()));
         let (store, queue) = (engines.table(config.retention), engines.queue());
@@ -126,10 +125,10 @@ impl World {
         let processor = Processor::new(
             store.clone(),
             queue.clone(),
-            bodies.clone(),
-            clock.clone(),
-            handlers,
-            Vec::new(),
+            Some(bodies.clone()),
+            clock.shared(),
+            &handlers.registered(),
+            vec![Route::new("*", "*", "handler:scripted")],
         );
         let actors = Arc::new(Actors {
             ingest: Ingest::new(
@@ -137,18 +136,17 @@ impl World {
                 store.clone(),
                 queue.clone(),
                 Some(bodies),
-                NoDocuments,
-                clock.clone(),
+                clock.shared(),
             ),
-            processor: processor.expect("no routes, so none is wrong"),
-            sweeper: Sweeper::new(store.clone(), queue.clone(), clock.clone()),
+            processor: processor.expect("the handler is there"),
+            sweeper: Sweeper::new(store.clone(), queue.clone(), clock.shared()),
             admin: Admin::new(
                 vec!["product".to_owned()],
                 config.retention,
                 store,
                 queue,
                 engines.dead_letters(),
-                clock.clone(),
+                clock.shared(),
             ),
         });
         World {
@@ -246,7 +244,11 @@ impl World {
 
     /// Messages in the outbox.
     pub(crate) async fn outbox(&self) -> usize {
-        self.table.waiting().await.expect("the table answers").len()
+        self.table
+            .outbox_entries()
+            .await
+            .expect("the table answers")
+            .len()
     }
 
     /// Sends the provider's request once; whether it was answered with a 2xx.

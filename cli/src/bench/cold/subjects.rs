@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use bytes::Bytes;
 use hookgate::config::Config;
-use hookgate::ports::{Clock, SystemClock};
+use hookgate::system_now;
 use hookgate::{Body, Event, EventKey, Message, Source};
 use hookgate_twin::engines::{BUCKET, Engines, TABLE};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) async fn prepare() -> Result<Ground, BoxError> {
-        let engines = Engines::in_memory(Box::new(|| SystemClock.now())).await?;
+        let engines = Engines::in_memory(Box::new(system_now)).await?;
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("hookgate.toml"), CONFIG)?;
         let project = Project {
@@ -205,7 +205,7 @@ fn batch(id: &str) -> Result<Value, BoxError> {
         tenant: None,
         id: Some(id.to_owned()),
         event_type: Some("bench".to_owned()),
-        received: SystemClock.now(),
+        received: system_now(),
         headers: Vec::new(),
         trace: None,
         body: Body::Inline(Bytes::from("x".repeat(2000))),

@@ -7,9 +7,9 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
-use hookgate::ports::{Clock, SystemClock};
-use hookgate::{DynamoTable, HttpDocuments, MetricLines, Secrets, SqsQueue, telemetry};
-use hookgate::{Place, Source, Sources};
+use hookgate::system_now;
+use hookgate::{Clock, Documents, DynamoTable, MetricLines, Secrets, SqsQueue, telemetry};
+use hookgate::{Runtime, Source, Sources};
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
@@ -18,7 +18,7 @@ use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::Request;
 
 use crate::BoxError;
-use crate::bench::meter::{Meter, Metered, Used};
+use crate::bench::meter::{Counting, Meter, Used};
 use crate::bench::{PATH, signed};
 
 const CONFIG: &str = r#"
@@ -72,22 +72,20 @@ pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
         functions.meter.clone(),
     );
     let metered = tracing::subscriber::set_default(lines);
-    let deadline = SystemClock.now() + Duration::from_secs(30);
+    let deadline = system_now() + Duration::from_secs(30);
     run_once(&functions.sweeper, deadline).await;
     drop(metered);
     Ok(functions.meter.used())
 }
-
-type Bucket = Metered<hookgate::S3Bodies>;
 
 /// The functions, and what they run on.
 struct Functions {
     engines: Engines,
     meter: Meter,
     source: Source,
-    ingest: Ingest<Secrets, DynamoTable, SqsQueue, Bucket, HttpDocuments, SystemClock>,
-    processor: Processor<DynamoTable, SqsQueue, Bucket, SystemClock, Handlers>,
-    sweeper: Sweeper<DynamoTable, SqsQueue, SystemClock>,
+    ingest: Ingest,
+    processor: Processor,
+    sweeper: Sweeper,
 }
 
 impl Run {
@@ -120,20 +118,25 @@ impl Run {
 
 impl Functions {
     async fn start(archive: bool) -> Result<Functions, BoxError> {
-        let engines = Engines::in_memory(Box::new(|| SystemClock.now())).await?;
         let meter = Meter::default();
+        let engines = Engines::in_memory(Box::new(system_now)).await?;
+        let engines = engines.over(Counting::new(meter.clone()));
         let config = Config::parse(CONFIG)?;
         let secrets = Secrets::new(
             HashMap::from([("BENCH".to_owned(), "a secret".to_owned())]),
             None,
         );
         let source =
-            Source::load("bench", &config.sources["bench"], &secrets, Place::Local).await?;
-        let sources = Sources::load(&config, secrets, Place::Local, SystemClock.now()).await?;
-        let bodies = Metered {
-            bucket: engines.bodies(),
-            meter: meter.clone(),
-        };
+            Source::load("bench", &config.sources["bench"], &secrets, Runtime::Local).await?;
+        let sources = Sources::load(
+            &config,
+            secrets,
+            Documents::fetched(),
+            Runtime::Local,
+            system_now(),
+        )
+        .await?;
+        let bodies = Some(engines.bodies());
         let dynamodb = engines.dynamodb_client().config().to_builder();
         let dynamodb =
             aws_sdk_dynamodb::Client::from_conf(dynamodb.interceptor(meter.clone()).build());
@@ -142,18 +145,23 @@ impl Functions {
         let table = DynamoTable::new(dynamodb, TABLE, archive.then_some(DEFAULT_RETENTION));
         let queue = SqsQueue::new(sqs, engines.queue_url())
             .with_dead_letters(engines.dead_letter_queue_url());
-        let documents = HttpDocuments::default();
         Ok(Functions {
-            sweeper: Sweeper::new(table.clone(), queue.clone(), SystemClock),
+            sweeper: Sweeper::new(table.clone(), queue.clone(), Clock::system()),
             ingest: Ingest::new(
                 sources,
                 table.clone(),
                 queue.clone(),
-                Some(bodies.clone()),
-                documents,
-                SystemClock,
+                bodies.clone(),
+                Clock::system(),
             ),
-            processor: Processor::new(table, queue, bodies, SystemClock, Handlers, config.routes)?,
+            processor: Processor::new(
+                table,
+                queue,
+                bodies,
+                Clock::system(),
+                &Handlers::built_in(),
+                config.routes,
+            )?,
             engines,
             meter,
             source,
@@ -199,7 +207,7 @@ impl Functions {
         }
         let invocation = Invocation {
             request_id: uuid::Uuid::new_v4().to_string(),
-            deadline: SystemClock.now() + Duration::from_secs(30),
+            deadline: system_now() + Duration::from_secs(30),
         };
         let response = self.processor.handle(event, &invocation).await;
         if !response.batch_item_failures.is_empty() {

@@ -1,78 +1,32 @@
-//! What happens with events. To add a handler: a file here with `pub(crate) async fn handle`, and its
-//! line in the list below. Routes in `hookgate.toml` call it by its name.
-//!
-//! A handler returns `()` when its effect happened, or the [`Write`]s that are its effect, which then
-//! happen exactly once (`order_line_backordered` is an example).
+//! The handlers: functions that are called with events. To add one: a file here with
+//! `pub(crate) async fn handle`, and its name in the list below. Routes in `hookgate.toml` name it.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use hookgate::Event;
-use hookgate::ports::Write;
+use hookgate::event::TableWrite;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// Runs handlers by their names.
-pub trait Registry: Send + Sync {
-    /// What routes may name.
-    fn names(&self) -> &[&'static str];
-
-    /// Runs the handler of this name on an event.
-    fn run(
-        &self,
-        name: &str,
-        event: &Event,
-    ) -> impl Future<Output = Result<Effect, HandlerError>> + Send;
-}
-
-/// What a handler that succeeded leaves to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Nothing: its effect happened. It may happen again where a crash comes before the note of it.
-    Happened,
-    /// These writes, which happen in one transaction with the note that the event is done: exactly
-    /// once.
-    Writes(Vec<Write>),
-}
-
-impl From<()> for Effect {
-    fn from((): ()) -> Effect {
-        Effect::Happened
-    }
-}
-
-impl From<Vec<Write>> for Effect {
-    fn from(writes: Vec<Write>) -> Effect {
-        Effect::Writes(writes)
-    }
-}
-
-/// The handlers of this crate.
-#[derive(Clone, Copy, Debug)]
-pub struct Handlers;
-
-/// The handler of events that no route takes.
-pub(crate) const DEFAULT: &str = "log";
-
-/// Declares the modules, and the one function that finds a handler by its name.
+/// Declares the modules, and the handlers by their names.
 macro_rules! handlers {
     ($($name:ident),* $(,)?) => {
         $(mod $name;)*
 
-        impl Registry for Handlers {
-            fn names(&self) -> &[&'static str] {
-                &[$(stringify!($name)),*]
-            }
-
-            async fn run(&self, name: &str, event: &Event) -> Result<Effect, HandlerError> {
-                match name {
-                    $(stringify!($name) => $name::handle(event).await.map(Effect::from),)*
-                    unknown => Err(HandlerError::permanent(format!("there is no handler `{unknown}`"))),
-                }
+        impl Handlers {
+            /// The handlers of this crate.
+            pub fn built_in() -> Handlers {
+                Handlers::default()$(.with(stringify!($name), |event, body| {
+                    Box::pin(async move { $name::handle(event, body).await.map(Effect::from) })
+                }))*
             }
         }
     };
 }
-
 handlers! {
     log,
     order_created,
@@ -85,7 +39,73 @@ handlers! {
     order_status_changed,
 }
 
-/// Why a handler did not do its work. The one place that says whether trying again helps.
+/// A function that is called with an event and its body, byte for byte as it was signed.
+///
+/// It returns `()` when its effect happened, or the [`TableWrite`]s that are its effect, which then
+/// happen exactly once (`order_line_backordered` is an example).
+pub(crate) type Handler = Arc<
+    dyn for<'a> Fn(&'a Event, &'a Bytes) -> BoxFuture<'a, Result<Effect, HandlerError>>
+        + Send
+        + Sync,
+>;
+
+/// Handlers by their names.
+#[derive(Clone, Default)]
+pub struct Handlers(Vec<(&'static str, Handler)>);
+
+impl Handlers {
+    /// These handlers and one more.
+    #[must_use]
+    pub fn with<F>(mut self, name: &'static str, handler: F) -> Handlers
+    where
+        F: for<'a> Fn(&'a Event, &'a Bytes) -> BoxFuture<'a, Result<Effect, HandlerError>>,
+        F: Send + Sync + 'static,
+    {
+        self.0.push((name, Arc::new(handler)));
+        self
+    }
+
+    /// The names that routes may use.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Handler> {
+        let mut all = self.0.iter();
+        let found = all.find(|(known, _)| *known == name);
+        found.map(|(_, handler)| handler.clone())
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+/// The effect of a handler that succeeded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Nothing: its effect happened. It may happen again where a crash comes before the note of it.
+    Happened,
+    /// These writes, which happen in one transaction with the note that the event is done: exactly
+    /// once.
+    Writes(Vec<TableWrite>),
+}
+
+impl From<()> for Effect {
+    fn from((): ()) -> Effect {
+        Effect::Happened
+    }
+}
+
+impl From<Vec<TableWrite>> for Effect {
+    fn from(writes: Vec<TableWrite>) -> Effect {
+        Effect::Writes(writes)
+    }
+}
+
+/// A failure of a handler. The one place that says whether trying again helps.
 #[derive(Debug, Error)]
 pub enum HandlerError {
     /// Trying again cannot help: to the dead-letter queue.
@@ -94,7 +114,7 @@ pub enum HandlerError {
     /// May pass: try again with growing waits.
     #[error("{0}")]
     Transient(String),
-    /// Whoever was asked wants to be left alone for this long.
+    /// The service that was called asks for a pause of this length.
     #[error("{0}")]
     Throttled(String, Duration),
 }
@@ -135,13 +155,13 @@ impl HandlerError {
     }
 }
 
-/// An event's JSON body as a handler wants it.
+/// A JSON body as the type that a handler wants.
 ///
 /// # Errors
 /// A body that is not of this form will never be: permanent. The text says where, not what: a body
 /// must not end up in a log.
-pub(crate) fn payload<T: DeserializeOwned>(event: &Event) -> Result<T, HandlerError> {
-    serde_json::from_slice(&event.body).map_err(|error| {
+pub(crate) fn payload<T: DeserializeOwned>(body: &Bytes) -> Result<T, HandlerError> {
+    serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let what = match error.classify() {
             serde_json::error::Category::Data => "lacks a field or has one of another kind",

@@ -1,6 +1,7 @@
 //! PartsSource `order.shipment.shipped`: the envelope's `payload` is the shipment.
 //! Source: <https://docs.partssource.com/documentation/webhooks/overview>
 
+use bytes::Bytes;
 use hookgate::Event;
 use serde::Deserialize;
 
@@ -16,8 +17,8 @@ struct Shipment {
     tracking_number: Option<String>,
 }
 
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let shipment = payload::<Envelope>(event)?.payload;
+pub(crate) async fn handle(event: &Event, body: &Bytes) -> Result<(), HandlerError> {
+    let shipment = payload::<Envelope>(body)?.payload;
     let tracked = shipment.tracking_number.is_some();
     tracing::info!(key = %event.key, tracked, "shipment shipped");
     Ok(())

@@ -1,5 +1,6 @@
 //! WSS: an order's id and status, the example that its guide gives.
 
+use bytes::Bytes;
 use hookgate::Event;
 use serde::Deserialize;
 
@@ -12,8 +13,8 @@ struct Order {
     status: String,
 }
 
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let order: Order = payload(event)?;
+pub(crate) async fn handle(event: &Event, body: &Bytes) -> Result<(), HandlerError> {
+    let order: Order = payload(body)?;
     tracing::info!(key = %event.key, shipped = order.status == "shipped", "order status changed");
     Ok(())
 }

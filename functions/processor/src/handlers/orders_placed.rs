@@ -1,6 +1,7 @@
 //! PointServices' topic `orders/placed`. Topic, webhook id and tenant come in headers; the body is the
 //! order.
 
+use bytes::Bytes;
 use hookgate::Event;
 use serde::Deserialize;
 
@@ -11,8 +12,8 @@ struct Order {
     lines: Option<Vec<serde::de::IgnoredAny>>,
 }
 
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let order: Order = payload(event)?;
+pub(crate) async fn handle(event: &Event, body: &Bytes) -> Result<(), HandlerError> {
+    let order: Order = payload(body)?;
     let lines = order.lines.map(|lines| lines.len());
     tracing::info!(key = %event.key, tenant = event.tenant, lines, "order placed");
     Ok(())

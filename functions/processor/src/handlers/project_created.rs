@@ -1,5 +1,6 @@
 //! The [Product] guide's `project.created`: the event's `data` is the project.
 
+use bytes::Bytes;
 use hookgate::Event;
 use serde::Deserialize;
 
@@ -15,8 +16,8 @@ struct Project {
     name: Option<String>,
 }
 
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let project = payload::<Envelope>(event)?.data;
+pub(crate) async fn handle(event: &Event, body: &Bytes) -> Result<(), HandlerError> {
+    let project = payload::<Envelope>(body)?.data;
     tracing::info!(key = %event.key, named = project.name.is_some(), "project created");
     Ok(())
 }

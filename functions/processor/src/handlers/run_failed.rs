@@ -1,5 +1,6 @@
 //! The [Product] guide's `run.failed`: the event's `data` is the run.
 
+use bytes::Bytes;
 use hookgate::Event;
 use serde::Deserialize;
 
@@ -15,8 +16,8 @@ struct Run {
     error: Option<serde::de::IgnoredAny>,
 }
 
-pub(crate) async fn handle(event: &Event) -> Result<(), HandlerError> {
-    let run = payload::<Envelope>(event)?.data;
+pub(crate) async fn handle(event: &Event, body: &Bytes) -> Result<(), HandlerError> {
+    let run = payload::<Envelope>(body)?.data;
     tracing::info!(key = %event.key, explained = run.error.is_some(), "run failed");
     Ok(())
 }

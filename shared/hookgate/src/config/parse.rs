@@ -7,7 +7,7 @@ use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use super::{Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SourceConfig};
-use crate::{Route, Target};
+use crate::Route;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,14 +148,15 @@ fn has_source(
 
 fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {
     match raw.to.split_once(':') {
-        Some(("handler", name)) if !name.is_empty() => Ok(Route::new(
-            &raw.source,
-            &raw.event_type,
-            Target::Handler(name.to_owned()),
-        )),
+        Some((kind, name)) if !kind.is_empty() && !name.is_empty() => {
+            Ok(Route::new(&raw.source, &raw.event_type, &raw.to))
+        }
         _ => Err(ConfigError::at(
             format!("routes[{index}].to"),
-            format!("`{}` is no target; write \"handler:NAME\"", raw.to),
+            format!(
+                "`{}` is not a target; write one as \"handler:NAME\"",
+                raw.to
+            ),
         )),
     }
 }

@@ -147,7 +147,7 @@ fn what_is_wrong_is_named_by_its_key() {
     let cases = [
         (
             "[[routes]]\nto = \"lambda\"",
-            "routes[0].to: `lambda` is no target",
+            "routes[0].to: `lambda` is not a target",
         ),
         ("[[routes]]\nto = \"handler:\"", "routes[0].to"),
         (
@@ -246,7 +246,7 @@ fn the_first_route_that_matches_is_taken() {
         received: UNIX_EPOCH,
         headers: Vec::new(),
         trace: None,
-        body: bytes::Bytes::new(),
+        body: crate::Body::Inline(bytes::Bytes::new()),
     };
     let taken = |source, event_type| config.routes[0].matches(&event(source, event_type));
     assert!(taken("pakk", Some("order.line.backordered")));

@@ -3,64 +3,32 @@
 pub(crate) mod store;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
-
-use crate::ports::PortError;
-
-/// The dead-letter queue, as operators use it.
-///
-/// A queue cannot be listed: it hands out some of its messages, and hides them for a while.
-pub trait DeadLetters: Send + Sync {
-    /// Takes up to ten letters, and hides them from others for so long (whole seconds). None means
-    /// that there are no more, as far as the queue can tell.
-    fn take(&self, hidden: Duration)
-    -> impl Future<Output = Result<Vec<Letter>, PortError>> + Send;
-
-    /// Lets others see letters that were taken.
-    fn give_back(&self, letters: &[Letter]) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Sends a letter's text to the queue that the processor reads.
-    fn send_again(&self, letter: &Letter) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Removes a letter that was sent again.
-    fn remove(&self, letter: &Letter) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// How many letters there are, about.
-    fn count(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
-
-    /// Has the queue move all its letters back itself; the move's handle.
-    fn move_all(
-        &self,
-        rate_per_s: Option<u32>,
-    ) -> impl Future<Output = Result<String, PortError>> + Send;
-
-    /// The moves of the last days, the newest first.
-    fn moves(&self) -> impl Future<Output = Result<Vec<Move>, PortError>> + Send;
-}
+use std::fmt;
+use std::time::SystemTime;
 
 /// A message in the dead-letter queue.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// The message's id there.
     pub message_id: String,
-    /// What this taking of it is named by.
+    /// The handle of this receipt of it.
     pub receipt_handle: String,
     /// Its text, untouched.
     pub body: String,
-    /// What is told of it: the reason, its class, and more.
+    /// Its attributes: the reason, its class, and more.
     pub attributes: BTreeMap<String, String>,
     /// When it was sent, in milliseconds since 1970.
     pub sent_ms: Option<u64>,
 }
 
-/// A move of all letters back to the queue.
+/// A move of all dead letters back to the queue, which SQS makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
+pub struct MoveTask {
     /// Its handle; `None` once it is over.
     pub handle: Option<String>,
     /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`, as SQS says.
     pub status: String,
-    /// How many letters were moved, about.
+    /// How many messages were moved, about.
     pub moved: i64,
     /// How many there were to move, about.
     pub to_move: Option<i64>,
@@ -68,4 +36,33 @@ pub struct Move {
     pub started: SystemTime,
     /// Why it failed.
     pub failure: Option<String>,
+}
+
+/// A message on its way to the dead-letter queue.
+#[derive(Clone)]
+pub struct NewDeadLetter<'a> {
+    /// The message's text, untouched.
+    pub body: &'a str,
+    /// Its attributes: name and value, each value not empty.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// Without the text, which holds a body.
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("message_id", &self.message_id)
+            .field("attributes", &self.attributes)
+            .field("sent_ms", &self.sent_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the text, which holds a body.
+impl fmt::Debug for NewDeadLetter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewDeadLetter")
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
+    }
 }

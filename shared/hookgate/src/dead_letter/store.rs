@@ -1,15 +1,18 @@
-//! The dead-letter queue as operators use it.
+//! The dead-letter queue as operators use it. A queue cannot be listed: it hands out some of its messages,
+//! and hides them for a while.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::operators::{DeadLetters, Letter, Move};
-use crate::ports::{BoxError, PortError};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, ListMessageMoveTasksResultEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
 };
+
+use super::{DeadLetter, MoveTask};
+use crate::AwsError;
+use crate::error::OrFailed;
 
 /// A queue's most messages a call.
 const BATCH: i32 = 10;
@@ -20,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(4);
 /// How many moves SQS remembers.
 const MOVES: i32 = 10;
 
-/// The dead-letter queue, and the queue that its letters go back to.
+/// The dead-letter queue, and the queue that its messages go back to.
 #[derive(Clone, Debug)]
 pub struct SqsDeadLetters {
     client: Client,
@@ -49,8 +52,8 @@ impl SqsDeadLetters {
         }
     }
 
-    async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<String, PortError> {
-        let failed = |error: BoxError| PortError::new("read the queue's attributes", error);
+    async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<String, AwsError> {
+        const OPERATION: &str = "read the queue's attributes";
         let output = self
             .client
             .get_queue_attributes()
@@ -58,18 +61,21 @@ impl SqsDeadLetters {
             .attribute_names(name.clone())
             .send()
             .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+            .or_failed(OPERATION)?;
         let value = output.attributes.and_then(|mut all| all.remove(&name));
-        value.ok_or_else(|| failed(format!("{name} is missing").into()))
+        value.ok_or_else(|| AwsError::new(OPERATION, format!("{name} is missing")))
     }
 
-    async fn arn(&self, url: &str) -> Result<String, PortError> {
+    async fn arn(&self, url: &str) -> Result<String, AwsError> {
         self.attribute(url, QueueAttributeName::QueueArn).await
     }
-}
 
-impl DeadLetters for SqsDeadLetters {
-    async fn take(&self, hidden: Duration) -> Result<Vec<Letter>, PortError> {
+    /// Receives up to ten dead letters, and hides them from others for so long (whole seconds). None means
+    /// that there are no more, as far as the queue can tell.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn receive(&self, hidden: Duration) -> Result<Vec<DeadLetter>, AwsError> {
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(self.wait + MARGIN)
             .operation_timeout(self.wait + MARGIN)
@@ -87,13 +93,17 @@ impl DeadLetters for SqsDeadLetters {
             .config_override(aws_sdk_sqs::Config::builder().timeout_config(patience))
             .send()
             .await
-            .map_err(|error| PortError::new("take dead letters", error.into_service_error()))?;
+            .or_failed("receive dead letters")?;
         let messages = output.messages.unwrap_or_default().into_iter();
-        Ok(messages.filter_map(letter).collect())
+        Ok(messages.filter_map(dead_letter).collect())
     }
 
-    async fn give_back(&self, letters: &[Letter]) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("give dead letters back", error);
+    /// Lets others see dead letters that were received.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), AwsError> {
+        const OPERATION: &str = "release the dead letters";
         for letters in letters.chunks(BATCH as usize) {
             let entries = letters.iter().enumerate().map(|(index, letter)| {
                 ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -103,54 +113,66 @@ impl DeadLetters for SqsDeadLetters {
                     .build()
             });
             let entries = entries.collect::<Result<Vec<_>, _>>();
-            // One that is not given back is seen again when the time for which it is hidden is over.
+            // One that is not released is seen again when the time for which it is hidden is over.
             self.client
                 .change_message_visibility_batch()
                 .queue_url(&self.url)
-                .set_entries(Some(entries.map_err(|error| failed(error.into()))?))
+                .set_entries(Some(entries.or_failed(OPERATION)?))
                 .send()
                 .await
-                .map_err(|error| failed(error.into_service_error().into()))?;
+                .or_failed(OPERATION)?;
         }
         Ok(())
     }
 
-    async fn send_again(&self, letter: &Letter) -> Result<(), PortError> {
+    /// Sends a dead letter's text to the queue that the processor reads.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn send_again(&self, letter: &DeadLetter) -> Result<(), AwsError> {
         self.client
             .send_message()
             .queue_url(&self.queue_url)
             .message_body(&letter.body)
             .send()
             .await
-            .map_err(|error| PortError::new("send the letter again", error.into_service_error()))?;
+            .or_failed("send the dead letter again")?;
         Ok(())
     }
 
-    async fn remove(&self, letter: &Letter) -> Result<(), PortError> {
+    /// Removes a dead letter.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn remove(&self, letter: &DeadLetter) -> Result<(), AwsError> {
         self.client
             .delete_message()
             .queue_url(&self.url)
             .receipt_handle(&letter.receipt_handle)
             .send()
             .await
-            .map_err(|error| {
-                PortError::new("remove the dead letter", error.into_service_error())
-            })?;
+            .or_failed("remove the dead letter")?;
         Ok(())
     }
 
-    async fn count(&self) -> Result<u64, PortError> {
+    /// How many dead letters there are, about.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn count(&self) -> Result<u64, AwsError> {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
         let count = self.attribute(&self.url, name).await?;
-        count
-            .parse()
-            .map_err(|error| PortError::new("count dead letters", BoxError::from(error)))
+        count.parse().or_failed("count dead letters")
     }
 
-    async fn move_all(&self, rate_per_s: Option<u32>) -> Result<String, PortError> {
-        let failed = |error: BoxError| PortError::new("move the dead letters", error);
+    /// Has the queue move all its messages back itself; the move's handle.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn move_all(&self, rate_per_s: Option<u32>) -> Result<String, AwsError> {
+        const OPERATION: &str = "move the dead letters";
         let rate = rate_per_s.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX));
-        // The destination is named, because SQS knows none for letters that the processor sent.
+        // The destination is named, because SQS knows none for messages that the processor sent.
         let output = self
             .client
             .start_message_move_task()
@@ -159,12 +181,16 @@ impl DeadLetters for SqsDeadLetters {
             .set_max_number_of_messages_per_second(rate)
             .send()
             .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+            .or_failed(OPERATION)?;
         let handle = output.task_handle;
-        handle.ok_or_else(|| failed("SQS gave the move no handle".into()))
+        handle.ok_or_else(|| AwsError::new(OPERATION, "SQS gave the move no handle"))
     }
 
-    async fn moves(&self) -> Result<Vec<Move>, PortError> {
+    /// The moves of the last days, the newest first.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn moves(&self) -> Result<Vec<MoveTask>, AwsError> {
         let output = self
             .client
             .list_message_move_tasks()
@@ -172,7 +198,7 @@ impl DeadLetters for SqsDeadLetters {
             .max_results(MOVES)
             .send()
             .await
-            .map_err(|error| PortError::new("list the moves", error.into_service_error()))?;
+            .or_failed("list the moves")?;
         Ok(output.results().iter().map(moved).collect())
     }
 }
@@ -181,12 +207,12 @@ fn seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
-fn letter(message: Message) -> Option<Letter> {
+fn dead_letter(message: Message) -> Option<DeadLetter> {
     let attributes = message.message_attributes.unwrap_or_default().into_iter();
     let sent = message
         .attributes
         .and_then(|mut all| all.remove(&MessageSystemAttributeName::SentTimestamp));
-    Some(Letter {
+    Some(DeadLetter {
         message_id: message.message_id?,
         receipt_handle: message.receipt_handle?,
         body: message.body?,
@@ -197,10 +223,10 @@ fn letter(message: Message) -> Option<Letter> {
     })
 }
 
-fn moved(task: &ListMessageMoveTasksResultEntry) -> Move {
+fn moved(task: &ListMessageMoveTasksResultEntry) -> MoveTask {
     let started = Duration::from_millis(u64::try_from(task.started_timestamp()).unwrap_or(0));
     let started: SystemTime = UNIX_EPOCH.checked_add(started).unwrap_or(UNIX_EPOCH);
-    Move {
+    MoveTask {
         handle: task.task_handle().map(str::to_owned),
         status: task.status().unwrap_or("UNKNOWN").to_owned(),
         moved: task.approximate_number_of_messages_moved(),

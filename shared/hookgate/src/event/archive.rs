@@ -1,10 +1,7 @@
-//! Raw payloads, in items of their own: compressed, or as the claim check for a body that is in S3.
+//! Raw payloads, in items of their own: compressed, or as the pointer to a body that is in S3.
 
 use std::io::{Read, Write};
 
-use crate::operators::Payload;
-use crate::ports::{Archive, BoxError, PortError};
-use crate::{Body, BodyError, Event, Trace, redeem, unix_ms};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
@@ -14,23 +11,17 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::attributes::{self, Attributes, b, n, number, s, text};
+use crate::error::OrFailed;
+use crate::event::view::Payload;
+use crate::table::payload_item::{DATA, HEADERS, PARTS, STORED_BODY, TRACE};
 use crate::table::{
-    DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, expires_s, index_partition, shard,
+    Attributes, DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, b, bytes, expires_s,
+    index_partition, index_time, n, number, s, shard, text, values,
 };
+use crate::{AwsError, Body, BodyError, BoxError, Event, Trace, unix_ms};
 
 /// The sort key of a payload's first item.
 pub(crate) const PAYLOAD: &str = "payload";
-
-/// A part of a compressed body, and in the first item how many there are.
-const DATA: &str = "data";
-const PARTS: &str = "parts";
-
-/// The claim check for a body that is elsewhere, as JSON.
-const CLAIM_CHECK: &str = "chk";
-
-/// The trace's headers, as JSON.
-const TRACE: &str = "tr";
 
 /// The largest body that is also given as text: an answer of Lambda has at most 6 MB.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -41,45 +32,46 @@ const PART_BYTES: usize = 350_000;
 /// The largest body that is read back, against an archive that would not end.
 const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
-impl Archive for DynamoTable {
-    async fn archive(&self, event: &Event<Body>) -> Result<(), PortError> {
+impl DynamoTable {
+    /// Archives an event's payload. Written once: a second call changes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn archive(&self, event: &Event) -> Result<(), AwsError> {
+        const OPERATION: &str = "archive the payload";
         let Some(retention) = self.retention else {
             return Ok(());
         };
-        let failed = |error: BoxError| PortError::new("archive the payload", error);
         let expires = n(expires_s(event.received, retention));
         let body = match &event.body {
             Body::Inline(body) => self.put_parts(event, body, &expires).await,
-            Body::Kept(check) => serde_json::to_string(check)
-                .map(|check| vec![(CLAIM_CHECK, s(check))])
+            Body::Stored(stored) => serde_json::to_string(stored)
+                .map(|stored| vec![(STORED_BODY, s(stored))])
                 .map_err(BoxError::from),
         };
-        let headers =
-            serde_json::to_string(&event.headers).map_err(|error| failed(error.into()))?;
+        let headers = serde_json::to_string(&event.headers).or_failed(OPERATION)?;
         let partition = index_partition(&event.source, event.received, shard(&event.key));
         let described = [
             (EXPIRES, expires),
-            ("hd", s(headers)),
+            (HEADERS, s(headers)),
             (INDEX_PK, s(partition)),
-            (INDEX_SK, s(format!("{:013}", unix_ms(event.received)))),
+            (INDEX_SK, index_time(unix_ms(event.received))),
         ];
         let trace = event.trace.as_ref().map(serde_json::to_string).transpose();
-        let trace = trace.map_err(|error| failed(error.into()))?;
+        let trace = trace.or_failed(OPERATION)?;
         let attributes = described
             .into_iter()
             .chain(trace.map(|trace| (TRACE, s(trace))))
-            .chain(body.map_err(failed)?);
+            .chain(body.or_failed(OPERATION)?);
         let first = item(event, PAYLOAD, attributes);
-        self.put(first).await.map_err(failed)
+        self.put(first).await.or_failed(OPERATION)
     }
-}
 
-impl DynamoTable {
-    /// Puts the parts of a body but the first; what the first item says of them, which is put last: what
-    /// it promises is there.
+    /// Puts the parts of a body but the first, and returns what the first item says of them. That one is put
+    /// last: what it promises is there.
     async fn put_parts(
         &self,
-        event: &Event<Body>,
+        event: &Event,
         body: &[u8],
         expires: &AttributeValue,
     ) -> Result<Vec<(&'static str, AttributeValue)>, BoxError> {
@@ -93,25 +85,21 @@ impl DynamoTable {
         Ok(vec![(DATA, b(first)), (PARTS, n(parts.len()))])
     }
 
-    /// The payload in an event's items, with its body from wherever that is; `None` where it is not kept
-    /// (any more).
-    pub(crate) async fn payload(&self, items: &[Attributes]) -> Result<Option<Payload>, PortError> {
-        let Some(Kept { headers, body, .. }) = read_payload(items) else {
+    /// The payload in an event's items, with its body from wherever that is; `None` where it is gone.
+    pub(crate) async fn payload(&self, items: &[Attributes]) -> Result<Option<Payload>, AwsError> {
+        let Some(archived) = read_payload(items) else {
             return Ok(None);
         };
-        let body = match body {
-            Body::Inline(body) => body,
-            Body::Kept(check) => match redeem(&self.bodies, &check).await {
-                Ok(body) => body,
-                Err(BodyError::Unavailable(error)) => return Err(error),
-                Err(error) => {
-                    tracing::warn!(object = check.key, %error, "a payload without its body");
-                    return Ok(None);
-                }
-            },
+        let body = match archived.body.fetch(self.bodies.as_ref()).await {
+            Ok(body) => body,
+            Err(BodyError::Unavailable(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(body = ?archived.body, %error, "a payload without its body");
+                return Ok(None);
+            }
         };
         Ok(Some(Payload {
-            headers,
+            headers: archived.headers,
             body_base64: STANDARD.encode(&body),
             body: as_text(&body),
         }))
@@ -132,13 +120,17 @@ impl DynamoTable {
 }
 
 fn item(
-    event: &Event<Body>,
+    event: &Event,
     sort_key: &str,
     attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
 ) -> Attributes {
-    let key = [(PK, s(event.key.as_str())), (SK, s(sort_key))];
-    let all = key.into_iter().chain(attributes);
-    all.map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut item = values([(PK, s(event.key.as_str())), (SK, s(sort_key))]);
+    item.extend(
+        attributes
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    item
 }
 
 /// A body as text, where it is text, and short enough to be answered both as text and as base64.
@@ -152,33 +144,30 @@ fn part_key(index: usize) -> String {
     format!("{PAYLOAD}.{index:04}")
 }
 
-/// What was kept of a request.
-pub(crate) struct Kept {
+/// An archived request.
+pub(crate) struct ArchivedPayload {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) trace: Option<Trace>,
     pub(crate) body: Body,
 }
 
-/// What a payload's items hold; `None` where the first one or a part is missing.
-pub(crate) fn read_payload(items: &[Attributes]) -> Option<Kept> {
+/// The payload in an event's items; `None` where the first item or a part is missing.
+pub(crate) fn read_payload(items: &[Attributes]) -> Option<ArchivedPayload> {
     let find = |key: &str| items.iter().find(|item| text(item, SK) == Some(key));
     let first = find(PAYLOAD)?;
-    let headers = serde_json::from_str(text(first, "hd")?).ok()?;
+    let headers = serde_json::from_str(text(first, HEADERS)?).ok()?;
     let trace = text(first, TRACE).and_then(|json| serde_json::from_str(json).ok());
-    if let Some(check) = text(first, CLAIM_CHECK) {
-        let body = Body::Kept(serde_json::from_str(check).ok()?);
-        return Some(Kept {
-            headers,
-            trace,
-            body,
-        });
-    }
-    let mut compressed = attributes::bytes(first, DATA)?.to_vec();
-    for index in 1..number::<usize>(first, PARTS)? {
-        compressed.extend_from_slice(attributes::bytes(find(&part_key(index))?, DATA)?);
-    }
-    let body = Body::Inline(Bytes::from(decompress(&compressed)?));
-    Some(Kept {
+    let body = match text(first, STORED_BODY) {
+        Some(stored) => Body::Stored(serde_json::from_str(stored).ok()?),
+        None => {
+            let mut compressed = bytes(first, DATA)?.to_vec();
+            for index in 1..number::<usize>(first, PARTS)? {
+                compressed.extend_from_slice(bytes(find(&part_key(index))?, DATA)?);
+            }
+            Body::Inline(Bytes::from(decompress(&compressed)?))
+        }
+    };
+    Some(ArchivedPayload {
         headers,
         trace,
         body,

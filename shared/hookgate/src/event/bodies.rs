@@ -19,9 +19,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::ClaimCheck;
-use crate::ports::{Bodies, BoxError, PortError};
 use crate::signing::sign;
+use crate::{AwsError, BoxError, StoredBody};
 
 /// The bucket of large bodies.
 #[derive(Clone, Debug)]
@@ -56,6 +55,30 @@ impl S3Bodies {
         }
     }
 
+    /// Puts a body where its pointer says; when this returns, it is durable. Doing it twice is harmless.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses it.
+    pub async fn put(&self, stored: &StoredBody, body: &Bytes) -> Result<(), AwsError> {
+        let put = self.call("PUT", stored, body.clone()).await;
+        put.map_err(|error| AwsError::new("store the body", cause(error)))?;
+        Ok(())
+    }
+
+    /// The bytes at a pointer; `None` where there are none. [`Body::fetch`](crate::Body::fetch) also checks
+    /// that they are those that were put.
+    ///
+    /// # Errors
+    /// When S3 does not answer.
+    pub async fn get(&self, stored: &StoredBody) -> Result<Option<Bytes>, AwsError> {
+        match self.call("GET", stored, Bytes::new()).await {
+            Ok(body) => Ok(Some(body)),
+            // A bucket that is not there is a wrong setting, not a body that is gone.
+            Err(SdkError::ServiceError(refused)) if refused.err().code == "NoSuchKey" => Ok(None),
+            Err(error) => Err(AwsError::new("read the body", cause(error))),
+        }
+    }
+
     /// The URL of an object. In path style, which works for every bucket's name and at every endpoint.
     ///
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
@@ -70,8 +93,8 @@ impl S3Bodies {
         })
     }
 
-    async fn call(&self, method: &str, check: &ClaimCheck, body: Bytes) -> Result<Bytes, Failure> {
-        let request = self.request(method, check, body).await;
+    async fn call(&self, method: &str, stored: &StoredBody, body: Bytes) -> Result<Bytes, Failure> {
+        let request = self.request(method, stored, body).await;
         let request = request.map_err(SdkError::construction_failure)?;
         let operation = self.operation().map_err(SdkError::construction_failure)?;
         operation.invoke(request).await
@@ -80,13 +103,13 @@ impl S3Bodies {
     async fn request(
         &self,
         method: &str,
-        check: &ClaimCheck,
+        stored: &StoredBody,
         body: Bytes,
     ) -> Result<HttpRequest, BoxError> {
-        let hash = (!body.is_empty()).then_some(&check.sha256);
+        let hash = (!body.is_empty()).then_some(&stored.sha256);
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method(method)?;
-        request.set_uri(self.url(&check.key)?)?;
+        request.set_uri(self.url(&stored.key)?)?;
         sign(&mut request, &self.aws, hash).await?;
         Ok(request)
     }
@@ -131,23 +154,6 @@ fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<Refused>> 
         status: response.status().as_u16(),
         code: code(body).to_owned(),
     }))
-}
-
-impl Bodies for S3Bodies {
-    async fn keep(&self, check: &ClaimCheck, body: &Bytes) -> Result<(), PortError> {
-        let put = self.call("PUT", check, body.clone()).await;
-        put.map_err(|error| PortError::new("keep the body", cause(error)))?;
-        Ok(())
-    }
-
-    async fn fetch(&self, check: &ClaimCheck) -> Result<Option<Bytes>, PortError> {
-        match self.call("GET", check, Bytes::new()).await {
-            Ok(body) => Ok(Some(body)),
-            // A bucket that is not there is a wrong setting, not a body that is gone.
-            Err(SdkError::ServiceError(refused)) if refused.err().code == "NoSuchKey" => Ok(None),
-            Err(error) => Err(PortError::new("fetch the body", cause(error))),
-        }
-    }
 }
 
 /// The reason of a failure: S3's own word, where it said one.

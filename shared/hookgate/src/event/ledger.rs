@@ -1,47 +1,86 @@
-//! The ledger's decisions as DynamoDB conditions.
-//!
-//! Every condition says the same as the function of `hookgate-ledger` that is named beside it.
+//! The ledger: what ingest and the processor write of an event, under the conditions of `hookgate-ledger`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::ports::{ClaimRequest, Claimed, Claims, EventStore, Grant, Held, PortError};
-use crate::{Body, Event, EventKey, unix_ms};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use hookgate_ledger::{Claim, Item, Record, State, on_claim, on_record};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use hookgate_ledger::{
+    CLAIM, COMPLETE, ClaimDecision, Item, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, State,
+    on_claim, on_record,
+};
 
-use crate::attributes::{Attributes, b, bytes, n, number, s, text};
-use crate::table::{DynamoTable, EXPIRES, LEDGER_RETENTION, PK, SK, expires_s};
+use crate::error::OrFailed;
+use crate::table::event_item::{
+    BODY_SHA256, CLAIMS, CLAIMS_BEFORE, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED,
+    SOURCE, STATE, TENANT,
+};
+use crate::table::{
+    Attributes, DynamoTable, EXPIRES, LEDGER_RETENTION, PK, SK, b, bytes, expires_s, n, names,
+    number, s, text, values,
+};
+use crate::{AwsError, Event, EventKey, Message, unix_ms};
 
 /// The sort key of the item that the ledger works on.
 pub(crate) const EVENT: &str = "event";
 
-/// The longest error text that is kept, in bytes.
+/// The longest error text that is stored, in bytes.
 const MAX_ERROR: usize = 300;
 
-/// `on_record`: nothing there, or only waiting for its deletion.
-const RECORD: &str = "attribute_not_exists(pk) OR #exp < :now_s";
+/// A claim that a processor asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest<'a> {
+    /// The message that was received.
+    pub message: &'a Message,
+    /// The claimant; another text for every receipt of a message.
+    pub owner: &'a str,
+    /// How long the claim is to hold.
+    pub lease_until: SystemTime,
+    /// Now.
+    pub now: SystemTime,
+}
 
-/// `may_mark_enqueued`.
-const MARK: &str = "#st = :received AND #ep = :ep";
+/// The answer to a [`ClaimRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The event is yours.
+    Granted(Grant),
+    /// It is finished, or a newer replay took over.
+    Settled,
+    /// Another processor holds it until then.
+    Busy(SystemTime),
+}
 
-/// `on_claim`.
-const CLAIM: &str = "attribute_not_exists(pk) \
-    OR (#st IN (:received, :enqueued, :dead) AND #ep <= :ep) \
-    OR (#st = :processing AND #ep <= :ep AND (#lu < :now OR #own = :me)) \
-    OR (#st = :done AND #ep < :ep)";
+/// How often an event was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// In this round, which a success, a dead letter or a replay ends: 1 is the first.
+    pub attempt: u32,
+    /// In all.
+    pub claims: u32,
+}
 
-/// `may_complete`.
-pub(crate) const COMPLETE: &str = "attribute_not_exists(pk) \
-    OR #ep < :ep OR (#ep = :ep AND #st <> :done)";
+/// A claim that was granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The epoch it was claimed at.
+    pub epoch: u32,
+    /// The claimant.
+    pub owner: &'a str,
+    /// How often the event was claimed.
+    pub grant: Grant,
+}
 
-/// `may_release` and `may_bury`.
-const MINE: &str = "#st = :processing AND #own = :me";
-
-impl EventStore for DynamoTable {
-    async fn record(&self, event: &Event<Body>, now: SystemTime) -> Result<Record, PortError> {
+impl DynamoTable {
+    /// Records an event, unless it is known: the answer says which, by the ledger's rules.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record(&self, event: &Event, now: SystemTime) -> Result<RecordDecision, AwsError> {
+        const OPERATION: &str = "record the event";
         let now_ms = unix_ms(now);
         let written = self
             .client
@@ -49,234 +88,214 @@ impl EventStore for DynamoTable {
             .table_name(&self.name)
             .set_item(Some(new_item(event, now)))
             .condition_expression(RECORD)
-            .expression_attribute_names("#exp", EXPIRES)
+            .set_expression_attribute_names(Some(names(&[RECORD])))
             .expression_attribute_values(":now_s", n(now_ms / 1000))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         let old = match written.map_err(|error| error.into_service_error()) {
-            Ok(_) => return Ok(Record::New),
+            Ok(_) => return Ok(RecordDecision::New),
             Err(PutItemError::ConditionalCheckFailedException(failed)) => failed.item,
-            Err(error) => return Err(PortError::new("record the event", error)),
+            Err(error) => return Err(AwsError::new(OPERATION, error)),
         };
         let old = old.unwrap_or_default();
-        let same_body = bytes(&old, "bh") == Some(&event.body.sha256()[..]);
+        let same_body = bytes(&old, BODY_SHA256) == Some(&event.body.sha256()[..]);
         match stored_item(&old).map(|item| on_record(Some(&item), same_body, now_ms)) {
-            Some(Record::New) | None => Err(PortError::new(
-                "record the event",
-                "the stored item contradicts the refusal",
-            )),
+            Some(RecordDecision::New) | None => Err(AwsError::new(OPERATION, CONTRADICTION)),
             Some(decision) => Ok(decision),
         }
     }
 
-    async fn mark_enqueued(&self, key: &EventKey, epoch: u32) -> Result<(), PortError> {
+    /// Notes that a message of an event that was recorded earlier was sent. Doing it twice is harmless.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn mark_enqueued(&self, key: &EventKey, epoch: u32) -> Result<(), AwsError> {
         let update = self
-            .update(key, MARK)
-            .update_expression("SET #st = :enqueued")
-            .expression_attribute_values(":received", state(State::Received))
-            .expression_attribute_values(":enqueued", state(State::Enqueued))
-            .expression_attribute_values(":ep", n(epoch))
-            .expression_attribute_names("#st", "st")
-            .expression_attribute_names("#ep", "ep");
+            .update(key, MARK_ENQUEUED, "SET #st = :enqueued")
+            .set_expression_attribute_values(Some(values([
+                (":received", state(State::Received)),
+                (":enqueued", state(State::Enqueued)),
+                (":ep", n(epoch)),
+            ])));
         unless_overtaken("mark the event as enqueued", update).await
     }
-}
 
-impl Claims for DynamoTable {
-    async fn claim(&self, request: ClaimRequest<'_>) -> Result<Claimed, PortError> {
+    /// Asks for the event of a message.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
         let event = &request.message.event;
-        let epoch = request.message.epoch;
-        let (names, values) = description(event);
-        let mut update = self
-            .update(&event.key, CLAIM)
-            .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values))
-            .update_expression(format!(
-                "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, {} ADD #att :one",
-                DESCRIBE
-            ))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for (name, attribute) in [
-            ("#st", "st"),
-            ("#ep", "ep"),
-            ("#own", "own"),
-            ("#lu", "lu"),
-            ("#att", "att"),
-        ] {
-            update = update.expression_attribute_names(name, attribute);
-        }
-        for (name, value) in [
+        let set = format!(
+            "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, {DESCRIBE} ADD #att :one"
+        );
+        let mut claim = values([
             (":received", state(State::Received)),
             (":enqueued", state(State::Enqueued)),
             (":processing", state(State::Processing)),
             (":done", state(State::Done)),
             (":dead", state(State::Dead)),
-            (":ep", n(epoch)),
+            (":ep", n(request.message.epoch)),
             (":me", s(request.owner)),
             (":lu", n(unix_ms(request.lease_until))),
             (":now", n(unix_ms(request.now))),
             (":one", n(1)),
-        ] {
-            update = update.expression_attribute_values(name, value);
-        }
-        let old = match update
+        ]);
+        claim.extend(described(event));
+        let updated = self
+            .update(&event.key, CLAIM, &set)
+            .set_expression_attribute_values(Some(claim))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
-            .await
-            .map_err(|error| error.into_service_error())
-        {
+            .await;
+        match updated.map_err(|error| error.into_service_error()) {
             Ok(output) => {
-                return Ok(Claimed::Granted(grant(
-                    &output.attributes.unwrap_or_default(),
-                )));
+                let item = output.attributes.unwrap_or_default();
+                Ok(ClaimOutcome::Granted(grant(&item)))
             }
-            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item,
-            Err(error) => return Err(PortError::new("claim the event", error)),
-        };
-        refused(&old.unwrap_or_default(), request)
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                refused(&failed.item.unwrap_or_default(), request)
+            }
+            Err(error) => Err(AwsError::new(CLAIM_THE_EVENT, error)),
+        }
     }
 
-    async fn complete(&self, held: Held<'_>, now: SystemTime) -> Result<(), PortError> {
-        let Completion {
-            expression,
-            names,
-            values,
-        } = completion(held, now);
+    /// Notes that the effect happened.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete(&self, claim: Claim<'_>, now: SystemTime) -> Result<(), AwsError> {
         let update = self
-            .update(&held.event.key, COMPLETE)
-            .update_expression(expression)
-            .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values));
+            .update(&claim.event.key, COMPLETE, &completion())
+            .set_expression_attribute_values(Some(completion_values(claim, now)));
         unless_overtaken("complete the event", update).await
     }
 
-    async fn release(&self, held: Held<'_>, error: &str) -> Result<(), PortError> {
+    /// Ends a claim after a failure that may pass. Without effect when the claim is lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn release(&self, claim: Claim<'_>, error: &str) -> Result<(), AwsError> {
         let update = self
-            .mine(held, error)
-            .update_expression("SET #lu = :zero, #err = :err")
-            .expression_attribute_names("#lu", "lu")
-            .expression_attribute_values(":zero", n(0));
+            .update(&claim.event.key, OWNED, "SET #lu = :zero, #err = :err")
+            .set_expression_attribute_values(Some(values([
+                (":processing", state(State::Processing)),
+                (":me", s(claim.owner)),
+                (":err", s(shortened(error))),
+                (":zero", n(0)),
+            ])));
         unless_overtaken("release the event", update).await
     }
 
-    async fn bury(&self, held: Held<'_>, error: &str, now: SystemTime) -> Result<(), PortError> {
+    /// Notes that the event was given up; its message is already in the dead-letter queue. Without
+    /// effect when the claim is lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn mark_dead(
+        &self,
+        claim: Claim<'_>,
+        error: &str,
+        now: SystemTime,
+    ) -> Result<(), AwsError> {
+        const SET: &str =
+            "SET #st = :dead, #err = :err, #t1 = :now, #base = :claims REMOVE #own, #lu";
         let update = self
-            .mine(held, error)
-            .update_expression(
-                "SET #st = :dead, #err = :err, #t1 = :now, #base = :claims REMOVE #own, #lu",
-            )
-            .expression_attribute_names("#lu", "lu")
-            .expression_attribute_names("#t1", "t1")
-            .expression_attribute_names("#base", "base")
-            .expression_attribute_values(":dead", state(State::Dead))
-            .expression_attribute_values(":now", n(unix_ms(now)))
-            .expression_attribute_values(":claims", n(held.grant.claims));
-        unless_overtaken("bury the event", update).await
+            .update(&claim.event.key, OWNED, SET)
+            .set_expression_attribute_values(Some(values([
+                (":processing", state(State::Processing)),
+                (":dead", state(State::Dead)),
+                (":me", s(claim.owner)),
+                (":err", s(shortened(error))),
+                (":now", n(unix_ms(now))),
+                (":claims", n(claim.grant.claims)),
+            ])));
+        unless_overtaken("mark the event as dead", update).await
     }
-}
 
-impl DynamoTable {
     /// Ends the claim on an event, whoever holds it: for when the claimant is known to be dead.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_lease(&self, key: &EventKey) -> Result<(), PortError> {
+    pub async fn end_lease(&self, key: &EventKey) -> Result<(), AwsError> {
         let update = self
-            .update(key, "#st = :processing")
-            .update_expression("SET #lu = :zero")
-            .expression_attribute_names("#st", "st")
-            .expression_attribute_names("#lu", "lu")
-            .expression_attribute_values(":processing", state(State::Processing))
-            .expression_attribute_values(":zero", n(0));
+            .update(key, "#st = :processing", "SET #lu = :zero")
+            .set_expression_attribute_values(Some(values([
+                (":processing", state(State::Processing)),
+                (":zero", n(0)),
+            ])));
         unless_overtaken("end the lease", update).await
     }
 
-    fn update(&self, key: &EventKey, condition: &str) -> UpdateItemFluentBuilder {
+    fn update(&self, key: &EventKey, condition: &str, update: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
             .key(PK, s(key.as_str()))
             .key(SK, s(EVENT))
             .condition_expression(condition)
-    }
-
-    fn mine(&self, held: Held<'_>, error: &str) -> UpdateItemFluentBuilder {
-        self.update(&held.event.key, MINE)
-            .expression_attribute_names("#st", "st")
-            .expression_attribute_names("#own", "own")
-            .expression_attribute_names("#err", "err")
-            .expression_attribute_values(":processing", state(State::Processing))
-            .expression_attribute_values(":me", s(held.owner))
-            .expression_attribute_values(":err", s(shortened(error)))
+            .update_expression(update)
+            .set_expression_attribute_names(Some(names(&[condition, update])))
     }
 }
 
-/// How `Done` is written, under the condition [`COMPLETE`].
-pub(crate) struct Completion {
-    pub(crate) expression: String,
-    pub(crate) names: Names,
-    pub(crate) values: Attributes,
-}
+const CLAIM_THE_EVENT: &str = "claim the event";
+const CONTRADICTION: &str = "the stored item contradicts the refusal";
 
-pub(crate) fn completion(held: Held<'_>, now: SystemTime) -> Completion {
-    let (mut names, mut values) = description(held.event);
-    for name in ["st", "ep", "t1", "base", "own", "lu", "err"] {
-        names.insert(format!("#{name}"), name.to_owned());
-    }
-    for (name, value) in [
-        (":done", state(State::Done)),
-        (":ep", n(held.epoch)),
-        (":now", n(unix_ms(now))),
-        (":claims", n(held.grant.claims)),
-    ] {
-        values.insert(name.to_owned(), value);
-    }
-    let expression = format!(
+/// The update that writes `Done`, under the condition [`COMPLETE`].
+pub(crate) fn completion() -> String {
+    format!(
         "SET #st = :done, #ep = :ep, #t1 = :now, #base = :claims, {DESCRIBE} REMOVE #own, #lu, #err"
-    );
-    Completion {
-        expression,
-        names,
-        values,
-    }
+    )
 }
 
-/// Runs an update whose refusal means that somebody else was there first, which is as good.
+/// The values of [`completion`] and its condition.
+pub(crate) fn completion_values(claim: Claim<'_>, now: SystemTime) -> Attributes {
+    let mut completion = values([
+        (":done", state(State::Done)),
+        (":ep", n(claim.epoch)),
+        (":now", n(unix_ms(now))),
+        (":claims", n(claim.grant.claims)),
+    ]);
+    completion.extend(described(claim.event));
+    completion
+}
+
+/// Runs an update whose refusal means that another was there first, which is as good.
 async fn unless_overtaken(
     operation: &'static str,
     update: UpdateItemFluentBuilder,
-) -> Result<(), PortError> {
+) -> Result<(), AwsError> {
     match update
         .send()
         .await
         .map_err(|error| error.into_service_error())
     {
         Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-        Err(error) => Err(PortError::new(operation, error)),
+        Err(error) => Err(error).or_failed(operation),
     }
 }
 
-fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<Claimed, PortError> {
+fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
     let epoch = request.message.epoch;
     let me = request.owner.to_owned();
     let decision =
         stored_item(old).map(|item| on_claim(Some(&item), epoch, &me, unix_ms(request.now)));
     match decision {
-        Some(Claim::Settled) => Ok(Claimed::Settled),
-        Some(Claim::Busy { until_ms }) => {
-            Ok(Claimed::Busy(UNIX_EPOCH + Duration::from_millis(until_ms)))
+        Some(ClaimDecision::Settled) => Ok(ClaimOutcome::Settled),
+        Some(ClaimDecision::Busy { until_ms }) => {
+            let until = UNIX_EPOCH + Duration::from_millis(until_ms);
+            Ok(ClaimOutcome::Busy(until))
         }
-        Some(Claim::Granted) | None => Err(PortError::new(
-            "claim the event",
-            "the stored item contradicts the refusal",
-        )),
+        Some(ClaimDecision::Granted) | None => Err(AwsError::new(CLAIM_THE_EVENT, CONTRADICTION)),
     }
 }
 
 fn grant(item: &Attributes) -> Grant {
-    let claims: u32 = number(item, "att").unwrap_or(1);
-    let before: u32 = number(item, "base").unwrap_or(0);
+    let claims: u32 = number(item, CLAIMS).unwrap_or(1);
+    let before: u32 = number(item, CLAIMS_BEFORE).unwrap_or(0);
     Grant {
         attempt: claims.saturating_sub(before).max(1),
         claims,
@@ -288,67 +307,55 @@ const DESCRIBE: &str = "#exp = if_not_exists(#exp, :exp), #t0 = if_not_exists(#t
     #src = if_not_exists(#src, :src), #bh = if_not_exists(#bh, :bh), \
     #ten = if_not_exists(#ten, :ten), #eid = if_not_exists(#eid, :eid), #typ = if_not_exists(#typ, :typ)";
 
-type Names = std::collections::HashMap<String, String>;
-
-fn description(event: &Event<Body>) -> (Names, Attributes) {
-    let mut names = Names::new();
-    let mut values = Attributes::new();
+/// The values of [`DESCRIBE`].
+fn described(event: &Event) -> impl Iterator<Item = (String, AttributeValue)> {
     let expires = n(expires_s(event.received, LEDGER_RETENTION));
-    for (name, value) in describing(event).into_iter().chain([(EXPIRES, expires)]) {
-        names.insert(format!("#{name}"), name.to_owned());
-        values.insert(format!(":{name}"), value);
-    }
-    (names, values)
+    let all = description(event).into_iter().chain([(EXPIRES, expires)]);
+    all.map(|(name, value)| (format!(":{name}"), value))
 }
 
-/// What operators read of an event. A tenant, id or type that it has not is the empty text.
-fn describing(event: &Event<Body>) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 6] {
+/// The attributes that operators read. A tenant, id or type that an event has not is the empty text.
+fn description(event: &Event) -> [(&'static str, AttributeValue); 6] {
     [
-        ("t0", n(unix_ms(event.received))),
-        ("src", s(&event.source)),
-        ("bh", b(event.body.sha256())),
-        ("ten", s(event.tenant.as_deref().unwrap_or_default())),
-        ("eid", s(event.id.as_deref().unwrap_or_default())),
-        ("typ", s(event.event_type.as_deref().unwrap_or_default())),
+        (RECEIVED, n(unix_ms(event.received))),
+        (SOURCE, s(&event.source)),
+        (BODY_SHA256, b(event.body.sha256())),
+        (TENANT, s(event.tenant.as_deref().unwrap_or_default())),
+        (EVENT_ID, s(event.id.as_deref().unwrap_or_default())),
+        (
+            EVENT_TYPE,
+            s(event.event_type.as_deref().unwrap_or_default()),
+        ),
     ]
 }
 
-fn new_item(event: &Event<Body>, now: SystemTime) -> Attributes {
-    let mut item: Attributes = describing(event)
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    for (name, value) in [
+fn new_item(event: &Event, now: SystemTime) -> Attributes {
+    let mut item = values([
         (PK, s(event.key.as_str())),
         (SK, s(EVENT)),
-        ("st", state(State::Received)),
-        ("ep", n(0)),
+        (STATE, state(State::Received)),
+        (EPOCH, n(0)),
         (EXPIRES, n(expires_s(now, LEDGER_RETENTION))),
-    ] {
-        item.insert(name.to_owned(), value);
-    }
+    ]);
+    item.extend(values(description(event)));
     item
 }
 
-/// What the decisions need of a stored item; `None` where it is none of ours.
+/// What the decisions need of a stored item; `None` where it is not an event's.
 pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
     Some(Item {
-        state: State::from_code(text(item, "st")?)?,
-        epoch: number(item, "ep")?,
-        owner: text(item, "own").map(str::to_owned),
-        lease_until_ms: number(item, "lu").unwrap_or(0),
+        state: State::from_code(text(item, STATE)?)?,
+        epoch: number(item, EPOCH)?,
+        owner: text(item, OWNER).map(str::to_owned),
+        lease_until_ms: number(item, LEASE_UNTIL).unwrap_or(0),
         expires_s: number(item, EXPIRES)?,
     })
 }
 
-fn state(state: State) -> aws_sdk_dynamodb::types::AttributeValue {
+fn state(state: State) -> AttributeValue {
     s(state.code())
 }
 
 fn shortened(error: &str) -> &str {
-    let mut end = error.len().min(MAX_ERROR);
-    while !error.is_char_boundary(end) {
-        end -= 1;
-    }
-    &error[..end]
+    &error[..error.floor_char_boundary(MAX_ERROR)]
 }

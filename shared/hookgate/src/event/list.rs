@@ -1,27 +1,34 @@
-//! What operators ask: which events came in, and what became of one.
+//! Events as operators ask for them: which came in, and what became of one.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::operators::{
-    EventDetail, EventQuery, EventRange, EventReader, EventSummary, Page, Place, Stored,
-};
-use crate::ports::{BoxError, PortError};
-use crate::{Body, Event, EventKey, unix_ms};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 
-use crate::attributes::{Attributes, bytes, number, s, text};
-use crate::event::archive::{Kept, read_payload};
+use crate::error::OrFailed;
+use crate::event::archive::{ArchivedPayload, read_payload};
 use crate::event::ledger::{EVENT, stored_item};
-use crate::table::{DynamoTable, INDEX, INDEX_SK, PK, SHARDS, SK, index_partition};
+use crate::event::view::{EventDetail, EventQuery, EventSummary, StoredEvent};
+use crate::table::event_item::{
+    BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, RECEIVED, SOURCE, TENANT,
+};
+use crate::table::{
+    Attributes, DynamoTable, INDEX, INDEX_SK, PK, SHARDS, SK, bytes, index_partition, index_time,
+    number, s, text,
+};
+use crate::{AwsError, Event, EventKey, rfc3339, unix_ms};
 
 /// How many keys DynamoDB takes in one batch.
 const BATCH: usize = 100;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-impl EventReader for DynamoTable {
-    async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, PortError> {
+impl DynamoTable {
+    /// Events that the processor has seen, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, AwsError> {
         let mut found = Vec::new();
         let mut day = query.until;
         while found.len() < query.limit && day + DAY > query.since {
@@ -35,7 +42,7 @@ impl EventReader for DynamoTable {
             let items = try_join_all(batches).await?.into_iter().flatten();
             found.extend(
                 items
-                    .filter_map(|item| Some((number::<u64>(&item, "t0")?, summary(&item)?)))
+                    .filter_map(|item| Some((number::<u64>(&item, RECEIVED)?, summary(&item)?)))
                     .filter(|(_, event)| query.filter.admits(event)),
             );
             day = day.checked_sub(DAY).unwrap_or(UNIX_EPOCH);
@@ -48,7 +55,11 @@ impl EventReader for DynamoTable {
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
 
-    async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, PortError> {
+    /// One event; `None` where there is none of this key.
+    ///
+    /// # Errors
+    /// When the database or S3 does not answer.
+    pub async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, AwsError> {
         let items = self.event_items(key).await?;
         let Some(summary) = ledger_item(&items).and_then(summary) else {
             return Ok(None);
@@ -57,35 +68,29 @@ impl EventReader for DynamoTable {
         Ok(Some(EventDetail { summary, payload }))
     }
 
-    async fn stored_event(&self, key: &EventKey) -> Result<Option<Stored>, PortError> {
+    /// One event as it came in, to be sent again; `None` where there is none of this key. What was
+    /// written before this call is seen by it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stored_event(&self, key: &EventKey) -> Result<Option<StoredEvent>, AwsError> {
         let items = self.event_items(key).await?;
         let Some((item, stored)) = ledger_item(&items).and_then(|i| Some((i, stored_item(i)?)))
         else {
             return Ok(None);
         };
-        // A payload that is not the one that was signed is none.
+        // A payload other than the one that was signed does not count.
         let event = read_payload(&items)
-            .and_then(|kept| event(key, item, kept))
-            .filter(|event| bytes(item, "bh") == Some(&event.body.sha256()[..]));
-        Ok(Some(Stored {
+            .and_then(|payload| event(key, item, payload))
+            .filter(|event| bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..]));
+        Ok(Some(StoredEvent {
             epoch: stored.epoch,
             event,
         }))
     }
 
-    async fn page(
-        &self,
-        range: &EventRange,
-        from: Option<&Place>,
-        limit: u32,
-    ) -> Result<Page, PortError> {
-        self.page_of(range, from, limit).await
-    }
-}
-
-impl DynamoTable {
     /// An event's items: what the ledger works on, and the payload.
-    async fn event_items(&self, key: &EventKey) -> Result<Vec<Attributes>, PortError> {
+    async fn event_items(&self, key: &EventKey) -> Result<Vec<Attributes>, AwsError> {
         self.client
             .query()
             .table_name(&self.name)
@@ -97,14 +102,14 @@ impl DynamoTable {
             .send()
             .try_collect()
             .await
-            .map_err(|error| PortError::new("read the event", error.into_service_error()))
+            .or_failed("read the event")
     }
 
     /// The keys in one index partition. Without a filter, no more than the limit are read.
-    async fn keys(&self, partition: String, query: &EventQuery) -> Result<Vec<String>, PortError> {
+    async fn keys(&self, partition: String, query: &EventQuery) -> Result<Vec<String>, AwsError> {
         let unfiltered = query.filter.is_open();
         let page = unfiltered.then(|| i32::try_from(query.limit).unwrap_or(i32::MAX));
-        let time = |time| s(format!("{:013}", unix_ms(time)));
+        let time = |time| index_time(unix_ms(time));
         let mut pages = self
             .client
             .query()
@@ -121,8 +126,7 @@ impl DynamoTable {
             .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| PortError::new("list events", error.into_service_error()))?;
+            let page = page.or_failed("list events")?;
             keys.extend(
                 page.items
                     .unwrap_or_default()
@@ -137,8 +141,8 @@ impl DynamoTable {
     }
 
     /// The ledger's items of up to 100 events, in no order, as they are now.
-    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, PortError> {
-        let failed = |error: BoxError| PortError::new("read events", error);
+    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
+        const OPERATION: &str = "read events";
         let keys = keys
             .iter()
             .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(EVENT))].into());
@@ -146,7 +150,7 @@ impl DynamoTable {
             .set_keys(Some(keys.collect()))
             .consistent_read(true)
             .build()
-            .map_err(|error| failed(error.into()))?;
+            .or_failed(OPERATION)?;
         let mut wanted = Some([(self.name.clone(), wanted)].into());
         let mut items = Vec::new();
         while let Some(request) = wanted.take() {
@@ -156,7 +160,7 @@ impl DynamoTable {
                 .set_request_items(Some(request))
                 .send()
                 .await
-                .map_err(|error| failed(error.into_service_error().into()))?;
+                .or_failed(OPERATION)?;
             items.extend(output.responses.unwrap_or_default().into_values().flatten());
             wanted = output.unprocessed_keys.filter(|keys| !keys.is_empty());
         }
@@ -169,21 +173,21 @@ fn ledger_item(items: &[Attributes]) -> Option<&Attributes> {
 }
 
 /// The event as it came in.
-fn event(key: &EventKey, item: &Attributes, kept: Kept) -> Option<Event<Body>> {
+fn event(key: &EventKey, item: &Attributes, payload: ArchivedPayload) -> Option<Event> {
     Some(Event {
         key: key.clone(),
-        source: some_text(item, "src")?,
-        tenant: some_text(item, "ten"),
-        id: some_text(item, "eid"),
-        event_type: some_text(item, "typ"),
-        received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, "t0")?))?,
-        headers: kept.headers,
-        trace: kept.trace,
-        body: kept.body,
+        source: some_text(item, SOURCE)?,
+        tenant: some_text(item, TENANT),
+        id: some_text(item, EVENT_ID),
+        event_type: some_text(item, EVENT_TYPE),
+        received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, RECEIVED)?))?,
+        headers: payload.headers,
+        trace: payload.trace,
+        body: payload.body,
     })
 }
 
-/// A text; the empty one stands for none.
+/// A text; `None` for the empty one.
 fn some_text(item: &Attributes, name: &str) -> Option<String> {
     let text = text(item, name).filter(|text| !text.is_empty());
     text.map(str::to_owned)
@@ -193,21 +197,15 @@ pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
     Some(EventSummary {
         key: some_text(item, PK)?,
-        source: some_text(item, "src")?,
-        tenant: some_text(item, "ten"),
-        event_id: some_text(item, "eid"),
-        event_type: some_text(item, "typ"),
+        source: some_text(item, SOURCE)?,
+        tenant: some_text(item, TENANT),
+        event_id: some_text(item, EVENT_ID),
+        event_type: some_text(item, EVENT_TYPE),
         state: stored.state.name(),
-        attempts: number(item, "att").unwrap_or(0),
+        attempts: number(item, CLAIMS).unwrap_or(0),
         epoch: stored.epoch,
-        received_at: rfc3339(number(item, "t0")?),
-        completed_at: number(item, "t1").map(rfc3339),
-        error: some_text(item, "err"),
+        received_at: rfc3339(number(item, RECEIVED)?),
+        completed_at: number(item, COMPLETED).map(rfc3339),
+        error: some_text(item, ERROR),
     })
-}
-
-fn rfc3339(ms: u64) -> String {
-    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
-    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{time:.3}")
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::trace::{Headers, Trace};
-use crate::{Body, ClaimCheck, Event, EventKey, unix_ms};
+use crate::{Body, Event, EventKey, StoredBody, unix_ms};
 
 /// The version of the envelope that this build writes, and the only one that it reads.
 pub const MESSAGE_VERSION: u32 = 1;
@@ -15,7 +15,7 @@ pub const MESSAGE_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The event.
-    pub event: Event<Body>,
+    pub event: Event,
     /// 0 for the provider's own delivery; each replay adds one.
     pub epoch: u32,
 }
@@ -32,15 +32,15 @@ pub enum MessageError {
     /// The body is not base64.
     #[error("the body is not base64")]
     Base64(#[source] base64::DecodeError),
-    /// There is neither a body nor a claim check for it, or both.
-    #[error("the message has not either a body or a claim check")]
+    /// There is neither a body nor a pointer to one, or both.
+    #[error("the message needs either a body or a claim check")]
     Body,
-    /// The key is none.
+    /// The key cannot be one.
     #[error("the event key is malformed")]
     Key,
 }
 
-/// The envelope. It has either the body or a claim check for it. The body is base64, because a queue
+/// The envelope. It has either the body or a pointer to it. The body is base64, because a queue
 /// refuses many control characters and all bytes that are not UTF-8.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
@@ -61,7 +61,7 @@ struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    claim_check: Option<ClaimCheck>,
+    claim_check: Option<StoredBody>,
 }
 
 impl Envelope {
@@ -71,7 +71,7 @@ impl Envelope {
                 let body = STANDARD.decode(text).map_err(MessageError::Base64)?;
                 Ok(Body::Inline(body.into()))
             }
-            (None, Some(check)) => Ok(Body::Kept(check.clone())),
+            (None, Some(check)) => Ok(Body::Stored(check.clone())),
             _ => Err(MessageError::Body),
         }
     }
@@ -90,7 +90,7 @@ impl Message {
     pub fn to_json(&self) -> serde_json::Result<String> {
         let (body, claim_check) = match &self.event.body {
             Body::Inline(body) => (Some(STANDARD.encode(body)), None),
-            Body::Kept(check) => (None, Some(check.clone())),
+            Body::Stored(check) => (None, Some(check.clone())),
         };
         serde_json::to_string(&Envelope {
             v: MESSAGE_VERSION,
@@ -111,7 +111,7 @@ impl Message {
     /// Reads an envelope.
     ///
     /// # Errors
-    /// Says whether the text is no envelope, one of another version, or one with a broken part.
+    /// When the text is not an envelope, one of another version, or one with a broken part.
     pub fn from_json(text: &str) -> Result<Message, MessageError> {
         let version: Version = serde_json::from_str(text).map_err(MessageError::Malformed)?;
         if version.v != MESSAGE_VERSION {
@@ -164,7 +164,7 @@ mod tests {
 
     fn large() -> Message {
         let mut large = message();
-        large.event.body = Body::Kept(ClaimCheck::of(&large.event.key, BYTES));
+        large.event.body = Body::Stored(StoredBody::of(&large.event.key, BYTES));
         large
     }
 
@@ -191,7 +191,7 @@ mod tests {
         for text in [both, neither] {
             assert_eq!(
                 why(&text),
-                "the message has not either a body or a claim check"
+                "the message needs either a body or a claim check"
             );
         }
         let short = large.replace("\"sha256\":\"", "\"sha256\":\"00");

@@ -11,23 +11,24 @@ mod range;
 mod transact;
 pub(crate) mod view;
 
+pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant};
+pub use outbox::OutboxEntry;
+pub use transact::{TableWrite, TransactOutcome};
+pub use view::{EventDetail, EventFilter, EventQuery, EventSummary, Payload, StoredEvent};
+
 use std::borrow::Cow;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::Trace;
+use crate::{Body, Trace};
 
 /// One thing that happened, as a provider told it.
-///
-/// An `Event` has its body at hand, as a handler needs it. An `Event<Body>` is on its way, and its body
-/// may be kept elsewhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Event<B = Bytes> {
+pub struct Event {
     /// Its key in the ledger.
     pub key: EventKey,
     /// The source that it came in by.
@@ -40,30 +41,32 @@ pub struct Event<B = Bytes> {
     pub event_type: Option<String>,
     /// When its request arrived, to the millisecond.
     pub received: SystemTime,
-    /// The request's headers that are kept: none that carries a credential.
+    /// The request's headers, without those that carry a credential.
     pub headers: Vec<(String, String)>,
     /// The trace that its request belonged to; a replay belongs to the same.
     pub trace: Option<Trace>,
     /// The body, byte for byte as it was signed.
-    pub body: B,
+    pub body: Body,
 }
 
-impl<B> Event<B> {
-    /// The same event with its body in another form.
-    pub fn with_body<C>(self, body: C) -> Event<C> {
-        Event {
-            key: self.key,
-            source: self.source,
-            tenant: self.tenant,
-            id: self.id,
-            event_type: self.event_type,
-            received: self.received,
-            headers: self.headers,
-            trace: self.trace,
-            body,
-        }
+/// Without the body and the headers' values: they are the provider's and its customers' own.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Event")
+            .field("key", &self.key)
+            .field("source", &self.source)
+            .field("tenant", &self.tenant)
+            .field("id", &self.id)
+            .field("event_type", &self.event_type)
+            .field("received", &self.received)
+            .field("headers", &names)
+            .field("trace", &self.trace)
+            .finish_non_exhaustive()
     }
+}
 
+impl Event {
     /// The provider's type, or `-` where it names none.
     pub fn type_or_dash(&self) -> &str {
         self.event_type.as_deref().unwrap_or("-")
@@ -75,7 +78,7 @@ impl<B> Event<B> {
     }
 }
 
-/// An event's key in the ledger: base64url of the SHA-256 over tenant, source and dedupe key, each
+/// The key of an event in the ledger: base64url of the SHA-256 over tenant, source and dedupe key, each
 /// with its length before it, so that no value can pose as two. 43 characters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventKey(String);
@@ -119,7 +122,7 @@ impl fmt::Debug for EventKey {
 const MAX_SHOWN: usize = 256;
 
 /// A sender's text as a log line repeats it: one line, and not longer than a line should be.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub fn one_line(text: &str) -> Cow<'_, str> {
     let breaks = |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c);
     if text.len() <= MAX_SHOWN && !text.contains(breaks) {
         return Cow::Borrowed(text);
@@ -129,12 +132,6 @@ pub fn shown(text: &str) -> Cow<'_, str> {
         c => c,
     });
     Cow::Owned(one_line.take(MAX_SHOWN).collect())
-}
-
-/// Milliseconds since 1970; 0 for times before.
-pub fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,76 +3,99 @@
 //! An item of its own a message (`sk = outbox#epoch`), found by the index under `outbox#shard`. It has no
 //! expiry: only the sweeper, once the message is sent, removes it.
 
-use crate::ports::{BoxError, Kept, Outbox, OutboxReader, PortError};
-use crate::{EventKey, Message, unix_ms};
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::Select;
 use futures_util::future::try_join_all;
 
-use crate::attributes::{Attributes, b, bytes, s, text};
+use crate::error::OrFailed;
 use crate::event::archive::{compress, decompress};
-use crate::table::{DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, shard};
+use crate::table::payload_item::DATA;
+use crate::table::{
+    Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, b, bytes, index_time, s,
+    shard, text, values,
+};
+use crate::{AwsError, EventKey, Message, unix_ms};
 
 /// How many messages are read from a shard at a time.
 const PAGE: i32 = 10;
 
 const PREFIX: &str = "outbox#";
 
-impl Outbox for DynamoTable {
-    async fn keep(&self, message: &Message) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("keep the message in the outbox", error);
-        let json = message.to_json().map_err(|error| failed(error.into()))?;
-        let compressed = compress(json.as_bytes()).map_err(|error| failed(error.into()))?;
+const READ: &str = "read the outbox";
+
+/// A message in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Its event.
+    pub key: EventKey,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The message; `None` where the entry cannot be read.
+    pub message: Option<Message>,
+}
+
+impl DynamoTable {
+    /// Adds a message to the outbox; when this returns, it is durable. Doing it twice is harmless.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn add_to_outbox(&self, message: &Message) -> Result<(), AwsError> {
+        const OPERATION: &str = "add the message to the outbox";
+        let json = message.to_json().or_failed(OPERATION)?;
+        let compressed = compress(json.as_bytes()).or_failed(OPERATION)?;
         let key = &message.event.key;
         self.client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item_key(key, message.epoch)))
-            .item("data", b(compressed))
+            .item(DATA, b(compressed))
             .item(INDEX_PK, s(format!("{PREFIX}{}", shard(key))))
-            .item(
-                INDEX_SK,
-                s(format!("{:013}", unix_ms(message.event.received))),
-            )
+            .item(INDEX_SK, index_time(unix_ms(message.event.received)))
             .send()
             .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+            .or_failed(OPERATION)?;
         Ok(())
     }
-}
 
-impl OutboxReader for DynamoTable {
-    async fn waiting(&self) -> Result<Vec<Kept>, PortError> {
-        let shards = try_join_all((0..SHARDS).map(|shard| self.waiting_in(shard))).await?;
-        let rows = shards.into_iter().flatten().map(|key| self.kept(key));
-        Ok(try_join_all(rows).await?.into_iter().flatten().collect())
+    /// Some of the messages in the outbox, the oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox_entries(&self) -> Result<Vec<OutboxEntry>, AwsError> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.outbox_keys(shard))).await?;
+        let entries = shards
+            .into_iter()
+            .flatten()
+            .map(|key| self.outbox_entry(key));
+        Ok(try_join_all(entries).await?.into_iter().flatten().collect())
     }
 
-    async fn depth(&self) -> Result<u64, PortError> {
-        let shards = try_join_all((0..SHARDS).map(|shard| self.depth_of(shard))).await?;
+    /// How many messages are in the outbox.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox_depth(&self) -> Result<u64, AwsError> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.depth_of_shard(shard))).await?;
         Ok(shards.into_iter().sum())
     }
 
-    async fn remove(&self, kept: &Kept) -> Result<(), PortError> {
+    /// Removes a message that was sent. Doing it twice is harmless.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn remove_from_outbox(&self, entry: &OutboxEntry) -> Result<(), AwsError> {
         self.client
             .delete_item()
             .table_name(&self.name)
-            .set_key(Some(item_key(&kept.key, kept.epoch)))
+            .set_key(Some(item_key(&entry.key, entry.epoch)))
             .send()
             .await
-            .map_err(|error| {
-                PortError::new(
-                    "remove the message from the outbox",
-                    error.into_service_error(),
-                )
-            })?;
+            .or_failed("remove the message from the outbox")?;
         Ok(())
     }
-}
 
-impl DynamoTable {
-    /// How many messages of a shard wait. What one answer holds (1 MB of the index, thousands of them)
-    /// is enough: more of them alarm nobody more.
-    async fn depth_of(&self, shard: u8) -> Result<u64, PortError> {
+    /// How many messages of a shard there are. One answer holds 1 MB of the index, thousands of them: to
+    /// count more would change no alarm.
+    async fn depth_of_shard(&self, shard: u8) -> Result<u64, AwsError> {
         let counted = self
             .client
             .query()
@@ -83,12 +106,12 @@ impl DynamoTable {
             .select(Select::Count)
             .send()
             .await
-            .map_err(|error| PortError::new("count the outbox", error.into_service_error()))?;
+            .or_failed("count the outbox")?;
         Ok(u64::try_from(counted.count).unwrap_or_default())
     }
 
     /// The keys of a shard's oldest messages.
-    async fn waiting_in(&self, shard: u8) -> Result<Vec<(EventKey, u32)>, PortError> {
+    async fn outbox_keys(&self, shard: u8) -> Result<Vec<(EventKey, u32)>, AwsError> {
         let page = self
             .client
             .query()
@@ -99,17 +122,16 @@ impl DynamoTable {
             .limit(PAGE)
             .send()
             .await
-            .map_err(|error| PortError::new("read the outbox", error.into_service_error()))?;
-        Ok(page
-            .items
-            .unwrap_or_default()
-            .iter()
-            .filter_map(read_key)
-            .collect())
+            .or_failed(READ)?;
+        let items = page.items.unwrap_or_default();
+        Ok(items.iter().filter_map(read_key).collect())
     }
 
     /// One message; `None` where another sweeper removed it meanwhile.
-    async fn kept(&self, (key, epoch): (EventKey, u32)) -> Result<Option<Kept>, PortError> {
+    async fn outbox_entry(
+        &self,
+        (key, epoch): (EventKey, u32),
+    ) -> Result<Option<OutboxEntry>, AwsError> {
         let found = self
             .client
             .get_item()
@@ -118,8 +140,8 @@ impl DynamoTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| PortError::new("read the outbox", error.into_service_error()))?;
-        Ok(found.item.map(|item| Kept {
+            .or_failed(READ)?;
+        Ok(found.item.map(|item| OutboxEntry {
             message: read_message(&item),
             key,
             epoch,
@@ -128,12 +150,7 @@ impl DynamoTable {
 }
 
 fn item_key(key: &EventKey, epoch: u32) -> Attributes {
-    let pair = |name: &str, value: AttributeValue| (name.to_owned(), value);
-    [
-        pair(PK, s(key.as_str())),
-        pair(SK, s(format!("{PREFIX}{epoch}"))),
-    ]
-    .into()
+    values([(PK, s(key.as_str())), (SK, s(format!("{PREFIX}{epoch}")))])
 }
 
 fn read_key(item: &Attributes) -> Option<(EventKey, u32)> {
@@ -142,6 +159,6 @@ fn read_key(item: &Attributes) -> Option<(EventKey, u32)> {
 }
 
 fn read_message(item: &Attributes) -> Option<Message> {
-    let json = decompress(bytes(item, "data")?)?;
+    let json = decompress(bytes(item, DATA)?)?;
     Message::from_json(std::str::from_utf8(&json).ok()?).ok()
 }

@@ -3,40 +3,47 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::EventKey;
-use crate::operators::{EventRange, Page, Place};
-use crate::ports::PortError;
 use jiff::civil::Date;
 
-use crate::attributes::{Attributes, s, text};
+use crate::error::OrFailed;
 use crate::event::archive::PAYLOAD;
 use crate::event::list::summary;
-use crate::table::{DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, day};
+use crate::replay::{Cursor, EventRange, Page};
+use crate::table::{
+    Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, day, index_time,
+    partition_of, s, text,
+};
+use crate::{AwsError, EventKey};
 
 /// How many events are looked at a page, at most: what DynamoDB takes in one batch.
 const MAX_PAGE: u32 = 100;
 
 impl DynamoTable {
-    pub(crate) async fn page_of(
+    /// The next events of a range, the oldest of a day's part first, from a cursor that an earlier
+    /// page named. Looks at no more than `limit` events; some or all of them may not be of the range.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn page(
         &self,
         range: &EventRange,
-        from: Option<&Place>,
+        from: Option<&Cursor>,
         limit: u32,
-    ) -> Result<Page, PortError> {
-        let start = || Place {
+    ) -> Result<Page, AwsError> {
+        let start = || Cursor {
             day: day(time(range.since_ms)),
             shard: 0,
             after: None,
         };
-        let place = from.cloned().unwrap_or_else(start);
+        let cursor = from.cloned().unwrap_or_else(start);
         let limit = limit.clamp(1, MAX_PAGE);
-        let (keys, after) = self.index_page(range, &place, limit).await?;
+        let (keys, after) = self.index_page(range, &cursor, limit).await?;
         let next = match after {
-            Some(after) => Some(Place {
+            Some(after) => Some(Cursor {
                 after: Some(after),
-                ..place
+                ..cursor
             }),
-            None => following(&place, range),
+            None => following(&cursor, range),
         };
         if keys.is_empty() {
             return Ok(Page {
@@ -61,16 +68,15 @@ impl DynamoTable {
         })
     }
 
-    /// The next keys of one part of the index, and the place after them where there may be more.
+    /// The next keys of one part of the index, and the position after them where there may be more.
     async fn index_page(
         &self,
         range: &EventRange,
-        place: &Place,
+        cursor: &Cursor,
         limit: u32,
-    ) -> Result<(Vec<String>, Option<(String, String)>), PortError> {
-        let partition = format!("{}#{}#{}", range.source, place.day, place.shard);
-        let time = |ms: u64| s(format!("{ms:013}"));
-        let after = place.after.as_ref().map(|(received, key)| {
+    ) -> Result<(Vec<String>, Option<(String, String)>), AwsError> {
+        let partition = partition_of(&range.source, &cursor.day, cursor.shard);
+        let after = cursor.after.as_ref().map(|(received, key)| {
             Attributes::from([
                 (INDEX_PK.to_owned(), s(&partition)),
                 (INDEX_SK.to_owned(), s(received)),
@@ -85,13 +91,13 @@ impl DynamoTable {
             .index_name(INDEX)
             .key_condition_expression("gpk = :gpk AND gsk BETWEEN :since AND :until")
             .expression_attribute_values(":gpk", s(&partition))
-            .expression_attribute_values(":since", time(range.since_ms))
-            .expression_attribute_values(":until", time(range.until_ms))
+            .expression_attribute_values(":since", index_time(range.since_ms))
+            .expression_attribute_values(":until", index_time(range.until_ms))
             .set_exclusive_start_key(after)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| PortError::new("read the range", error.into_service_error()))?;
+            .or_failed("read the range")?;
         let after = page.last_evaluated_key.as_ref().and_then(|last| {
             let part = |name| text(last, name).map(str::to_owned);
             Some((part(INDEX_SK)?, part(PK)?))
@@ -103,17 +109,17 @@ impl DynamoTable {
 }
 
 /// The start of the next part; `None` after the range's last day.
-fn following(place: &Place, range: &EventRange) -> Option<Place> {
-    if place.shard + 1 < SHARDS {
-        return Some(Place {
-            shard: place.shard + 1,
+fn following(cursor: &Cursor, range: &EventRange) -> Option<Cursor> {
+    if cursor.shard + 1 < SHARDS {
+        return Some(Cursor {
+            shard: cursor.shard + 1,
             after: None,
-            day: place.day.clone(),
+            day: cursor.day.clone(),
         });
     }
-    let next: Date = place.day.parse::<Date>().ok()?.tomorrow().ok()?;
+    let next: Date = cursor.day.parse::<Date>().ok()?.tomorrow().ok()?;
     let last: Date = day(time(range.until_ms)).parse().ok()?;
-    (next <= last).then(|| Place {
+    (next <= last).then(|| Cursor {
         day: next.to_string(),
         shard: 0,
         after: None,
@@ -127,7 +133,7 @@ fn time(ms: u64) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
-    use crate::operators::EventFilter;
+    use crate::event::view::EventFilter;
 
     use super::*;
 
@@ -140,16 +146,16 @@ mod tests {
             since_ms: 1_835_395_140_000,
             until_ms: 1_835_481_599_000,
         };
-        let mut place = Place {
+        let mut cursor = Cursor {
             day: day(time(range.since_ms)),
             shard: 0,
             after: Some(("1".into(), "k".into())),
         };
-        let mut seen = vec![(place.day.clone(), place.shard)];
-        while let Some(next) = following(&place, &range) {
+        let mut seen = vec![(cursor.day.clone(), cursor.shard)];
+        while let Some(next) = following(&cursor, &range) {
             assert_eq!(next.after, None);
             seen.push((next.day.clone(), next.shard));
-            place = next;
+            cursor = next;
         }
         let days = ["2028-02-28", "2028-02-29"];
         let all = days

@@ -1,45 +1,15 @@
+//! Events as operators ask for them and see them.
+
+use std::fmt;
 use std::time::SystemTime;
 
 use hookgate_ledger::State;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wildmatch::WildMatch;
 
-use crate::ports::PortError;
-use crate::replay::{EventRange, Page, Place};
-use crate::{Body, Event, EventKey};
+use crate::Event;
 
-/// Reads what is known of events.
-pub trait EventReader: Send + Sync {
-    /// Events that the processor has seen, newest first.
-    fn list_events(
-        &self,
-        query: &EventQuery,
-    ) -> impl Future<Output = Result<Vec<EventSummary>, PortError>> + Send;
-
-    /// One event; `None` where there is none of this key.
-    fn show_event(
-        &self,
-        key: &EventKey,
-    ) -> impl Future<Output = Result<Option<EventDetail>, PortError>> + Send;
-
-    /// One event as it came in, to be sent again; `None` where there is none of this key. What was
-    /// written before this call is seen by it.
-    fn stored_event(
-        &self,
-        key: &EventKey,
-    ) -> impl Future<Output = Result<Option<Stored>, PortError>> + Send;
-
-    /// The next events of a range, the oldest of a day's part first, from a place that an earlier
-    /// page named. Looks at no more than `limit` events; some or all of them may not be of the range.
-    fn page(
-        &self,
-        range: &EventRange,
-        from: Option<&Place>,
-        limit: u32,
-    ) -> impl Future<Output = Result<Page, PortError>> + Send;
-}
-
-/// Which events to list, newest first.
+/// A list of events, newest first.
 #[derive(Clone, Debug)]
 pub struct EventQuery {
     /// Of these sources.
@@ -54,7 +24,7 @@ pub struct EventQuery {
     pub limit: usize,
 }
 
-/// Which events of a source are meant.
+/// A selection of a source's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFilter {
     /// Only in this state.
@@ -98,7 +68,7 @@ fn state_from_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, 
         return Ok(None);
     };
     let names = State::ALL.map(State::name).join(", ");
-    let unknown = || serde::de::Error::custom(format!("`{name}` is no state; states are {names}"));
+    let unknown = || serde::de::Error::custom(format!("unknown state `{name}`; there are {names}"));
     State::from_name(&name).map(Some).ok_or_else(unknown)
 }
 
@@ -126,7 +96,7 @@ pub struct EventSummary {
     pub received_at: String,
     /// When it was done or dead-lettered, RFC 3339.
     pub completed_at: Option<String>,
-    /// Why the last attempt failed.
+    /// The last attempt's error.
     pub error: Option<String>,
 }
 
@@ -136,15 +106,15 @@ pub struct EventDetail {
     /// The event.
     #[serde(flatten)]
     pub summary: EventSummary,
-    /// What the provider sent; `None` before the processor saw it, after its retention, or with
+    /// The request; `None` before the processor saw it, after its retention, or with
     /// `archive = "none"`.
     pub payload: Option<Payload>,
 }
 
-/// What the provider sent.
+/// The request that the provider sent.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Payload {
-    /// The headers that are kept.
+    /// The headers, without those that carry a credential.
     pub headers: Vec<(String, String)>,
     /// The body, where it is text of at most 1 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,11 +123,18 @@ pub struct Payload {
     pub body_base64: String,
 }
 
+/// Without anything of it: it is the provider's and its customers' own.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").finish_non_exhaustive()
+    }
+}
+
 /// An event that may be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredEvent {
     /// The epoch that it was last handled at.
     pub epoch: u32,
-    /// The event as it came in; `None` where its payload is not kept (any more).
-    pub event: Option<Event<Body>>,
+    /// The event as it came in; `None` where its payload is gone.
+    pub event: Option<Event>,
 }

@@ -11,51 +11,18 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::event::view::EventFilter;
-use crate::ports::PortError;
 use crate::{EventKey, unix_ms};
 
-/// Remembers replays: what was asked for and why, and how far it is carried out.
-pub trait Replays: Send + Sync {
-    /// Notes a new replay.
-    fn add_replay(
-        &self,
-        replay: &Replay,
-        now: SystemTime,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// The replay of this id, as it was last saved; `None` where there is none.
-    fn replay(
-        &self,
-        id: &ReplayId,
-    ) -> impl Future<Output = Result<Option<Replay>, PortError>> + Send;
-
-    /// Writes a replay over the one that it was read as, unless somebody else saved it meanwhile.
-    fn save_replay(
-        &self,
-        replay: &mut Replay,
-        now: SystemTime,
-    ) -> impl Future<Output = Result<Saved, PortError>> + Send;
-
-    /// The replays that are not ended, the oldest first.
-    fn running_replays(&self) -> impl Future<Output = Result<Vec<Replay>, PortError>> + Send;
-
-    /// The replays that were asked for last, the newest first.
-    fn recent_replays(
-        &self,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Replay>, PortError>> + Send;
-}
-
-/// Whether a replay was saved.
+/// The answer to saving a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// It was.
+    /// It is saved.
     Yes,
-    /// Somebody else saved it since it was read.
+    /// Another saved it since it was read.
     Overtaken,
 }
 
-/// A replay's name: the time it was asked for, and chance, both in hexadecimal digits.
+/// The name of a replay: the time it was asked for, and chance, both in hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplayId(String);
 
@@ -86,7 +53,7 @@ impl fmt::Display for ReplayId {
     }
 }
 
-/// An operator's wish that events be processed again, and what became of it.
+/// An operator's order to process events again, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
     /// Its name.
@@ -105,7 +72,7 @@ pub struct Replay {
     pub state: ReplayState,
     /// What was done so far.
     pub progress: Progress,
-    /// How often it was saved; kept by the store.
+    /// How often it was saved; the store counts.
     #[serde(skip)]
     pub version: u64,
 }
@@ -153,7 +120,7 @@ pub struct Progress {
     pub found: u64,
     /// Messages that the queue took.
     pub sent: u64,
-    /// Events whose payload is not kept (any more).
+    /// Events whose payload is gone.
     pub skipped: u64,
     /// Events that could not be sent, however often it was tried.
     pub failed: u64,
@@ -165,7 +132,7 @@ pub struct Progress {
     /// carries the same epoch as before, and is known to the ledger.
     pub pending: Vec<Pending>,
     /// Where to look for more; `None` at the start.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
     /// Whether there is no more to look for.
     pub exhausted: bool,
 }
@@ -182,9 +149,9 @@ pub struct Pending {
     pub failures: u32,
 }
 
-/// A place in a range: everything before it was looked at.
+/// A position in a range: everything before it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Cursor {
     /// The day, `yyyy-mm-dd`.
     pub day: String,
     /// The part of the day's index.
@@ -199,7 +166,7 @@ pub struct Page {
     /// Their keys, and the epochs that they were last handled at.
     pub events: Vec<(EventKey, u32)>,
     /// Where the next page begins; `None` after the last.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
+//! Sending events again, and counting how that ended.
+
 use super::{Pending, Progress};
-use crate::event::view::EventReader;
-use crate::ports::{EventQueue, PortError, chain};
-use crate::{EventKey, Message};
+use crate::{AwsError, DynamoTable, EventKey, Message, SqsQueue, chain};
 
 /// How often sending an event may fail before a replay goes on without it.
 pub const MAX_FAILURES: u32 = 10;
@@ -9,28 +9,28 @@ pub const MAX_FAILURES: u32 = 10;
 /// How many of the events that could not be sent are named.
 const FAILED_KEYS: usize = 20;
 
-/// How sending an event again ended.
+/// The end of sending an event again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// The queue took its message.
     Yes,
-    /// Its payload is not kept (any more).
+    /// Its payload is gone.
     PayloadGone,
 }
 
 /// Sends an event at the epoch that was planned for it. Nothing is written before.
 ///
 /// # Errors
-/// When the store or the queue does not answer.
-pub async fn send_again<S: EventReader, Q: EventQueue>(
-    store: &S,
-    queue: &Q,
+/// When the table or the queue does not answer.
+pub async fn send_again(
+    table: &DynamoTable,
+    queue: &SqsQueue,
     pending: &Pending,
-) -> Result<Sent, PortError> {
+) -> Result<Sent, AwsError> {
     let Some(key) = EventKey::parse(&pending.key) else {
         return Ok(Sent::PayloadGone);
     };
-    let stored = store.stored_event(&key).await?;
+    let stored = table.stored_event(&key).await?;
     let Some(event) = stored.and_then(|stored| stored.event) else {
         return Ok(Sent::PayloadGone);
     };
@@ -43,7 +43,7 @@ pub async fn send_again<S: EventReader, Q: EventQueue>(
 }
 
 impl Pending {
-    /// What is to be sent of an event that was last handled at `epoch`: always the epoch after it.
+    /// The message that replays an event which was last handled at `epoch`: always at the epoch after it.
     pub fn after(key: &EventKey, epoch: u32) -> Option<Pending> {
         Some(Pending {
             key: key.as_str().to_owned(),
@@ -55,7 +55,7 @@ impl Pending {
 
 impl Progress {
     /// Counts how sending an event ended; the event, where it is to be tried again.
-    pub fn count(&mut self, pending: Pending, sent: Result<Sent, PortError>) -> Option<Pending> {
+    pub fn count(&mut self, pending: Pending, sent: Result<Sent, AwsError>) -> Option<Pending> {
         let error = match sent {
             Ok(Sent::Yes) => {
                 self.sent += 1;

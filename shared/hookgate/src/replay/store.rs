@@ -4,19 +4,21 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use crate::operators::{Replay, ReplayId, ReplayState, Replays, Saved};
-use crate::ports::{BoxError, PortError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use futures_util::future::{try_join, try_join_all};
 
-use crate::attributes::{Attributes, n, number, s, text};
+use super::{Replay, ReplayId, ReplayState, Saved};
+use crate::AwsError;
+use crate::error::OrFailed;
+use crate::table::replay_item::{REPLAY, VERSION};
 use crate::table::{
-    DynamoTable, EXPIRES, INDEX, INDEX_PK, INDEX_SK, LEDGER_RETENTION, PK, SK, expires_s,
+    Attributes, DynamoTable, EXPIRES, INDEX, INDEX_PK, INDEX_SK, LEDGER_RETENTION, PK, SK,
+    expires_s, index_time, n, number, s, text, values,
 };
 
 /// The sort key of a replay's item.
-const REPLAY: &str = "replay";
+const ITEM: &str = "replay";
 
 const RUNNING: &str = "replays#running";
 const ENDED: &str = "replays#ended";
@@ -24,19 +26,27 @@ const ENDED: &str = "replays#ended";
 /// How many replays are carried out side by side, at most.
 const MAX_RUNNING: usize = 100;
 
-impl Replays for DynamoTable {
-    async fn add_replay(&self, replay: &Replay, now: SystemTime) -> Result<(), PortError> {
-        let failed = |error: BoxError| PortError::new("note the replay", error);
+impl DynamoTable {
+    /// Notes a new replay.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn add_replay(&self, replay: &Replay, now: SystemTime) -> Result<(), AwsError> {
+        const OPERATION: &str = "note the replay";
         let put = self.put_replay(replay, replay.version, now);
-        put.map_err(|error| failed(error.into()))?
+        put.or_failed(OPERATION)?
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await
-            .map_err(|error| failed(error.into_service_error().into()))?;
+            .or_failed(OPERATION)?;
         Ok(())
     }
 
-    async fn replay(&self, id: &ReplayId) -> Result<Option<Replay>, PortError> {
+    /// The replay of this id, as it was last saved; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn replay(&self, id: &ReplayId) -> Result<Option<Replay>, AwsError> {
         let found = self
             .client
             .get_item()
@@ -45,18 +55,26 @@ impl Replays for DynamoTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| PortError::new("read the replay", error.into_service_error()))?;
+            .or_failed("read the replay")?;
         Ok(found.item.as_ref().and_then(read))
     }
 
-    async fn save_replay(&self, replay: &mut Replay, now: SystemTime) -> Result<Saved, PortError> {
-        let failed = |error: BoxError| PortError::new("save the replay", error);
+    /// Writes a replay over the one that it was read as, unless another saved it meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn save_replay(
+        &self,
+        replay: &mut Replay,
+        now: SystemTime,
+    ) -> Result<Saved, AwsError> {
+        const OPERATION: &str = "save the replay";
         let version = replay.version + 1;
         let put = self.put_replay(replay, version, now);
         let put = put
-            .map_err(|error| failed(error.into()))?
+            .or_failed(OPERATION)?
             .condition_expression("#ver = :read")
-            .expression_attribute_names("#ver", "ver")
+            .expression_attribute_names("#ver", VERSION)
             .expression_attribute_values(":read", n(replay.version));
         match put.send().await.map_err(|error| error.into_service_error()) {
             Ok(_) => {
@@ -64,11 +82,15 @@ impl Replays for DynamoTable {
                 Ok(Saved::Yes)
             }
             Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Overtaken),
-            Err(error) => Err(failed(error.into())),
+            Err(error) => Err(error).or_failed(OPERATION),
         }
     }
 
-    async fn running_replays(&self) -> Result<Vec<Replay>, PortError> {
+    /// The replays that are not ended, the oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn running_replays(&self) -> Result<Vec<Replay>, AwsError> {
         let mut running = self.replays_in(RUNNING, MAX_RUNNING).await?;
         // The index may be behind.
         running.retain(|replay| replay.state == ReplayState::Running);
@@ -76,7 +98,11 @@ impl Replays for DynamoTable {
         Ok(running)
     }
 
-    async fn recent_replays(&self, limit: usize) -> Result<Vec<Replay>, PortError> {
+    /// The replays that were asked for last, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent_replays(&self, limit: usize) -> Result<Vec<Replay>, AwsError> {
         let (running, ended) = try_join(
             self.replays_in(RUNNING, limit),
             self.replays_in(ENDED, limit),
@@ -110,15 +136,15 @@ impl DynamoTable {
             .put_item()
             .table_name(&self.name)
             .set_item(Some(replay_key(replay.id.as_str())))
-            .item("job", s(serde_json::to_string(replay)?))
-            .item("ver", n(version))
+            .item(REPLAY, s(serde_json::to_string(replay)?))
+            .item(VERSION, n(version))
             .item(EXPIRES, n(expires_s(now, LEDGER_RETENTION)))
             .item(INDEX_PK, s(partition))
-            .item(INDEX_SK, s(format!("{:013}", replay.asked_ms))))
+            .item(INDEX_SK, index_time(replay.asked_ms)))
     }
 
     /// The newest replays of a partition of the index.
-    async fn replays_in(&self, partition: &str, limit: usize) -> Result<Vec<Replay>, PortError> {
+    async fn replays_in(&self, partition: &str, limit: usize) -> Result<Vec<Replay>, AwsError> {
         let page = self
             .client
             .query()
@@ -130,7 +156,7 @@ impl DynamoTable {
             .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| PortError::new("list replays", error.into_service_error()))?;
+            .or_failed("list replays")?;
         let items = page.items.unwrap_or_default();
         let ids = items
             .iter()
@@ -142,17 +168,13 @@ impl DynamoTable {
 }
 
 fn replay_key(id: &str) -> Attributes {
-    [
-        (PK.to_owned(), s(format!("replay#{id}"))),
-        (SK.to_owned(), s(REPLAY)),
-    ]
-    .into()
+    values([(PK, s(format!("replay#{id}"))), (SK, s(ITEM))])
 }
 
 fn read(item: &Attributes) -> Option<Replay> {
-    match serde_json::from_str::<Replay>(text(item, "job")?) {
+    match serde_json::from_str::<Replay>(text(item, REPLAY)?) {
         Ok(replay) => Some(Replay {
-            version: number(item, "ver")?,
+            version: number(item, VERSION)?,
             ..replay
         }),
         Err(error) => {

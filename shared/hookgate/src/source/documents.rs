@@ -1,62 +1,83 @@
+//! The public documents of token issuers: OpenID discovery and JWKS.
+
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::ports::Documents;
 use hookgate_signature::{FetchFailure, MAX_DOCUMENT_BYTES};
+use reqwest::Client;
+use reqwest::redirect::Policy;
 
 /// How long one document may take, from connecting to its last byte.
 const TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Token issuers' documents over HTTP: no redirects, no proxy, bounded in size and time.
-///
-/// Which addresses may be asked is the verifier's decision; here they are only fetched.
-#[derive(Debug, Default)]
-pub struct HttpDocuments {
-    /// Built at first use: reading the root certificates takes time that most sources never need.
-    client: OnceLock<reqwest::Client>,
+/// The documents of token issuers: fetched over HTTPS, or given beforehand.
+#[derive(Debug)]
+pub enum Documents {
+    /// Fetched: no redirects, no proxy, bounded in size and time. The verifier decides which addresses may be
+    /// asked.
+    ///
+    /// The client is built at first use: reading the root certificates takes time that most sources never need.
+    Fetched(OnceLock<Client>),
+    /// Given, by their URLs: any other cannot be reached.
+    Given(HashMap<String, Vec<u8>>),
 }
 
-impl HttpDocuments {
-    fn client(&self) -> Result<&reqwest::Client, FetchFailure> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
+impl Documents {
+    /// Documents that are fetched when they are needed.
+    pub fn fetched() -> Documents {
+        Documents::Fetched(OnceLock::new())
+    }
+
+    /// The document's bytes, by one GET.
+    ///
+    /// # Errors
+    /// When there is no such document, or none within its bounds.
+    pub async fn get(&self, url: &str) -> Result<Vec<u8>, FetchFailure> {
+        match self {
+            Documents::Fetched(client) => fetch(client, url).await,
+            Documents::Given(given) => given.get(url).cloned().ok_or(FetchFailure::Unreachable),
         }
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .build()
-            .map_err(|error| {
-                tracing::error!(error = %error, "no HTTP client for token issuers");
-                FetchFailure::Unreachable
-            })?;
-        Ok(self.client.get_or_init(|| client))
     }
 }
 
-impl Documents for HttpDocuments {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchFailure> {
-        let mut response = self.client()?.get(url).send().await.map_err(|error| {
-            tracing::warn!(url, error = %error.without_url(), "token issuer not reached");
+fn client(built: &OnceLock<Client>) -> Result<&Client, FetchFailure> {
+    if let Some(client) = built.get() {
+        return Ok(client);
+    }
+    let client = Client::builder()
+        .redirect(Policy::none())
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .build()
+        .map_err(|error| {
+            tracing::error!(error = %error, "no HTTP client for token issuers");
             FetchFailure::Unreachable
         })?;
-        if response.status().is_redirection() {
-            return Err(FetchFailure::Redirect);
-        }
-        if !response.status().is_success() {
-            return Err(FetchFailure::Status(response.status().as_u16()));
-        }
-        let mut document = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|_| FetchFailure::Unreachable)?
-        {
-            if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                return Err(FetchFailure::TooLarge);
-            }
-            document.extend_from_slice(&chunk);
-        }
-        Ok(document)
+    Ok(built.get_or_init(|| client))
+}
+
+async fn fetch(built: &OnceLock<Client>, url: &str) -> Result<Vec<u8>, FetchFailure> {
+    let mut response = client(built)?.get(url).send().await.map_err(|error| {
+        tracing::warn!(url, error = %error.without_url(), "token issuer not reached");
+        FetchFailure::Unreachable
+    })?;
+    if response.status().is_redirection() {
+        return Err(FetchFailure::Redirect);
     }
+    if !response.status().is_success() {
+        return Err(FetchFailure::Status(response.status().as_u16()));
+    }
+    let mut document = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|_| FetchFailure::Unreachable)?
+    {
+        if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+            return Err(FetchFailure::TooLarge);
+        }
+        document.extend_from_slice(&chunk);
+    }
+    Ok(document)
 }

@@ -18,8 +18,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::config::{ConfigError, SecretConfig, SourceConfig};
-use crate::ports::{Documents, SecretError, SecretStore, chain};
-use crate::{Event, EventKey, Trace};
+use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain};
 
 /// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
 const MAX_FETCHES: usize = 4;
@@ -73,7 +72,7 @@ impl Source {
         &self,
         request: &Request<'_>,
         keys: &Mutex<KeyCache>,
-        documents: &impl Documents,
+        documents: &Documents,
         now: SystemTime,
     ) -> Result<Verified, Unverified> {
         for _ in 0..MAX_FETCHES {
@@ -81,7 +80,7 @@ impl Source {
             let Err(Unverified::NeedsDocument(url)) = decided else {
                 return decided;
             };
-            let document = documents.fetch(&url).await;
+            let document = documents.get(&url).await;
             lock(keys).supply(&url, document, now);
         }
         self.verifier.check(request, &mut lock(keys), now)
@@ -122,7 +121,7 @@ impl Source {
             received: now,
             headers: kept_headers(request),
             trace: Trace::of(request),
-            body,
+            body: Body::Inline(body),
         })
     }
 }
@@ -195,12 +194,12 @@ impl fmt::Debug for UnusableSource {
     }
 }
 
-/// Where the program runs, as far as it matters to trust.
+/// The kind of machine that the program runs on, as far as it matters to trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In somebody's account: token issuers are https.
-    Deployed,
-    /// On somebody's own machine: token issuers may also be http on a loopback address.
+pub enum Runtime {
+    /// An AWS account: token issuers are https.
+    Aws,
+    /// A developer's machine: token issuers may also be http on a loopback address.
     Local,
 }
 
@@ -212,8 +211,8 @@ impl Source {
     pub async fn load(
         name: &str,
         config: &SourceConfig,
-        secrets: &impl SecretStore,
-        place: Place,
+        secrets: &Secrets,
+        runtime: Runtime,
     ) -> Result<Source, UnusableSource> {
         let keys = config
             .secrets
@@ -224,7 +223,7 @@ impl Source {
             });
         let options = Options {
             secrets: try_join_all(keys).await?.concat(),
-            loopback_http_issuers: place == Place::Local,
+            loopback_http_issuers: runtime == Runtime::Local,
             ..config.options.clone()
         };
         let verifier = Verifier::new(config.provider.clone(), options)
@@ -240,7 +239,7 @@ impl Source {
 async fn fetch(
     key: &str,
     secret: &SecretConfig,
-    store: &impl SecretStore,
+    store: &Secrets,
 ) -> Result<Vec<Secret>, UnusableSource> {
     let reference = &secret.reference;
     let wrong = |why: String| ConfigError::at(key, format!("{reference}{why}"));

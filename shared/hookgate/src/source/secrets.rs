@@ -1,15 +1,28 @@
+//! Secrets, wherever configuration says they are.
+
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::config::SecretRef;
-use crate::ports::{PortError, SecretError, SecretStore};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use serde_json::Value;
+use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use crate::{Roots, connect};
+use crate::config::SecretRef;
+use crate::{AwsError, Roots, connect};
+
+/// An error that keeps a secret from being read.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// It does not exist, or must not be read: configuration is wrong.
+    #[error("{0}")]
+    Missing(String),
+    /// The store did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] AwsError),
+}
 
 /// Secrets in environment variables, Systems Manager parameters and Secrets Manager.
 pub struct Secrets {
@@ -63,8 +76,12 @@ impl Secrets {
     }
 }
 
-impl SecretStore for Secrets {
-    async fn fetch(&self, reference: &SecretRef) -> Result<Vec<String>, SecretError> {
+impl Secrets {
+    /// The secret's texts: the current one, and then the one before it where the store still gives it out.
+    ///
+    /// # Errors
+    /// When there is no such secret, or the store does not answer.
+    pub async fn fetch(&self, reference: &SecretRef) -> Result<Vec<String>, SecretError> {
         match reference {
             SecretRef::Env(name) => {
                 let value = self.variables.get(name).cloned();
@@ -91,7 +108,11 @@ impl SecretStore for Secrets {
 fn member(text: &str, field: &str) -> Result<String, SecretError> {
     let value: Option<Value> = serde_json::from_str(text).ok();
     let found = value.as_ref().and_then(|value| value.get(field)?.as_str());
-    let none = || SecretError::Missing(format!("its text is no JSON object with a text `{field}`"));
+    let none = || {
+        SecretError::Missing(format!(
+            "its text is not a JSON object with a text `{field}`"
+        ))
+    };
     found.map(str::to_owned).ok_or_else(none)
 }
 
@@ -120,7 +141,7 @@ where
         Some(code) if FINAL.contains(&code) => {
             SecretError::Missing(format!("cannot be read: {code}"))
         }
-        _ => PortError::new(action, error).into(),
+        _ => AwsError::new(action, error).into(),
     }
 }
 

@@ -12,8 +12,7 @@ use futures_util::lock::Mutex as Turns;
 use hookgate_signature::{KeyCache, Reason, Request, Unverified};
 
 use crate::config::{Config, SecretRef, SourceConfig};
-use crate::ports::{Documents, SecretStore, chain};
-use crate::{Place, Source, UnusableSource};
+use crate::{Documents, Runtime, Secrets, Source, UnusableSource, chain};
 
 /// How soon after a try a source's secrets may be fetched again. A forger cannot have it more often.
 pub const COOL_DOWN: Duration = Duration::from_secs(10);
@@ -23,13 +22,14 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// All sources, with the store of their secrets and the token issuers' keys.
 #[derive(Debug)]
-pub struct Sources<K> {
+pub struct Sources {
     by_name: BTreeMap<String, LiveSource>,
-    secrets: K,
+    secrets: Secrets,
+    documents: Documents,
     keys: Mutex<KeyCache>,
 }
 
-impl<K: SecretStore> Sources<K> {
+impl Sources {
     /// Makes a configuration's sources ready: fetches all their secrets, side by side. Where it is
     /// deployed, a source whose store does not answer has none until it does.
     ///
@@ -38,19 +38,20 @@ impl<K: SecretStore> Sources<K> {
     /// somebody's own machine also of the first whose store does not answer.
     pub async fn load(
         config: &Config,
-        secrets: K,
-        place: Place,
+        secrets: Secrets,
+        documents: Documents,
+        runtime: Runtime,
         now: SystemTime,
-    ) -> Result<Sources<K>, UnusableSource> {
+    ) -> Result<Sources, UnusableSource> {
         let every = config.secrets_refresh;
         let sources = config.sources.iter().map(|(name, source)| async {
-            let loaded = Source::load(name, source, &secrets, place).await;
+            let loaded = Source::load(name, source, &secrets, runtime).await;
             let live = LiveSource {
                 name: name.clone(),
                 config: source.clone(),
-                place,
+                runtime,
                 every,
-                held: Mutex::new(Held::first(loaded, name, every, place, now)?),
+                cached: Mutex::new(CachedSource::first(loaded, name, every, runtime, now)?),
                 turn: Turns::default(),
             };
             Ok::<_, UnusableSource>((name.clone(), live))
@@ -58,6 +59,7 @@ impl<K: SecretStore> Sources<K> {
         Ok(Sources {
             by_name: try_join_all(sources).await?.into_iter().collect(),
             secrets,
+            documents,
             keys: Mutex::default(),
         })
     }
@@ -83,22 +85,27 @@ impl<K: SecretStore> Sources<K> {
         &self,
         source: &LiveSource,
         request: &Request<'_>,
-        documents: &impl Documents,
         now: SystemTime,
     ) -> Result<Arc<Source>, Unverified> {
         const WITHOUT: Unverified = Unverified::Undecided(Reason::SecretsUnavailable);
-        source.renew(&self.secrets, now, Held::is_due).await;
+        source.renew(&self.secrets, now, CachedSource::is_due).await;
         let first = source.current().ok_or(WITHOUT)?;
-        let verdict = first.verify(request, &self.keys, documents, now).await;
+        let verdict = first
+            .verify(request, &self.keys, &self.documents, now)
+            .await;
         match verdict {
             Ok(_) => Ok(first),
             Err(Unverified::Refused(Reason::SignatureMismatch)) if source.can_change() => {
-                source.renew(&self.secrets, now, Held::may_be_asked).await;
+                source
+                    .renew(&self.secrets, now, CachedSource::may_be_asked)
+                    .await;
                 if !source.is_fresh(now) {
                     return Err(WITHOUT);
                 }
                 let second = source.current().ok_or(WITHOUT)?;
-                second.verify(request, &self.keys, documents, now).await?;
+                second
+                    .verify(request, &self.keys, &self.documents, now)
+                    .await?;
                 Ok(second)
             }
             Err(why) => Err(why),
@@ -111,9 +118,9 @@ impl<K: SecretStore> Sources<K> {
 pub struct LiveSource {
     name: String,
     config: SourceConfig,
-    place: Place,
+    runtime: Runtime,
     every: Duration,
-    held: Mutex<Held>,
+    cached: Mutex<CachedSource>,
     /// Whose turn it is to fetch.
     turn: Turns<()>,
 }
@@ -125,7 +132,7 @@ impl LiveSource {
     }
 
     fn current(&self) -> Option<Arc<Source>> {
-        self.held().source.clone()
+        self.cached().source.clone()
     }
 
     /// Whether its secrets are kept where they can change while the program runs.
@@ -136,7 +143,7 @@ impl LiveSource {
 
     /// Whether its secrets are as they were within the last [`COOL_DOWN`].
     fn is_fresh(&self, now: SystemTime) -> bool {
-        let fetched = self.held().fetched;
+        let fetched = self.cached().fetched;
         fetched.is_some_and(|fetched| !has_passed(fetched + COOL_DOWN, now))
     }
 
@@ -144,53 +151,53 @@ impl LiveSource {
     /// others wait for it.
     async fn renew(
         &self,
-        store: &impl SecretStore,
+        store: &Secrets,
         now: SystemTime,
-        wanted: fn(&Held, SystemTime) -> bool,
+        wanted: fn(&CachedSource, SystemTime) -> bool,
     ) {
-        if !self.can_change() || !wanted(&self.held(), now) {
+        if !self.can_change() || !wanted(&self.cached(), now) {
             return;
         }
         let _turn = self.turn.lock().await;
-        if !wanted(&self.held(), now) {
+        if !wanted(&self.cached(), now) {
             return;
         }
-        match Source::load(&self.name, &self.config, store, self.place).await {
-            Ok(source) => *self.held() = Held::fetched(source, self.every, now),
+        match Source::load(&self.name, &self.config, store, self.runtime).await {
+            Ok(source) => *self.cached() = CachedSource::fetched(source, self.every, now),
             Err(error) => {
                 not_fetched(&self.name, &error);
-                self.held().failed(now);
+                self.cached().failed(now);
             }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedSource> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is had of a source, and when to ask again.
+/// A source with the secrets that it had last, and when to fetch them again.
 #[derive(Debug)]
-struct Held {
+struct CachedSource {
     source: Option<Arc<Source>>,
     fetched: Option<SystemTime>,
     tried: SystemTime,
     due: SystemTime,
 }
 
-impl Held {
+impl CachedSource {
     fn first(
         loaded: Result<Source, UnusableSource>,
         name: &str,
         every: Duration,
-        place: Place,
+        runtime: Runtime,
         now: SystemTime,
-    ) -> Result<Held, UnusableSource> {
+    ) -> Result<CachedSource, UnusableSource> {
         match loaded {
-            Ok(source) => Ok(Held::fetched(source, every, now)),
-            Err(error @ UnusableSource::Unavailable { .. }) if place == Place::Deployed => {
+            Ok(source) => Ok(CachedSource::fetched(source, every, now)),
+            Err(error @ UnusableSource::Unavailable { .. }) if runtime == Runtime::Aws => {
                 not_fetched(name, &error);
-                Ok(Held {
+                Ok(CachedSource {
                     source: None,
                     fetched: None,
                     tried: now,
@@ -201,8 +208,8 @@ impl Held {
         }
     }
 
-    fn fetched(source: Source, every: Duration, now: SystemTime) -> Held {
-        Held {
+    fn fetched(source: Source, every: Duration, now: SystemTime) -> CachedSource {
+        CachedSource {
             source: Some(Arc::new(source)),
             fetched: Some(now),
             tried: now,
@@ -234,7 +241,7 @@ fn has_passed(time: SystemTime, now: SystemTime) -> bool {
 fn not_fetched(source: &str, error: &UnusableSource) {
     let error = chain(error);
     tracing::error!(
-        outcome = "secrets-not-fetched",
+        outcome = "secrets_not_fetched",
         source,
         error,
         "the last ones are used"

@@ -11,8 +11,7 @@ use std::fmt;
 use std::io::Write;
 
 use crate::metrics::{Dimension, MAX_VALUES, Metric};
-use crate::ports::{Clock, SystemClock};
-use crate::unix_ms;
+use crate::{system_now, unix_ms};
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -132,7 +131,7 @@ impl Found {
                 None => merged.push(directive),
             }
         }
-        json!({ "Timestamp": unix_ms(SystemClock.now()), "CloudWatchMetrics": merged })
+        json!({ "Timestamp": unix_ms(system_now()), "CloudWatchMetrics": merged })
     }
 
     /// The total, and each of the metric's dimensions that the line has.

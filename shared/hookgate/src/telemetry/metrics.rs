@@ -138,6 +138,6 @@ macro_rules! emit {
 pub const MAX_VALUES: usize = 100;
 
 /// A number that is worth giving out; `None` for nothing.
-pub fn some(number: u64) -> Option<u64> {
+pub fn nonzero(number: u64) -> Option<u64> {
     (number > 0).then_some(number)
 }

@@ -1,4 +1,4 @@
-use hookgate_ledger::{Record, State as Is, may_mark_enqueued, on_record};
+use hookgate_ledger::{RecordDecision, State as Is, may_mark_enqueued, on_record};
 
 use super::state::NOW_MS;
 use super::{Call, Emit, Fault, Ingest, Mutation, Reply, State, Stored};
@@ -44,7 +44,7 @@ fn request(state: &State, slot: usize, emit: &mut Emit<'_>) {
 fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
     let decide = |world: &mut State| {
         let decision = on_record(world.item().as_ref(), true, NOW_MS);
-        if decision == Record::New {
+        if decision == RecordDecision::New {
             world.item = Some(Stored {
                 is: Is::Received,
                 epoch: 0,
@@ -53,12 +53,14 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
             });
         }
         match decision {
-            Record::SendAgain { .. } if mutation == Mutation::NaiveDrop => Record::Duplicate,
+            RecordDecision::SendAgain { .. } if mutation == Mutation::NaiveDrop => {
+                RecordDecision::Duplicate
+            }
             decision => decision,
         }
     };
-    let then = |world: &mut State, reply: Reply<Record>| match reply {
-        Reply::Is(Record::New) => {
+    let then = |world: &mut State, reply: Reply<RecordDecision>| match reply {
+        Reply::Is(RecordDecision::New) => {
             world.accepted |= mutation == Mutation::AnswerBeforeSend;
             world.ingests[slot] = Ingest::Send {
                 epoch: 0,
@@ -66,14 +68,14 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
             };
             ": it is new"
         }
-        Reply::Is(Record::SendAgain { epoch }) => {
+        Reply::Is(RecordDecision::SendAgain { epoch }) => {
             world.ingests[slot] = Ingest::Send {
                 epoch: small(epoch),
                 marks: true,
             };
             ": its message may not have been sent"
         }
-        Reply::Is(Record::Duplicate | Record::PayloadMismatch) => {
+        Reply::Is(RecordDecision::Duplicate | RecordDecision::PayloadMismatch) => {
             answer(world, slot);
             ": it is a duplicate, and answered with 200"
         }

@@ -1,4 +1,6 @@
-use hookgate_ledger::{Claim, Item, State as Is, may_bury, may_complete, may_release, on_claim};
+use hookgate_ledger::{
+    ClaimDecision, Item, State as Is, may_complete, may_dead_letter, may_release, on_claim,
+};
 
 use super::state::{NOBODY, NOW_MS, name};
 use super::{Call, Emit, Fault, Hold, Mutation, Processor, Reply, State, Stored};
@@ -58,7 +60,7 @@ fn claim(
 ) {
     let take = |world: &mut State| {
         let decision = decide(world.item(), epoch, name(slot), mutation);
-        if decision == Claim::Granted {
+        if decision == ClaimDecision::Granted {
             world.item = Some(Stored {
                 is: Is::Processing,
                 epoch,
@@ -68,20 +70,20 @@ fn claim(
         }
         decision
     };
-    let then = |world: &mut State, reply: Reply<Claim>| match reply {
-        Reply::Is(Claim::Granted) => {
+    let then = |world: &mut State, reply: Reply<ClaimDecision>| match reply {
+        Reply::Is(ClaimDecision::Granted) => {
             world.processors[slot] = Processor::Handle(epoch, hold);
             ", and runs the handler"
         }
-        Reply::Is(Claim::Settled) => {
+        Reply::Is(ClaimDecision::Settled) => {
             finish(world, slot, epoch, hold);
             ": it is settled"
         }
-        Reply::Is(Claim::Busy { .. }) if mutation == Mutation::AcknowledgeWhenBusy => {
+        Reply::Is(ClaimDecision::Busy { .. }) if mutation == Mutation::AcknowledgeWhenBusy => {
             finish(world, slot, epoch, hold);
             ": somebody else holds it"
         }
-        Reply::Is(Claim::Busy { .. }) => {
+        Reply::Is(ClaimDecision::Busy { .. }) => {
             leave(world, slot);
             ": somebody else holds it, so the message waits"
         }
@@ -93,13 +95,13 @@ fn claim(
     call(state, slot, "claims the event", &take, &then, emit);
 }
 
-fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> Claim {
+fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> ClaimDecision {
     let epoch = u32::from(epoch);
     match (mutation, item) {
-        (Mutation::ClaimWithoutUpsert, None) => Claim::Settled,
-        (Mutation::DeadIsFinal, Some(item)) if item.state == Is::Dead => Claim::Settled,
-        (Mutation::NoLease, Some(item)) if item.state == Is::Processing => Claim::Granted,
-        (Mutation::DoneIsClaimable, Some(item)) if item.state == Is::Done => Claim::Granted,
+        (Mutation::ClaimWithoutUpsert, None) => ClaimDecision::Settled,
+        (Mutation::DeadIsFinal, Some(item)) if item.state == Is::Dead => ClaimDecision::Settled,
+        (Mutation::NoLease, Some(item)) if item.state == Is::Processing => ClaimDecision::Granted,
+        (Mutation::DoneIsClaimable, Some(item)) if item.state == Is::Done => ClaimDecision::Granted,
         (Mutation::StaleEpochClaims, Some(item)) => {
             let blind = Item {
                 epoch: item.epoch.min(epoch),
@@ -233,7 +235,7 @@ fn send_letter(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emi
 
 fn bury(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
     let write = |world: &mut State| {
-        if may_bury(world.item().as_ref(), &name(slot))
+        if may_dead_letter(world.item().as_ref(), &name(slot))
             && let Some(item) = &mut world.item
         {
             item.is = Is::Dead;

@@ -24,7 +24,7 @@ const OVER: u64 = NOW - 1;
 #[rustfmt::skip]
 #[test]
 fn what_a_request_means_in_every_state() {
-    use Record::*;
+    use RecordDecision::*;
     use State::*;
     let cells = [
         // state,    epoch, lease,   same body, means
@@ -60,7 +60,7 @@ fn what_a_request_means_in_every_state() {
 #[rustfmt::skip]
 #[test]
 fn who_may_claim_in_every_state() {
-    use Claim::*;
+    use ClaimDecision::*;
     use State::*;
     let busy = Busy { until_ms: LIVE };
     let cells = [
@@ -111,13 +111,13 @@ fn what_may_be_written_in_every_state() {
             assert!(!may_mark_enqueued(Some(&item), 6), "{item:?}");
             assert_eq!([4, 5, 6].map(|epoch| may_complete(Some(&item), epoch)), complete, "{item:?}");
             assert_eq!(may_release(Some(&item), &ME), mine, "{item:?}");
-            assert_eq!(may_bury(Some(&item), &ME), mine, "{item:?}");
+            assert_eq!(may_dead_letter(Some(&item), &ME), mine, "{item:?}");
         }
     }
     assert!(!may_mark_enqueued::<u8>(None, 0));
     assert!(may_complete::<u8>(None, 0));
     assert!(!may_release(None, &ME));
-    assert!(!may_bury(None, &ME));
+    assert!(!may_dead_letter(None, &ME));
 }
 
 #[test]

@@ -1,8 +1,14 @@
+//! The rules for an event's item, each beside the DynamoDB condition that says the same.
+//!
+//! In a condition `#st` stands for the attribute `st`: state, `ep` epoch, `own` owner, `lu` lease until (ms),
+//! `exp` expiry (s). Its values: the states' codes under their names, `:ep` the caller's epoch, `:me` the caller,
+//! `:now` the time in ms and `:now_s` in s. Tests hold each pair against each other on two engines.
+
 use crate::{Item, State};
 
 /// What a request means that carries this event, seen by ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Record {
+pub enum RecordDecision {
     /// Not seen before, or forgotten: record it, then send its message.
     New,
     /// Seen, and a carrier is proven: nothing to do.
@@ -17,28 +23,34 @@ pub enum Record {
 }
 
 /// Decides what a verified request means, given the item stored under its key.
-pub fn on_record<O>(old: Option<&Item<O>>, same_body: bool, now_ms: u64) -> Record {
+pub fn on_record<O>(old: Option<&Item<O>>, same_body: bool, now_ms: u64) -> RecordDecision {
     let Some(old) = old.filter(|item| !item.is_expired(now_ms)) else {
-        return Record::New;
+        return RecordDecision::New;
     };
     if !same_body {
-        return Record::PayloadMismatch;
+        return RecordDecision::PayloadMismatch;
     }
     match old.state {
-        State::Enqueued | State::Done | State::Dead => Record::Duplicate,
-        State::Processing if old.is_leased(now_ms) => Record::Duplicate,
-        State::Received | State::Processing => Record::SendAgain { epoch: old.epoch },
+        State::Enqueued | State::Done | State::Dead => RecordDecision::Duplicate,
+        State::Processing if old.is_leased(now_ms) => RecordDecision::Duplicate,
+        State::Received | State::Processing => RecordDecision::SendAgain { epoch: old.epoch },
     }
 }
+
+/// [`on_record`] is [`RecordDecision::New`].
+pub const RECORD: &str = "attribute_not_exists(pk) OR #exp < :now_s";
 
 /// Whether the marker "a message was sent" may be written: only over a record of the same epoch.
 pub fn may_mark_enqueued<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
     old.is_some_and(|item| item.state == State::Received && item.epoch == epoch)
 }
 
+/// [`may_mark_enqueued`].
+pub const MARK_ENQUEUED: &str = "#st = :received AND #ep = :ep";
+
 /// What a processor may do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Claim {
+pub enum ClaimDecision {
     /// The event is yours: run the handler.
     Granted,
     /// It is finished, or a newer replay took over: acknowledge the message.
@@ -53,25 +65,36 @@ pub enum Claim {
 /// Decides whether the bearer of a message of `epoch` may handle the event.
 ///
 /// An item that is gone is no obstacle: the message itself proves that the event was accepted.
-pub fn on_claim<O: PartialEq>(old: Option<&Item<O>>, epoch: u32, me: &O, now_ms: u64) -> Claim {
+pub fn on_claim<O: PartialEq>(
+    old: Option<&Item<O>>,
+    epoch: u32,
+    me: &O,
+    now_ms: u64,
+) -> ClaimDecision {
     let Some(old) = old else {
-        return Claim::Granted;
+        return ClaimDecision::Granted;
     };
     if old.epoch > epoch {
-        return Claim::Settled;
+        return ClaimDecision::Settled;
     }
     match old.state {
-        State::Received | State::Enqueued | State::Dead => Claim::Granted,
-        State::Done if old.epoch < epoch => Claim::Granted,
-        State::Done => Claim::Settled,
+        State::Received | State::Enqueued | State::Dead => ClaimDecision::Granted,
+        State::Done if old.epoch < epoch => ClaimDecision::Granted,
+        State::Done => ClaimDecision::Settled,
         State::Processing if old.lease_until_ms < now_ms || old.owner.as_ref() == Some(me) => {
-            Claim::Granted
+            ClaimDecision::Granted
         }
-        State::Processing => Claim::Busy {
+        State::Processing => ClaimDecision::Busy {
             until_ms: old.lease_until_ms,
         },
     }
 }
+
+/// [`on_claim`] is [`ClaimDecision::Granted`].
+pub const CLAIM: &str = "attribute_not_exists(pk) \
+    OR (#st IN (:received, :enqueued, :dead) AND #ep <= :ep) \
+    OR (#st = :processing AND #ep <= :ep AND (#lu < :now OR #own = :me)) \
+    OR (#st = :done AND #ep < :ep)";
 
 /// Whether `Done` may be written after the handler succeeded.
 ///
@@ -82,16 +105,22 @@ pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
     old.is_none_or(|item| item.epoch < epoch || (item.epoch == epoch && item.state != State::Done))
 }
 
+/// [`may_complete`].
+pub const COMPLETE: &str = "attribute_not_exists(pk) OR #ep < :ep OR (#ep = :ep AND #st <> :done)";
+
 /// Whether a claim may be given back after a transient failure: only by its owner.
 pub fn may_release<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
     old.is_some_and(|item| item.state == State::Processing && item.owner.as_ref() == Some(me))
 }
 
 /// Whether `Dead` may be written, once the message is in the dead-letter queue: only by the owner.
-pub fn may_bury<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
+pub fn may_dead_letter<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
     may_release(old, me)
 }
 
+/// [`may_release`] and [`may_dead_letter`].
+pub const OWNED: &str = "#st = :processing AND #own = :me";
+
 #[cfg(test)]
-#[path = "decide_tests.rs"]
+#[path = "event_tests.rs"]
 mod tests;

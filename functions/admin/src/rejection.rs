@@ -1,4 +1,4 @@
-use hookgate::ports::{PortError, chain};
+use hookgate::{AwsError, chain};
 use http::StatusCode;
 use serde_json::json;
 use thiserror::Error;
@@ -7,7 +7,7 @@ use crate::Answer;
 
 /// Why a request is not done: the only statuses of errors.
 #[derive(Debug, Error)]
-pub enum Refusal {
+pub enum Rejection {
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     UnknownPath,
@@ -28,22 +28,22 @@ pub enum Refusal {
     Conflict(String),
     /// The table or a queue does not answer.
     #[error("try again later")]
-    Unavailable(#[from] PortError),
+    Unavailable(#[from] AwsError),
 }
 
-impl Refusal {
-    pub(crate) fn asked(why: impl Into<String>) -> Refusal {
-        Refusal::Asked(why.into())
+impl Rejection {
+    pub(crate) fn asked(why: impl Into<String>) -> Rejection {
+        Rejection::Asked(why.into())
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Refusal::UnknownPath | Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::Asked(_) => StatusCode::BAD_REQUEST,
-            Refusal::Conflict(_) => StatusCode::CONFLICT,
-            Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Rejection::UnknownPath | Rejection::NotFound(_) => StatusCode::NOT_FOUND,
+            Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Rejection::Asked(_) => StatusCode::BAD_REQUEST,
+            Rejection::Conflict(_) => StatusCode::CONFLICT,
+            Rejection::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -53,7 +53,7 @@ impl Refusal {
     }
 
     pub(crate) fn log(&self) {
-        if let Refusal::Unavailable(error) = self {
+        if let Rejection::Unavailable(error) = self {
             tracing::error!(error = chain(error), "an operator's request failed");
         }
     }

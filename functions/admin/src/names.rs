@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
 
-use hookgate::operators::{Letter, Move};
-use hookgate::{EventKey, Message, unix_ms};
+use hookgate::dead_letter::{DeadLetter, MoveTask};
+use hookgate::{EventKey, Message, rfc3339, unix_ms};
 use serde_json::{Value, json};
 
+use crate::Rejection;
 use crate::events::event_key;
-use crate::{Refusal, rfc3339};
 
-/// Which letters are meant.
+/// A selection of dead letters.
 #[derive(Default)]
 pub(crate) struct Names {
     keys: HashSet<EventKey>,
@@ -32,7 +32,7 @@ impl Names {
         }
     }
 
-    pub(crate) fn read(keys: &[String], message_ids: &[String]) -> Result<Names, Refusal> {
+    pub(crate) fn read(keys: &[String], message_ids: &[String]) -> Result<Names, Rejection> {
         let keys = keys.iter().map(|key| event_key(key));
         Ok(Names {
             keys: keys.collect::<Result<_, _>>()?,
@@ -40,12 +40,12 @@ impl Names {
         })
     }
 
-    pub(crate) fn mean(&self, letter: &Letter) -> bool {
-        self.meaning(letter).next().is_some()
+    pub(crate) fn match_any(&self, letter: &DeadLetter) -> bool {
+        self.matching(letter).next().is_some()
     }
 
-    /// The names that mean a letter.
-    pub(crate) fn meaning(&self, letter: &Letter) -> impl Iterator<Item = String> {
+    /// The names that match a dead letter.
+    pub(crate) fn matching(&self, letter: &DeadLetter) -> impl Iterator<Item = String> {
         let id = self.message_ids.get(&letter.message_id).cloned();
         // To read the text is not needed where no key is asked for.
         let message = (!self.keys.is_empty()).then(|| Message::from_json(&letter.body));
@@ -58,12 +58,12 @@ impl Names {
 }
 
 /// A letter as operators see it, without its text.
-pub(crate) fn view(letter: &Letter) -> Value {
-    let told = |name: &str| letter.attributes.get(name);
+pub(crate) fn view(letter: &DeadLetter) -> Value {
+    let attribute = |name: &str| letter.attributes.get(name);
     let mut view = json!({
         "message_id": letter.message_id, "sent_at": letter.sent_ms.map(rfc3339),
-        "reason": told("Reason"), "class": told("Class"), "handler": told("Handler"),
-        "attempt": told("Attempt"), "body_bytes": letter.body.len(),
+        "reason": attribute("Reason"), "class": attribute("Class"), "target": attribute("Target"),
+        "attempt": attribute("Attempt"), "body_bytes": letter.body.len(),
     });
     let Ok(Message { event, epoch, .. }) = Message::from_json(&letter.body) else {
         return view;
@@ -78,7 +78,7 @@ pub(crate) fn view(letter: &Letter) -> Value {
     view
 }
 
-pub(crate) fn move_view(task: &Move) -> Value {
+pub(crate) fn move_view(task: &MoveTask) -> Value {
     json!({
         "task": task.handle, "status": task.status, "moved": task.moved, "to_move": task.to_move,
         "started_at": rfc3339(unix_ms(task.started.max(UNIX_EPOCH))), "failure": task.failure,

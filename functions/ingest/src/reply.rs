@@ -1,0 +1,88 @@
+//! The answers to requests that are not refused: one log line, one count, one response each.
+
+use bytes::Bytes;
+use hookgate::{Event, emit, one_line};
+use hookgate_signature::HandshakeAnswer;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+/// The answer to a request that is not refused.
+pub(crate) enum Reply {
+    Accepted(Event),
+    Duplicate(Event),
+    Mismatch(Event),
+    /// Of the source of this name.
+    Handshake(String, HandshakeAnswer),
+}
+
+macro_rules! line {
+    ($level:ident, $outcome:literal, $event:expr, $message:literal) => {
+        tracing::$level!(
+            outcome = $outcome,
+            source = $event.source,
+            event_type = one_line($event.type_or_dash()).as_ref(),
+            tenant = $event.tenant.as_deref().map(one_line).as_deref(),
+            event_id = $event.id.as_deref().map(one_line).as_deref(),
+            key = %$event.key,
+            trace_id = $event.trace_id(),
+            body_bytes = $event.body.bytes(),
+            $message
+        )
+    };
+}
+
+impl Reply {
+    pub(crate) fn respond(self) -> Response<Bytes> {
+        match self {
+            Reply::Accepted(event) => {
+                line!(info, "accepted", event, "event accepted");
+                emit!(EventsAccepted = 1; source = event.source);
+                acknowledgement("accepted", &event)
+            }
+            Reply::Duplicate(event) => {
+                line!(info, "duplicate", event, "event known already");
+                emit!(EventsDuplicate = 1; source = event.source);
+                acknowledgement("duplicate", &event)
+            }
+            Reply::Mismatch(event) => {
+                line!(
+                    warn,
+                    "payload_mismatch",
+                    event,
+                    "event id known with another body"
+                );
+                emit!(EventsDuplicate = 1, PayloadMismatch = 1; source = event.source);
+                acknowledgement("duplicate", &event)
+            }
+            Reply::Handshake(source, answer) => {
+                tracing::info!(outcome = "handshake", source, "handshake answered");
+                handshake(answer)
+            }
+        }
+    }
+}
+
+fn acknowledgement(status: &'static str, event: &Event) -> Response<Bytes> {
+    json_response(
+        StatusCode::OK,
+        &json!({ "status": status, "event": event.key.as_str() }),
+    )
+}
+
+fn handshake(answer: HandshakeAnswer) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, value);
+    }
+    response
+}
+
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

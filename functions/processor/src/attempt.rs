@@ -1,0 +1,230 @@
+//! One attempt at an event whose claim was granted: run its target, then write down how that ended.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use futures_util::FutureExt;
+use hookgate::dead_letter::NewDeadLetter;
+use hookgate::event::{Claim, TransactOutcome};
+use hookgate::{BodyError, chain};
+use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
+
+use crate::handlers::{Effect, HandlerError};
+use crate::outcome::{self, Outcome};
+use crate::targets::Target;
+use crate::{Invocation, Processor};
+
+/// The part of an invocation's time that is left for writing down how a handler ended.
+const CLOSING_TIME: Duration = Duration::from_millis(500);
+
+/// The longest reason that travels with a dead letter, in characters.
+const MAX_REASON: usize = 300;
+
+/// An event that this invocation holds.
+pub(crate) struct Attempt<'a> {
+    pub(crate) processor: &'a Processor,
+    pub(crate) record: &'a SqsMessage,
+    pub(crate) invocation: &'a Invocation,
+    /// `None` where no route takes the event.
+    pub(crate) target: Option<&'a Target>,
+    pub(crate) claim: Claim<'a>,
+}
+
+impl Attempt<'_> {
+    /// Runs the target, and writes down how that ended.
+    pub(crate) async fn finish(&self) -> Outcome {
+        match self.run().await {
+            Ok(effect) => self.complete(effect).await,
+            Err(error) => self.fail(&error).await,
+        }
+    }
+
+    /// The target's name, or `-`.
+    pub(crate) fn target_name(&self) -> &str {
+        self.target.map_or("-", Target::name)
+    }
+
+    /// Archives the payload, fetches its body where that is in S3, then runs the target within the
+    /// invocation's time. A panic is an error.
+    ///
+    /// In this order, so that an event whose body is gone is listed for operators.
+    async fn run(&self) -> Result<Effect, HandlerError> {
+        let Processor {
+            table,
+            bodies,
+            clock,
+            ..
+        } = self.processor;
+        let event = self.claim.event;
+        let archived = table.archive(event).await;
+        archived.map_err(|error| HandlerError::transient(chain(&error)))?;
+        let body = event
+            .body
+            .fetch(bodies.as_ref())
+            .await
+            .map_err(not_fetched)?;
+        let Some(target) = self.target else {
+            return Ok(Effect::Happened);
+        };
+        let closing = clock.now() + CLOSING_TIME;
+        let left = self.invocation.deadline.duration_since(closing);
+        let run = AssertUnwindSafe(target.run(event, &body)).catch_unwind();
+        match tokio::time::timeout(left.unwrap_or_default(), run).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(HandlerError::panicked()),
+            Err(_) => Err(HandlerError::transient(
+                "the handler did not finish in time",
+            )),
+        }
+    }
+
+    async fn complete(&self, effect: Effect) -> Outcome {
+        let table = &self.processor.table;
+        let now = self.processor.clock.now();
+        let completed = match effect {
+            Effect::Happened => {
+                let completed = table.complete(self.claim, now).await;
+                completed.map(|()| TransactOutcome::Done)
+            }
+            Effect::Writes(writes) => table.complete_with_writes(self.claim, &writes, now).await,
+        };
+        let error = match completed {
+            Ok(TransactOutcome::Done) => return outcome::done(self, self.processor.clock.now()),
+            Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
+            Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
+            Err(error) => return outcome::not_completed(self, &error),
+        };
+        self.fail(&error).await
+    }
+
+    async fn fail(&self, error: &HandlerError) -> Outcome {
+        let delay = match (error, next_after_failure(self.claim.grant.attempt)) {
+            (HandlerError::Permanent(_), _) | (_, Next::GiveUp) => {
+                return self.give_up(error).await;
+            }
+            (HandlerError::Throttled(_, after), _) => *after,
+            (HandlerError::Transient(_), Next::RetryWithin(ceiling)) => full_jitter(ceiling),
+        };
+        let released = self
+            .processor
+            .table
+            .release(self.claim, error.message())
+            .await;
+        if let Err(error) = released {
+            outcome::not_released(self, &error);
+        }
+        self.processor.delay(self.record, delay).await;
+        outcome::retry(self, error, delay)
+    }
+
+    /// Dead-letters the message, then marks the event, then lets the message go: in this order no
+    /// crash leaves an event marked dead whose message is nowhere.
+    async fn give_up(&self, error: &HandlerError) -> Outcome {
+        let Processor {
+            table,
+            queue,
+            clock,
+            ..
+        } = self.processor;
+        let reason = Reason {
+            class: error.class(),
+            text: error.message(),
+            target: self.target_name(),
+            attempt: self.claim.grant.attempt,
+            request_id: &self.invocation.request_id,
+        };
+        if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {
+            let delay = full_jitter(backoff_ceiling(self.claim.grant.attempt));
+            self.processor.delay(self.record, delay).await;
+            return outcome::not_dead_lettered(self, &error);
+        }
+        match table
+            .mark_dead(self.claim, error.message(), clock.now())
+            .await
+        {
+            Ok(()) => outcome::dead(self, error),
+            Err(error) => outcome::not_dead_lettered(self, &error),
+        }
+    }
+}
+
+/// A body that is gone will not come back; one that cannot be read now may be read later.
+fn not_fetched(error: BodyError) -> HandlerError {
+    match error {
+        BodyError::Unavailable(error) => HandlerError::transient(chain(&error)),
+        BodyError::Gone | BodyError::Altered => HandlerError::permanent(error.to_string()),
+    }
+}
+
+/// The reason that an operator reads with a dead letter.
+pub(crate) struct Reason<'a> {
+    pub(crate) class: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) attempt: u32,
+    pub(crate) request_id: &'a str,
+}
+
+/// The record's text, untouched, with the reason as attributes.
+pub(crate) fn dead_letter<'a>(record: &'a SqsMessage, reason: &Reason<'_>) -> NewDeadLetter<'a> {
+    let first_seen = record.attributes.get("SentTimestamp");
+    let attributes = [
+        ("Reason", attribute_text(reason.text)),
+        ("Class", reason.class.to_owned()),
+        ("Attempt", reason.attempt.to_string()),
+        (
+            "FirstSeen",
+            first_seen.map_or("-", String::as_str).to_owned(),
+        ),
+        ("Target", reason.target.to_owned()),
+        ("RequestId", attribute_text(reason.request_id)),
+    ];
+    NewDeadLetter {
+        body: record.body.as_deref().unwrap_or_default(),
+        attributes: attributes.into(),
+    }
+}
+
+/// Text that a message attribute takes: no control characters, not empty, not long.
+fn attribute_text(text: &str) -> String {
+    let printable = text.chars().filter(|c| !c.is_control());
+    let text: String = printable.take(MAX_REASON).collect();
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A wait drawn evenly between nothing and `ceiling`.
+pub(crate) fn full_jitter(ceiling: Duration) -> Duration {
+    ceiling.mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_travels_without_control_characters_and_not_too_long() {
+        assert_eq!(
+            attribute_text("no\u{0}\u{1b}[31m such\r\n order"),
+            "no[31m such order"
+        );
+        assert_eq!(attribute_text("\u{7}"), "-");
+        assert_eq!(
+            attribute_text(&"é".repeat(1000)).chars().count(),
+            MAX_REASON
+        );
+    }
+
+    #[test]
+    fn a_wait_is_drawn_from_all_that_is_allowed() {
+        let ceiling = Duration::from_secs(8);
+        let waits: Vec<Duration> = (0..1000).map(|_| full_jitter(ceiling)).collect();
+        assert!(waits.iter().all(|wait| *wait <= ceiling));
+        assert!(waits.iter().any(|wait| *wait < ceiling / 4));
+        assert!(waits.iter().any(|wait| *wait > ceiling / 4 * 3));
+    }
+}
