@@ -116,6 +116,7 @@ impl Demo {
             listen: ([127, 0, 0, 1], 0).into(),
             data: data.path().to_owned(),
             token: Token::random(),
+            faults: Vec::new(),
         })
         .await?;
         writeln!(

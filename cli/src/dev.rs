@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hookgate_twin::engines::{BUCKET, REGION, TABLE};
-use hookgate_twin::{Options, Token, Twin};
+use hookgate_twin::{FaultRule, Options, Token, Twin};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -19,7 +19,8 @@ use crate::{Outcome, listen, secrets};
 #[command(after_help = "Examples:
   hookgate dev
   hookgate dev --data .hookgate             keep events over a restart
-  hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts")]
+  hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts
+  hookgate dev --fault sqs:SendMessage=fail a queue that takes nothing")]
 pub(crate) struct Dev {
     /// Where to listen: an address, or a host or port alone.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = listen::address)]
@@ -27,6 +28,9 @@ pub(crate) struct Dev {
     /// Where to keep events; a temporary folder otherwise.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Strike requests to DynamoDB, SQS or S3 with a fault, as sqs:SendMessage=fail,rate=0.1; may be repeated.
+    #[arg(long = "fault", value_name = "RULE")]
+    faults: Vec<FaultRule>,
     /// Print JSON lines.
     #[arg(long)]
     json: bool,
@@ -61,6 +65,7 @@ impl Dev {
             listen: self.listen,
             data: data.clone(),
             token,
+            faults: self.faults.clone(),
         };
         let twin = Twin::start(options).await?;
         let token_file = TokenFile::write(&twin.url, &twin.token);

@@ -21,7 +21,7 @@ pub struct Gateway {
     /// The twin.
     pub twin: Twin,
     http: reqwest::Client,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// An answer to a webhook.
@@ -75,20 +75,36 @@ impl Gateway {
 
     /// Starts a gateway with a configuration that uses the example's variables.
     pub async fn with(config: Config) -> Gateway {
-        let data = tempfile::tempdir().expect("a temporary folder");
+        Gateway::on(tempfile::tempdir().expect("a folder"), config, &[]).await
+    }
+
+    /// Starts a gateway with the example configuration, whose engines are struck by these faults.
+    pub async fn under(faults: &[&str]) -> Gateway {
+        Gateway::on(tempfile::tempdir().expect("a folder"), example(), faults).await
+    }
+
+    /// Stops the gateway, and starts another on what it left, without faults.
+    pub async fn restart(self) -> Gateway {
+        self.twin.stop().await;
+        Gateway::on(self.data, example(), &[]).await
+    }
+
+    async fn on(data: TempDir, config: Config, faults: &[&str]) -> Gateway {
+        let faults = faults.iter().map(|rule| rule.parse().expect("a good rule"));
         let twin = Twin::start(Options {
             config,
             variables: example_variables(),
             listen: ([127, 0, 0, 1], 0).into(),
             data: data.path().to_owned(),
             token: Token::random(),
+            faults: faults.collect(),
         })
         .await
         .expect("the twin starts");
         Gateway {
             twin,
             http: reqwest::Client::new(),
-            _data: data,
+            data,
         }
     }
 

@@ -150,6 +150,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
             listen: ([127, 0, 0, 1], 0).into(),
             data: "/tmp".into(),
             token: Token::new(TOKEN),
+            faults: Vec::new(),
         },
         &sources,
         &Secret::new(SECRET),

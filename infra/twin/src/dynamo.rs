@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn listener() -> std::net::TcpListener {
-        crate::engines::bind(None).expect("a free port")
+        crate::listen::bind(None).expect("a free port")
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 //! them as to AWS.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
@@ -13,11 +13,13 @@ use aws_sdk_dynamodb::config::{Credentials, HttpClient, SharedCredentialsProvide
 use hookgate::{AwsError, DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue, system_now};
 use hookgate_sqs::{Clock, Sqs, SqsError};
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::door::Door;
 use crate::dynamo::Dynamo;
+use crate::faults::{Faults, Service};
+use crate::listen::{bind, ended, listen, ports, until_the_end};
 use crate::s3::{self, Objects, S3Error};
 
 /// The region that its queues and clients are in.
@@ -128,8 +130,8 @@ impl Engines {
         let dynamo = Dynamo::start(dynamodb, table)
             .await
             .map_err(|error| failed("DynamoDB")(&error))?;
-        let (queues, sqs_endpoint) = listen("SQS", ports.next())?;
-        let (bucket, s3_endpoint) = listen("S3", ports.next())?;
+        let (queues, sqs_endpoint) = listen(ports.next()).map_err(|error| failed("SQS")(&error))?;
+        let (bucket, s3_endpoint) = listen(ports.next()).map_err(|error| failed("S3")(&error))?;
         let (stop, stopped) = watch::channel(false);
         let serve_queues = sqs.clone().serve(queues, ended(stopped.clone()));
         let serve_bucket =
@@ -166,6 +168,30 @@ impl Engines {
             aws: aws.build(),
             ..self
         }
+    }
+
+    /// The engines behind doors, where faults strike requests. The doors listen on the ports from the first
+    /// on, as far as those are free.
+    pub(crate) fn behind(
+        mut self,
+        faults: Faults,
+        first_port: u16,
+    ) -> Result<Engines, EngineError> {
+        let faults = Arc::new(faults);
+        let mut ports = ports(first_port);
+        for (service, endpoint) in [
+            (Service::DynamoDb, &mut self.dynamodb_endpoint),
+            (Service::Sqs, &mut self.sqs_endpoint),
+            (Service::S3, &mut self.s3_endpoint),
+        ] {
+            let listener = listen(ports.next()).map_err(|error| failed(service.name())(&error));
+            let (listener, url) = listener?;
+            let door = Door::new(service, std::mem::replace(endpoint, url), faults.clone());
+            let door = door.map_err(|error| failed(service.name())(&error))?;
+            let serve = door.serve(listener, ended(self.stop.subscribe()));
+            self.serving.push(tokio::spawn(serve));
+        }
+        Ok(self)
     }
 
     /// The table, as the functions see it.
@@ -244,41 +270,6 @@ impl Engines {
     fn at(&self, endpoint: &str) -> SdkConfig {
         self.aws.to_builder().endpoint_url(endpoint).build()
     }
-}
-
-/// The ports from this one on; 0 is no port.
-fn ports(first: u16) -> impl Iterator<Item = u16> {
-    let known = (first != 0).then_some(first..=u16::MAX);
-    known.into_iter().flatten()
-}
-
-/// Listens on this port of the loopback interface, or on a free one where it is taken.
-pub(crate) fn bind(port: Option<u16>) -> std::io::Result<std::net::TcpListener> {
-    let listen = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    let listener = listen(port.unwrap_or(0)).or_else(|_| listen(0))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// A listener, and its URL.
-fn listen(engine: &'static str, port: Option<u16>) -> Result<(TcpListener, String), EngineError> {
-    let listener = bind(port).and_then(TcpListener::from_std);
-    let listener = listener.map_err(|error| failed(engine)(&error))?;
-    let address = listener.local_addr();
-    let address = address.map_err(|error| failed(engine)(&error))?;
-    Ok((listener, format!("http://{address}")))
-}
-
-/// Serves until an engine is stopped.
-async fn until_the_end(engine: &str, serve: impl Future<Output = std::io::Result<()>>) {
-    if let Err(error) = serve.await {
-        tracing::error!(engine, %error, "an embedded engine stopped listening");
-    }
-}
-
-pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody can stop it any more: stop.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// The SDK's configuration for the engines. They are on this machine and answer at once, but a machine

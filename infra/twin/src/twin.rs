@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use hookgate::config::{Config, ConfigError};
-use hookgate::{
-    Clock, Documents, DynamoTable, Message, Runtime, Secrets, Sources, UnusableSource, system_now,
-};
+use hookgate::{Clock, Documents, Runtime, Secrets, Sources, UnusableSource, system_now};
 use hookgate_admin::Admin;
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
@@ -24,9 +22,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::engines::{EngineError, Engines, QUEUE, ended};
+use crate::data::{own, start_engines};
+use crate::engines::{EngineError, Engines, QUEUE};
+use crate::faults::{FaultRule, Faults};
 use crate::http::{Front, router};
 use crate::issuer::{AUDIENCE, Issuer};
+use crate::listen::ended;
 use crate::mapping::{InvokeError, Mapping};
 use crate::token::Token;
 
@@ -47,6 +48,8 @@ pub struct Options {
     pub data: PathBuf,
     /// What opens its operators' API.
     pub token: Token,
+    /// What happens to requests on their way to its engines.
+    pub faults: Vec<FaultRule>,
 }
 
 /// Without the variables, which hold secrets.
@@ -110,6 +113,7 @@ impl Twin {
             listen,
             data,
             token,
+            faults,
         } = options;
         let front = TcpListener::bind(listen)
             .await
@@ -130,9 +134,9 @@ impl Twin {
         .await?;
 
         let lock = own(&data)?;
-        let engines = Engines::start(&data, engines_port(listen.port())).await?;
+        let engines =
+            start_engines(&data, engines_port(listen.port()), Faults::new(faults)).await?;
         let (table, queue) = (engines.table(config.retention), engines.queue());
-        take_up(&engines, &table).await?;
         let processor = Processor::new(
             table.clone(),
             queue.clone(),
@@ -211,19 +215,6 @@ fn here(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Takes a folder, which is made where it is missing, for one twin alone: until the file is closed, or
-/// the process has died.
-fn own(data: &Path) -> Result<File, TwinError> {
-    let failed = |error| TwinError::Data(data.to_owned(), error);
-    std::fs::create_dir_all(data).map_err(failed)?;
-    let lock = File::create(data.join("lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(TwinError::DataInUse(data.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
 /// The first port of the engines of a twin at this port: the same at each start, and none that the
 /// next twin is likely to be put at.
 fn engines_port(port: u16) -> u16 {
@@ -244,23 +235,6 @@ fn trust(config: &mut Config, issuer: &Issuer) {
         let issuers = &mut source.options.issuers;
         issuers.insert(issuer.url().to_owned(), audience);
     }
-}
-
-/// Takes up what a twin before this one left in flight, without waiting for visibility timeout and
-/// lease as one would on AWS: one process at a time owns the data, so whoever held them is dead.
-async fn take_up(engines: &Engines, table: &DynamoTable) -> Result<(), EngineError> {
-    for body in engines
-        .sqs
-        .release_in_flight(QUEUE)
-        .await
-        .map_err(EngineError::queue)?
-    {
-        // What is no message of ours is claimed by nobody.
-        if let Ok(message) = Message::from_json(&body) {
-            table.end_lease(&message.event.key).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Calls the sweeper as its schedule would, but more often: nobody waits a minute at their desk.
