@@ -79,6 +79,8 @@ MUTATIONS = [
     ("a dead letter is acknowledged though it was not sent", ATTEMPT,
      "if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {",
      "if false {\n            let error = hookgate::AwsError::new(\"\", \"\");"),
+    ("an event is forgotten in its last second", "shared/ledger/src/state.rs",
+     "self.expires_s < now_ms / 1000", "self.expires_s <= now_ms / 1000"),
     ("attempts are not limited", "shared/ledger/src/retry.rs",
      "pub const MAX_ATTEMPTS: u32 = 8;", "pub const MAX_ATTEMPTS: u32 = 80;"),
     ("a replay keeps its epoch", "shared/hookgate/src/replay/sending.rs",

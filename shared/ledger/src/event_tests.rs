@@ -53,6 +53,8 @@ fn what_a_request_means_in_every_state() {
         assert_eq!(on_record(Some(&item), same_body, NOW), means, "{item:?} same_body={same_body}");
         let expired = Item { expires_s: NOW / 1000 - 1, ..item };
         assert_eq!(on_record(Some(&expired), same_body, NOW), New, "forgotten {item:?}");
+        let last_second = Item { expires_s: NOW / 1000, ..item };
+        assert_eq!(on_record(Some(&last_second), same_body, NOW), means, "in its last second {item:?}");
     }
     assert_eq!(on_record::<u8>(None, true, NOW), New);
 }
@@ -92,7 +94,7 @@ fn who_may_claim_in_every_state() {
 fn what_may_be_written_in_every_state() {
     use State::*;
     let cells = [
-        // state,    owner, mark at epoch 5, complete at 4/5/6,      give back or bury
+        // state,    owner, mark at epoch 5, complete at 4/5/6,      release or dead-letter
         (Received,   0,     true,            [false, true,  true],   false),
         (Received,   ME,    true,            [false, true,  true],   false),
         (Enqueued,   0,     false,           [false, true,  true],   false),

@@ -22,17 +22,19 @@ pub(crate) enum Fault {
     Transient,
     /// A handler fails for good, or for the last time.
     Permanent,
-    /// A letter goes back to the queue: by the operator, or by the console.
+    /// A dead letter goes back to the queue: by the operator, or by the console.
     Redrive,
     /// The queue moves a message to the dead-letter queue by itself.
     GiveUp,
     /// The operator has the event replayed.
     Replay,
+    /// The dead-letter queue forgets a message that no one redrove in time.
+    Expiry,
 }
 
 impl Fault {
     /// All of them, in the order of [`Budget`].
-    pub(crate) const ALL: [Fault; 11] = [
+    pub(crate) const ALL: [Fault; 12] = [
         Fault::Send,
         Fault::Crash,
         Fault::Failure,
@@ -44,6 +46,7 @@ impl Fault {
         Fault::Redrive,
         Fault::GiveUp,
         Fault::Replay,
+        Fault::Expiry,
     ];
 
     fn name(self) -> &'static str {
@@ -59,18 +62,19 @@ impl Fault {
             Fault::Redrive => "redrives",
             Fault::GiveUp => "moves by the queue",
             Fault::Replay => "replays",
+            Fault::Expiry => "dead letters forgotten",
         }
     }
 }
 
 /// How often each thing may happen, in the order of [`Fault::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Budget([u8; 11]);
+pub(crate) struct Budget([u8; 12]);
 
 impl Budget {
     /// So many requests and nothing else.
     pub(crate) const fn requests(count: u8) -> Budget {
-        let mut counts = [0; 11];
+        let mut counts = [0; 12];
         counts[Fault::Send as usize] = count;
         Budget(counts)
     }
@@ -105,7 +109,7 @@ impl fmt::Display for Budget {
 }
 
 /// What the test exhausts: together everything, each with what matters to it.
-pub(crate) const BUDGETS: [Budget; 5] = [
+pub(crate) const BUDGETS: [Budget; 6] = [
     Budget::requests(4)
         .with(Fault::Crash, 3)
         .with(Fault::Failure, 3),
@@ -131,10 +135,18 @@ pub(crate) const BUDGETS: [Budget; 5] = [
         .with(Fault::Failure, 1)
         .with(Fault::Delivery, 1)
         .with(Fault::Replay, 2),
+    Budget::requests(2)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Permanent, 1)
+        .with(Fault::Redrive, 1)
+        .with(Fault::GiveUp, 1)
+        .with(Fault::Replay, 1)
+        .with(Fault::Expiry, 1),
 ];
 
 /// What takes minutes, and gigabytes.
-pub(crate) const FULL: [Budget; 5] = [
+pub(crate) const FULL: [Budget; 6] = [
     Budget::requests(4)
         .with(Fault::Crash, 3)
         .with(Fault::Failure, 3),
@@ -163,6 +175,14 @@ pub(crate) const FULL: [Budget; 5] = [
         .with(Fault::Permanent, 1)
         .with(Fault::Redrive, 1)
         .with(Fault::Replay, 1),
+    Budget::requests(3)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Permanent, 1)
+        .with(Fault::Redrive, 1)
+        .with(Fault::GiveUp, 1)
+        .with(Fault::Replay, 1)
+        .with(Fault::Expiry, 1),
 ];
 
 /// A little of everything: enough for a broken rule to show by a short way.
@@ -182,11 +202,23 @@ const TELLING_OF_EPOCHS: Budget = Budget::requests(1)
     .with(Fault::Delivery, 1)
     .with(Fault::Replay, 1);
 
+/// Room for two ingests that die in turn.
+const TELLING_OF_CRASHES: Budget = Budget::requests(3).with(Fault::Crash, 2);
+
+/// A redelivery that is the only carrier, after a replay that no one can finish any more.
+const TELLING_OF_EXPIRY: Budget = Budget::requests(2)
+    .with(Fault::Crash, 1)
+    .with(Fault::GiveUp, 1)
+    .with(Fault::Replay, 1)
+    .with(Fault::Expiry, 1);
+
 impl Mutation {
     /// In which the broken rule shows.
     pub(crate) fn budget(self) -> Budget {
         match self {
             Mutation::StaleEpochClaims => TELLING_OF_EPOCHS,
+            Mutation::MarkBeforeSend => TELLING_OF_CRASHES,
+            Mutation::RedeliveryAtEpochZero => TELLING_OF_EXPIRY,
             _ => TELLING,
         }
     }

@@ -1,5 +1,5 @@
 use super::processor::{epochs, of};
-use super::{Emit, Fault, Hold, State};
+use super::{Emit, Fault, Ingest, Operator, Receipt, State};
 
 /// What queue, clocks and table may do next.
 pub(super) fn steps(state: &State, emit: &mut Emit<'_>) {
@@ -8,6 +8,7 @@ pub(super) fn steps(state: &State, emit: &mut Emit<'_>) {
     delivery(state, emit);
     deletion(state, emit);
     give_up(state, emit);
+    forget(state, emit);
 }
 
 /// A lease runs out: freely when its owner is gone, by a wrong clock while it works.
@@ -55,11 +56,11 @@ fn visibility(state: &State, emit: &mut Emit<'_>) {
     };
     for slot in 0..state.processors.len() {
         let mut next = State { left, ..*state };
-        let Some((epoch, Hold::Fresh)) = next.processors[slot].message() else {
+        let Some((epoch, Receipt::Fresh)) = next.processors[slot].message() else {
             continue;
         };
-        if let Some(hold) = next.processors[slot].hold_mut() {
-            *hold = Hold::Stale;
+        if let Some(receipt) = next.processors[slot].receipt_mut() {
+            *receipt = Receipt::Stale;
         }
         next.visible[usize::from(epoch)] += 1;
         emit(
@@ -118,7 +119,7 @@ fn give_up(state: &State, emit: &mut Emit<'_>) {
     for epoch in epochs(&state.visible) {
         let mut next = State { left, ..*state };
         next.visible[usize::from(epoch)] -= 1;
-        next.letters[usize::from(epoch)] += 1;
+        next.dead_letters[usize::from(epoch)] += 1;
         emit(
             &|| {
                 format!(
@@ -126,6 +127,29 @@ fn give_up(state: &State, emit: &mut Emit<'_>) {
                     of(epoch)
                 )
             },
+            next,
+        );
+    }
+}
+
+/// The dead-letter queue forgets a message, days after any request is over. What was promised until then is void,
+/// because no one redrove the message in time; what is promised from now on holds.
+fn forget(state: &State, emit: &mut Emit<'_>) {
+    let answered = state.ingests == [Ingest::Idle; 2] && state.operator == Operator::Idle;
+    let Some(left) = state.left.take(Fault::Expiry).filter(|_| answered) else {
+        return;
+    };
+    for epoch in epochs(&state.dead_letters) {
+        let mut next = State {
+            left,
+            accepted: false,
+            replayed: 0,
+            forgotten: true,
+            ..*state
+        };
+        next.dead_letters[usize::from(epoch)] -= 1;
+        emit(
+            &|| format!("the dead-letter queue forgets the message{}", of(epoch)),
             next,
         );
     }

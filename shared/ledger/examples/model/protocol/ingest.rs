@@ -16,11 +16,13 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
             Ingest::Idle => {}
             Ingest::Record => record(state, slot, mutation, emit),
             Ingest::Send { epoch, marks } => send(state, slot, epoch, marks, mutation, emit),
-            Ingest::Keep { epoch, marks } if mutation == Mutation::CompensatingDelete => {
+            Ingest::AddToOutbox { epoch, marks } if mutation == Mutation::CompensatingDelete => {
                 delete(state, slot, epoch, marks, emit);
             }
-            Ingest::Keep { epoch, marks } => keep(state, slot, epoch, marks, mutation, emit),
-            Ingest::Mark { epoch } => mark(state, slot, epoch, emit),
+            Ingest::AddToOutbox { epoch, marks } => {
+                add_to_outbox(state, slot, epoch, marks, mutation, emit)
+            }
+            Ingest::Mark { epoch } => mark(state, slot, epoch, mutation, emit),
         }
     }
 }
@@ -56,6 +58,9 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
             RecordDecision::SendAgain { .. } if mutation == Mutation::NaiveDrop => {
                 RecordDecision::Duplicate
             }
+            RecordDecision::SendAgain { .. } if mutation == Mutation::RedeliveryAtEpochZero => {
+                RecordDecision::SendAgain { epoch: 0 }
+            }
             decision => decision,
         }
     };
@@ -69,14 +74,17 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
             ": it is new"
         }
         Reply::Is(RecordDecision::SendAgain { epoch }) => {
-            world.ingests[slot] = Ingest::Send {
-                epoch: small(epoch),
-                marks: true,
+            let epoch = small(epoch);
+            world.ingests[slot] = match mutation {
+                Mutation::MarkBeforeSend => Ingest::Mark { epoch },
+                _ => Ingest::Send { epoch, marks: true },
             };
             ": its message may not have been sent"
         }
         Reply::Is(RecordDecision::Duplicate | RecordDecision::PayloadMismatch) => {
-            answer(world, slot);
+            // Of a message that the dead-letter queue forgot, a duplicate promises nothing.
+            world.accepted |= !world.forgotten;
+            world.ingests[slot] = Ingest::Idle;
             ": it is a duplicate, and answered with 200"
         }
         Reply::Failed => refuse(world, slot),
@@ -96,7 +104,7 @@ fn send(
     let then = |world: &mut State, reply: Reply<()>| match reply {
         Reply::Is(()) => carried(world, slot, epoch, marks),
         Reply::Failed => {
-            world.ingests[slot] = Ingest::Keep { epoch, marks };
+            world.ingests[slot] = Ingest::AddToOutbox { epoch, marks };
             world.accepted |= mutation == Mutation::AnswerBeforeSend;
             ""
         }
@@ -104,7 +112,7 @@ fn send(
     call(state, slot, "sends the message", &enqueue, &then, emit);
 }
 
-fn keep(
+fn add_to_outbox(
     state: &State,
     slot: usize,
     epoch: u8,
@@ -120,7 +128,7 @@ fn keep(
         }
         Reply::Failed => refuse(world, slot),
     };
-    call(state, slot, "writes it to the outbox", &write, &then, emit);
+    call(state, slot, "adds it to the outbox", &write, &then, emit);
 }
 
 /// The mutation that undoes its record instead.
@@ -130,7 +138,7 @@ fn delete(state: &State, slot: usize, _: u8, _: bool, emit: &mut Emit<'_>) {
     call(state, slot, "deletes its record", &delete, &then, emit);
 }
 
-fn mark(state: &State, slot: usize, epoch: u8, emit: &mut Emit<'_>) {
+fn mark(state: &State, slot: usize, epoch: u8, mutation: Mutation, emit: &mut Emit<'_>) {
     let write = |world: &mut State| {
         if may_mark_enqueued(world.item().as_ref(), epoch.into())
             && let Some(item) = &mut world.item
@@ -139,6 +147,11 @@ fn mark(state: &State, slot: usize, epoch: u8, emit: &mut Emit<'_>) {
         }
     };
     let then = |world: &mut State, _: Reply<()>| {
+        if mutation == Mutation::MarkBeforeSend {
+            let marks = false;
+            world.ingests[slot] = Ingest::Send { epoch, marks };
+            return "";
+        }
         answer(world, slot);
         ", and answers with 200"
     };

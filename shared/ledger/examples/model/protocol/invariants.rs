@@ -47,7 +47,7 @@ impl fmt::Display for Invariant {
                 "I4: a second effect has a reason: an effect of which no note was made, a replay, a wrong clock, a deleted item"
             }
             Invariant::DeadHasLetter => {
-                "I5: a dead event without effect has a letter in the dead-letter queue, or a message"
+                "I5: a dead event without effect has a message in the dead-letter queue, or a message"
             }
             Invariant::AcknowledgedLate => {
                 "I6: a message is acknowledged only when its event is done or dead, or a newer replay took over"
@@ -86,7 +86,7 @@ pub(super) fn violated(state: &State, budget: &Budget, mutation: Mutation) -> Op
     if state.credit < 0 {
         return Some(Invariant::EffectsHaveReasons);
     }
-    if item == Some(Is::Dead) && none && state.carriers(0) == 0 {
+    if item == Some(Is::Dead) && none && state.carriers(0) == 0 && !state.forgotten {
         return Some(Invariant::DeadHasLetter);
     }
     if state.early {
@@ -114,7 +114,7 @@ fn ends(state: &State, mutation: Mutation) -> bool {
         ..*state
     };
     for _ in 0..PATIENCE {
-        if is_kept(&now) {
+        if is_fulfilled(&now) {
             return true;
         }
         let mut next = None;
@@ -130,10 +130,10 @@ fn ends(state: &State, mutation: Mutation) -> bool {
 }
 
 /// Whether what was promised has happened, or waits for an operator.
-fn is_kept(state: &State) -> bool {
+fn is_fulfilled(state: &State) -> bool {
     let from = usize::from(state.replayed);
-    let buried = state.letters[from..].iter().any(|count| *count > 0);
+    let dead_lettered = state.dead_letters[from..].iter().any(|count| *count > 0);
     let happened = state.effect.is_some_and(|epoch| epoch >= state.replayed);
     let promised = state.accepted || state.replayed > 0;
-    !promised || happened || buried
+    !promised || happened || dead_lettered
 }

@@ -30,4 +30,4 @@ pub(crate) use search::{Verdict, search};
 
 use budget::Fault;
 use calls::{Call, Emit, Reply};
-use state::{Hold, Ingest, Operator, Processor, State, Stored, Sweeper};
+use state::{Ingest, Operator, Processor, Receipt, State, Stored, Sweeper};

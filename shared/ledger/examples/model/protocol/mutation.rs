@@ -9,7 +9,7 @@ pub(crate) enum Mutation {
     /// Where the queue does not take the message, the record is deleted and the provider told to come
     /// again; there is no outbox.
     CompensatingDelete,
-    /// A message whose event somebody else holds is acknowledged.
+    /// A message whose event another holds is acknowledged.
     AcknowledgeWhenBusy,
     /// The provider is answered before the message is sent.
     AnswerBeforeSend,
@@ -25,7 +25,7 @@ pub(crate) enum Mutation {
     StaleEpochClaims,
     /// The provider is answered with a 2xx though the outbox did not take the message.
     AnswerWithoutOutbox,
-    /// The sweeper removes the row, and then sends its message.
+    /// The sweeper removes the entry, and then sends its message.
     SweeperRemovesFirst,
     /// A message is acknowledged though its completion failed.
     AcknowledgeUncompleted,
@@ -33,11 +33,15 @@ pub(crate) enum Mutation {
     DoneIsClaimable,
     /// A replay's message carries the epoch that the event already has.
     ReplayKeepsEpoch,
+    /// A redelivery marks the event as enqueued, and then sends its message.
+    MarkBeforeSend,
+    /// A redelivery's message carries epoch 0, whatever the stored epoch is.
+    RedeliveryAtEpochZero,
 }
 
 impl Mutation {
     /// All that break a rule, the nine of the design first.
-    pub(crate) const ALL: [Mutation; 14] = [
+    pub(crate) const ALL: [Mutation; 16] = [
         Mutation::NaiveDrop,
         Mutation::CompensatingDelete,
         Mutation::AcknowledgeWhenBusy,
@@ -52,6 +56,8 @@ impl Mutation {
         Mutation::AcknowledgeUncompleted,
         Mutation::DoneIsClaimable,
         Mutation::ReplayKeepsEpoch,
+        Mutation::MarkBeforeSend,
+        Mutation::RedeliveryAtEpochZero,
     ];
 
     /// Its name in the documents and on the command line.
@@ -72,6 +78,8 @@ impl Mutation {
             Mutation::AcknowledgeUncompleted => "acknowledge-uncompleted",
             Mutation::DoneIsClaimable => "done-is-claimable",
             Mutation::ReplayKeepsEpoch => "replay-keeps-epoch",
+            Mutation::MarkBeforeSend => "mark-before-send",
+            Mutation::RedeliveryAtEpochZero => "redelivery-at-epoch-zero",
         }
     }
 }

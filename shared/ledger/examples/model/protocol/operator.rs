@@ -77,18 +77,18 @@ fn send(state: &State, epoch: u8, mutation: Mutation, emit: &mut Emit<'_>) {
     call.emit(state, emit);
 }
 
-/// A letter goes back: sent, then removed, with a crash in between or not.
+/// A dead letter goes back: sent, then removed, with a crash in between or not.
 fn redrive(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::Redrive) else {
         return;
     };
-    for epoch in epochs(&state.letters) {
+    for epoch in epochs(&state.dead_letters) {
         let mut copied = State { left, ..*state };
         copied.visible[usize::from(epoch)] += 1;
         let mut moved = copied;
-        moved.letters[usize::from(epoch)] -= 1;
+        moved.dead_letters[usize::from(epoch)] -= 1;
         emit(
-            &|| format!("an operator redrives the letter{}", of(epoch)),
+            &|| format!("an operator redrives the dead letter{}", of(epoch)),
             moved,
         );
         if let Some(left) = left.take(Fault::Crash) {
@@ -96,7 +96,7 @@ fn redrive(state: &State, emit: &mut Emit<'_>) {
             emit(
                 &|| {
                     format!(
-                        "an operator redrives the letter{}; the redrive dies before it removes it",
+                        "an operator redrives the dead letter{}; the redrive dies before it removes it",
                         of(epoch)
                     )
                 },

@@ -3,7 +3,7 @@ use hookgate_ledger::{
 };
 
 use super::state::{NOBODY, NOW_MS, name};
-use super::{Call, Emit, Fault, Hold, Mutation, Processor, Reply, State, Stored};
+use super::{Call, Emit, Fault, Mutation, Processor, Receipt, Reply, State, Stored};
 
 const NAMES: [&str; 2] = ["processor A", "processor B"];
 
@@ -12,15 +12,19 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     for (slot, processor) in state.processors.into_iter().enumerate() {
         match processor {
             Processor::Idle => {}
-            Processor::Claim(epoch, hold) => claim(state, slot, epoch, hold, mutation, emit),
-            Processor::Handle(epoch, hold) => handle(state, slot, epoch, hold, emit),
-            Processor::Complete(epoch, hold) => complete(state, slot, epoch, hold, mutation, emit),
-            Processor::Release(..) => release(state, slot, emit),
-            Processor::SendLetter(epoch, hold) => {
-                send_letter(state, slot, epoch, hold, emit);
+            Processor::Claim(epoch, receipt) => claim(state, slot, epoch, receipt, mutation, emit),
+            Processor::Handle(epoch, receipt) => handle(state, slot, epoch, receipt, emit),
+            Processor::Complete(epoch, receipt) => {
+                complete(state, slot, epoch, receipt, mutation, emit)
             }
-            Processor::Bury(epoch, hold) => bury(state, slot, epoch, hold, emit),
-            Processor::Acknowledge(epoch, hold) => acknowledge(state, slot, epoch, hold, emit),
+            Processor::Release(..) => release(state, slot, emit),
+            Processor::SendDeadLetter(epoch, receipt) => {
+                send_dead_letter(state, slot, epoch, receipt, emit);
+            }
+            Processor::DeadLetter(epoch, receipt) => dead_letter(state, slot, epoch, receipt, emit),
+            Processor::Acknowledge(epoch, receipt) => {
+                acknowledge(state, slot, epoch, receipt, emit)
+            }
         }
     }
     receive(state, emit);
@@ -32,7 +36,7 @@ fn receive(state: &State, emit: &mut Emit<'_>) {
         for epoch in epochs(&state.visible) {
             let mut next = *state;
             next.visible[usize::from(epoch)] -= 1;
-            next.processors[slot] = Processor::Claim(epoch, Hold::Fresh);
+            next.processors[slot] = Processor::Claim(epoch, Receipt::Fresh);
             emit(
                 &|| format!("{} receives the message{}", NAMES[slot], of(epoch)),
                 next,
@@ -54,7 +58,7 @@ fn claim(
     state: &State,
     slot: usize,
     epoch: u8,
-    hold: Hold,
+    receipt: Receipt,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
@@ -72,20 +76,20 @@ fn claim(
     };
     let then = |world: &mut State, reply: Reply<ClaimDecision>| match reply {
         Reply::Is(ClaimDecision::Granted) => {
-            world.processors[slot] = Processor::Handle(epoch, hold);
+            world.processors[slot] = Processor::Handle(epoch, receipt);
             ", and runs the handler"
         }
         Reply::Is(ClaimDecision::Settled) => {
-            finish(world, slot, epoch, hold);
+            finish(world, slot, epoch, receipt);
             ": it is settled"
         }
         Reply::Is(ClaimDecision::Busy { .. }) if mutation == Mutation::AcknowledgeWhenBusy => {
-            finish(world, slot, epoch, hold);
-            ": somebody else holds it"
+            finish(world, slot, epoch, receipt);
+            ": another holds it"
         }
         Reply::Is(ClaimDecision::Busy { .. }) => {
             leave(world, slot);
-            ": somebody else holds it, so the message waits"
+            ": another holds it, so the message waits"
         }
         Reply::Failed => {
             leave(world, slot);
@@ -114,18 +118,18 @@ fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> Clai
 }
 
 /// What the handler does is no call of the ledger: it has its effect, or not, or dies.
-fn handle(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+fn handle(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let who = NAMES[slot];
     let mut done = *state;
     happen(&mut done, epoch);
-    done.processors[slot] = Processor::Complete(epoch, hold);
+    done.processors[slot] = Processor::Complete(epoch, receipt);
     emit(
         &|| format!("{who}'s handler has its effect{}", of(epoch)),
         done,
     );
     if let Some(left) = state.left.take(Fault::Transient) {
         let mut next = State { left, ..*state };
-        next.processors[slot] = Processor::Release(epoch, hold);
+        next.processors[slot] = Processor::Release(epoch, receipt);
         emit(
             &|| format!("{who}'s handler fails, and may succeed later"),
             next,
@@ -133,14 +137,14 @@ fn handle(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>
     }
     if let Some(left) = state.left.take(Fault::Permanent) {
         let mut next = State { left, ..*state };
-        next.processors[slot] = Processor::SendLetter(epoch, hold);
+        next.processors[slot] = Processor::SendDeadLetter(epoch, receipt);
         emit(&|| format!("{who}'s handler fails for good"), next);
     }
     if let Some(left) = state.left.take(Fault::Failure) {
         let mut next = State { left, ..*state };
         happen(&mut next, epoch);
         next.credit += 1;
-        next.processors[slot] = Processor::Release(epoch, hold);
+        next.processors[slot] = Processor::Release(epoch, receipt);
         emit(
             &|| format!("{who}'s handler has its effect, and says that it failed"),
             next,
@@ -165,7 +169,7 @@ fn complete(
     state: &State,
     slot: usize,
     epoch: u8,
-    hold: Hold,
+    receipt: Receipt,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
@@ -185,7 +189,7 @@ fn complete(
             ""
         }
         _ => {
-            finish(world, slot, epoch, hold);
+            finish(world, slot, epoch, receipt);
             ""
         }
     };
@@ -200,7 +204,7 @@ fn complete(
 }
 
 fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
-    let give_back = |world: &mut State| {
+    let release = |world: &mut State| {
         if may_release(world.item().as_ref(), &name(slot))
             && let Some(item) = &mut world.item
         {
@@ -211,15 +215,15 @@ fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
         leave(world, slot);
         ", and leaves the message"
     };
-    call(state, slot, "gives its claim back", &give_back, &then, emit);
+    call(state, slot, "releases its claim", &release, &then, emit);
 }
 
-fn send_letter(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
-    let send = |world: &mut State| world.letters[usize::from(epoch)] += 1;
+fn send_dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
+    let send = |world: &mut State| world.dead_letters[usize::from(epoch)] += 1;
     let then = |world: &mut State, reply: Reply<()>| {
         match reply {
             Reply::Failed => leave(world, slot),
-            Reply::Is(()) => world.processors[slot] = Processor::Bury(epoch, hold),
+            Reply::Is(()) => world.processors[slot] = Processor::DeadLetter(epoch, receipt),
         }
         ""
     };
@@ -233,7 +237,7 @@ fn send_letter(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emi
     );
 }
 
-fn bury(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+fn dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let write = |world: &mut State| {
         if may_dead_letter(world.item().as_ref(), &name(slot))
             && let Some(item) = &mut world.item
@@ -246,8 +250,8 @@ fn bury(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) 
     let then = |world: &mut State, reply: Reply<()>| {
         match reply {
             Reply::Failed => leave(world, slot),
-            // Its letter is sent: right, even where somebody else overtook the write.
-            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(epoch, hold),
+            // The message is in the dead-letter queue: right, even where another overtook the write.
+            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(epoch, receipt),
         }
         ""
     };
@@ -261,10 +265,10 @@ fn bury(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) 
     );
 }
 
-fn acknowledge(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emit<'_>) {
+fn acknowledge(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let delete = |world: &mut State| {
-        if hold == Hold::Fresh {
-            world.processors[slot] = Processor::Acknowledge(epoch, Hold::Gone);
+        if receipt == Receipt::Fresh {
+            world.processors[slot] = Processor::Acknowledge(epoch, Receipt::Gone);
         }
     };
     let then = |world: &mut State, _: Reply<()>| {
@@ -280,7 +284,7 @@ fn acknowledge(state: &State, slot: usize, epoch: u8, hold: Hold, emit: &mut Emi
         emit,
     );
     // A receipt that is no longer the newest may still remove the message.
-    if hold == Hold::Stale {
+    if receipt == Receipt::Stale {
         for next in removals(state, slot, epoch) {
             let who = NAMES[slot];
             emit(
@@ -308,10 +312,10 @@ fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
         all.push(next);
     }
     let other = 1 - slot;
-    if state.processors[other].message() == Some((epoch, Hold::Fresh)) {
+    if state.processors[other].message() == Some((epoch, Receipt::Fresh)) {
         let mut next = gone;
-        if let Some(hold) = next.processors[other].hold_mut() {
-            *hold = Hold::Gone;
+        if let Some(receipt) = next.processors[other].receipt_mut() {
+            *receipt = Receipt::Gone;
         }
         all.push(next);
     }
@@ -319,21 +323,21 @@ fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
 }
 
 /// Goes on to acknowledge. Right, where the event is settled for this message.
-fn finish(world: &mut State, slot: usize, epoch: u8, hold: Hold) {
+fn finish(world: &mut State, slot: usize, epoch: u8, receipt: Receipt) {
     let settled = world.item.is_some_and(|item| {
         item.epoch > epoch || (item.epoch == epoch && matches!(item.is, Is::Done | Is::Dead))
     });
     world.early |= !settled;
-    world.processors[slot] = Processor::Acknowledge(epoch, hold);
+    world.processors[slot] = Processor::Acknowledge(epoch, receipt);
 }
 
 /// Ends the invocation: a message that is its own comes back later; nobody owns its claim any more.
 fn leave(world: &mut State, slot: usize) {
     let processor = std::mem::take(&mut world.processors[slot]);
-    let Some((epoch, hold)) = processor.message() else {
+    let Some((epoch, receipt)) = processor.message() else {
         return;
     };
-    if hold == Hold::Fresh {
+    if receipt == Receipt::Fresh {
         world.lost[usize::from(epoch)] += 1;
     }
     let noted = world

@@ -47,7 +47,7 @@ pub(super) enum Ingest {
         epoch: u8,
         marks: bool,
     },
-    Keep {
+    AddToOutbox {
         epoch: u8,
         marks: bool,
     },
@@ -61,42 +61,42 @@ pub(super) enum Ingest {
 pub(super) enum Processor {
     #[default]
     Idle,
-    Claim(u8, Hold),
+    Claim(u8, Receipt),
     /// The handler runs.
-    Handle(u8, Hold),
+    Handle(u8, Receipt),
     /// The handler's effect happened.
-    Complete(u8, Hold),
-    Release(u8, Hold),
-    SendLetter(u8, Hold),
-    Bury(u8, Hold),
-    Acknowledge(u8, Hold),
+    Complete(u8, Receipt),
+    Release(u8, Receipt),
+    SendDeadLetter(u8, Receipt),
+    DeadLetter(u8, Receipt),
+    Acknowledge(u8, Receipt),
 }
 
 impl Processor {
     /// The message that it holds.
-    pub(super) fn message(self) -> Option<(u8, Hold)> {
+    pub(super) fn message(self) -> Option<(u8, Receipt)> {
         match self {
             Processor::Idle => None,
-            Processor::Claim(epoch, hold)
-            | Processor::Handle(epoch, hold)
-            | Processor::Complete(epoch, hold)
-            | Processor::Release(epoch, hold)
-            | Processor::SendLetter(epoch, hold)
-            | Processor::Bury(epoch, hold)
-            | Processor::Acknowledge(epoch, hold) => Some((epoch, hold)),
+            Processor::Claim(epoch, receipt)
+            | Processor::Handle(epoch, receipt)
+            | Processor::Complete(epoch, receipt)
+            | Processor::Release(epoch, receipt)
+            | Processor::SendDeadLetter(epoch, receipt)
+            | Processor::DeadLetter(epoch, receipt)
+            | Processor::Acknowledge(epoch, receipt) => Some((epoch, receipt)),
         }
     }
 
-    pub(super) fn hold_mut(&mut self) -> Option<&mut Hold> {
+    pub(super) fn receipt_mut(&mut self) -> Option<&mut Receipt> {
         match self {
             Processor::Idle => None,
-            Processor::Claim(_, hold)
-            | Processor::Handle(_, hold)
-            | Processor::Complete(_, hold)
-            | Processor::Release(_, hold)
-            | Processor::SendLetter(_, hold)
-            | Processor::Bury(_, hold)
-            | Processor::Acknowledge(_, hold) => Some(hold),
+            Processor::Claim(_, receipt)
+            | Processor::Handle(_, receipt)
+            | Processor::Complete(_, receipt)
+            | Processor::Release(_, receipt)
+            | Processor::SendDeadLetter(_, receipt)
+            | Processor::DeadLetter(_, receipt)
+            | Processor::Acknowledge(_, receipt) => Some(receipt),
         }
     }
 
@@ -111,12 +111,12 @@ impl Processor {
 
 /// What a processor's receipt of its message is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Hold {
+pub(super) enum Receipt {
     /// The message is its own until it gives it back.
     Fresh,
     /// The message became visible again: another may have it too.
     Stale,
-    /// Somebody else removed the message.
+    /// Another removed the message.
     Gone,
 }
 
@@ -147,8 +147,8 @@ pub(super) struct State {
     /// Messages by epoch: visible in the queue, in flight with nobody, in the dead-letter queue.
     pub(super) visible: [u8; EPOCHS],
     pub(super) lost: [u8; EPOCHS],
-    pub(super) letters: [u8; EPOCHS],
-    /// Rows of the outbox by epoch.
+    pub(super) dead_letters: [u8; EPOCHS],
+    /// Entries of the outbox by epoch.
     pub(super) outbox: [bool; EPOCHS],
     /// A request was answered with a 2xx.
     pub(super) accepted: bool,
@@ -160,6 +160,8 @@ pub(super) struct State {
     pub(super) credit: i8,
     /// Whether a clock was wrong or an item deleted: two handlers at a time are allowed.
     pub(super) excused: bool,
+    /// The dead-letter queue forgot a message of the event.
+    pub(super) forgotten: bool,
     /// A message was acknowledged too early.
     pub(super) early: bool,
     /// What may yet happen.
@@ -186,13 +188,13 @@ impl State {
             places[from..].iter().map(|n| usize::from(*n)).sum()
         };
         let held = self.processors.iter().filter_map(|p| p.message());
-        let held = held.filter(|(of, hold)| *of >= epoch && *hold == Hold::Fresh);
-        let kept = self.outbox[from..].iter().filter(|kept| **kept);
+        let held = held.filter(|(of, receipt)| *of >= epoch && *receipt == Receipt::Fresh);
+        let stored = self.outbox[from..].iter().filter(|stored| **stored);
         count(&self.visible)
             + count(&self.lost)
-            + count(&self.letters)
+            + count(&self.dead_letters)
             + held.count()
-            + kept.count()
+            + stored.count()
     }
 
     /// Whether the owner of the claim still works under it.

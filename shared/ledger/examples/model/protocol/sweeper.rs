@@ -5,7 +5,7 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     let removes_first = mutation == Mutation::SweeperRemovesFirst;
     match state.sweeper {
         Sweeper::Idle => {
-            for (epoch, _) in (0..).zip(state.outbox).filter(|(_, kept)| *kept) {
+            for (epoch, _) in (0..).zip(state.outbox).filter(|(_, stored)| *stored) {
                 let mut next = *state;
                 next.sweeper = if removes_first {
                     Sweeper::Remove(epoch)
@@ -13,7 +13,7 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
                     Sweeper::Send(epoch)
                 };
                 emit(
-                    &|| "the sweeper finds the row in the outbox".to_owned(),
+                    &|| "the sweeper finds the entry in the outbox".to_owned(),
                     next,
                 );
             }
@@ -34,7 +34,7 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
             } else {
                 Sweeper::Idle
             };
-            call(state, "removes the row", &remove, after, emit);
+            call(state, "removes the entry", &remove, after, emit);
         }
     }
 }
