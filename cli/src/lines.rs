@@ -17,11 +17,6 @@ pub(crate) const FILTER: &str = "warn,dynoxide=error,hookgate_ingest=info,hookga
 
 /// Prints lines for people: in colour on a terminal.
 pub(crate) fn log_lines(filter: EnvFilter) {
-    let no_metrics = format!("{}=off", hookgate::metrics::TARGET);
-    let filter = match no_metrics.parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(coloured())

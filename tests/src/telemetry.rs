@@ -93,7 +93,10 @@ impl Output {
             let output = output.clone();
             move || output.clone()
         };
-        let subscriber = telemetry(filter, MetricLines::new(NAMESPACE, SOURCES), writer);
+        let subscriber = {
+            let metrics = MetricLines::new(NAMESPACE, SOURCES, writer.clone());
+            telemetry(filter, metrics, writer)
+        };
         let taken = Taken {
             _subscriber: tracing::subscriber::set_default(subscriber),
             _turn: turn,
@@ -186,7 +189,9 @@ pub fn assert_metric_line(line: &Value, sources: &[&str]) {
         assert!((1..=100).contains(&metrics.len()), "{line}");
         for metric in metrics {
             let name = metric["Name"].as_str().expect("a name").to_owned();
-            let listed = Metric::named(&name).unwrap_or_else(|| panic!("{name}: {line}"));
+            let mut all = Metric::ALL.iter();
+            let listed = all.find(|metric| metric.name() == name);
+            let listed = listed.unwrap_or_else(|| panic!("{name}: {line}"));
             assert_eq!(metric["Unit"], listed.unit().name(), "{line}");
             let value = &line[&name];
             let values = value

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hookgate::metrics::{MAX_VALUES, Metric};
+use hookgate::MetricLine;
+use hookgate::metrics::{Dimension, MAX_VALUES, Metric};
 use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
 use hookgate_tests::telemetry::{Functions, Output, SECRET};
@@ -240,13 +241,28 @@ async fn metrics_are_written_whatever_lines_are_not() {
 }
 
 #[test]
-fn more_values_than_a_line_may_carry_are_left_out() {
+fn more_values_than_a_line_may_carry_go_on_in_another() {
     let (output, _taken) = Output::take("info");
-    let many = vec![1_u64; MAX_VALUES + 1];
-    hookgate::emit!(EndToEndLatency = tracing::field::debug(&many); source = "product");
-    assert_eq!(output.text(), "");
-    hookgate::emit!(EndToEndLatency = tracing::field::debug(&many[1..]); source = "product");
-    assert_eq!(output.metrics().len(), 1);
+    let many: Vec<u64> = (0..2 * MAX_VALUES as u64 + 1).collect();
+    MetricLine::new()
+        .count(Metric::EventsProcessed, 201)
+        .values(Metric::EndToEndLatency, &many)
+        .by(Dimension::Source, "product")
+        .emit();
+    let lines = output.metrics();
+    let counts: Vec<usize> = lines
+        .iter()
+        .map(|line| line["EndToEndLatency"].as_array().map_or(0, Vec::len))
+        .collect();
+    assert_eq!(counts, [MAX_VALUES, MAX_VALUES, 1]);
+    assert_eq!(output.sum(Metric::EventsProcessed), 201);
+    let dimensions = |line: &Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone();
+    assert!(lines.iter().all(|line| line["source"] == "product"));
+    assert!(
+        lines
+            .iter()
+            .all(|line| dimensions(line) == json!([[], ["source"]]))
+    );
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
+use hookgate::metrics::Metric;
 use hookgate::replay::{
     EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Sent, send_again,
 };
-use hookgate::{AwsError, EventKey, chain, emit, rfc3339, unix_ms};
+use hookgate::{AwsError, EventKey, MetricLine, chain, rfc3339, unix_ms};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -138,7 +139,9 @@ impl Admin {
             exhausted: true,
             ..progress
         };
-        emit!(EventsReplayed = replay.progress.sent);
+        MetricLine::new()
+            .count(Metric::EventsReplayed, replay.progress.sent)
+            .emit();
         tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "replayed");
         match self.table.add_replay(&replay, self.clock.now()).await {
             Ok(()) => Some(replay.id.to_string()),

@@ -1,6 +1,6 @@
 use bytes::Bytes;
-use hookgate::metrics::nonzero;
-use hookgate::{AwsError, EventKey, Trace, chain, emit};
+use hookgate::metrics::{Dimension, Metric};
+use hookgate::{AwsError, EventKey, MetricLine, Trace, chain};
 use hookgate_signature::{MissingField, Reason, Unverified};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -146,11 +146,12 @@ impl Rejection {
     /// `source` counts only where it is a configured one.
     pub(crate) fn count(&self, source: &str) {
         let mismatch = matches!(self, Rejection::PayloadMismatch(_));
-        emit!(
-            EventsRejected = 1,
-            PayloadMismatch = nonzero(mismatch.into());
-            source = source, reason = self.reason()
-        );
+        MetricLine::new()
+            .count(Metric::EventsRejected, 1)
+            .count(Metric::PayloadMismatch, mismatch.into())
+            .by(Dimension::Source, source)
+            .by(Dimension::Reason, self.reason())
+            .emit();
     }
 
     pub(crate) fn respond(&self) -> Response<Bytes> {

@@ -1,7 +1,8 @@
 //! The answers to requests that are not refused: one log line, one count, one response each.
 
 use bytes::Bytes;
-use hookgate::{Event, emit, one_line};
+use hookgate::metrics::{Dimension, Metric};
+use hookgate::{Event, MetricLine, one_line};
 use hookgate_signature::HandshakeAnswer;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -37,12 +38,12 @@ impl Reply {
         match self {
             Reply::Accepted(event) => {
                 line!(info, "accepted", event, "event accepted");
-                emit!(EventsAccepted = 1; source = event.source);
+                count(&event, &[Metric::EventsAccepted]);
                 acknowledgement("accepted", &event)
             }
             Reply::Duplicate(event) => {
                 line!(info, "duplicate", event, "event known already");
-                emit!(EventsDuplicate = 1; source = event.source);
+                count(&event, &[Metric::EventsDuplicate]);
                 acknowledgement("duplicate", &event)
             }
             Reply::Mismatch(event) => {
@@ -52,7 +53,7 @@ impl Reply {
                     event,
                     "event id known with another body"
                 );
-                emit!(EventsDuplicate = 1, PayloadMismatch = 1; source = event.source);
+                count(&event, &[Metric::EventsDuplicate, Metric::PayloadMismatch]);
                 acknowledgement("duplicate", &event)
             }
             Reply::Handshake(source, answer) => {
@@ -61,6 +62,12 @@ impl Reply {
             }
         }
     }
+}
+
+fn count(event: &Event, metrics: &[Metric]) {
+    let metrics = metrics.iter();
+    let line = metrics.fold(MetricLine::new(), |line, metric| line.count(*metric, 1));
+    line.by(Dimension::Source, event.source.as_str()).emit();
 }
 
 fn acknowledgement(status: &'static str, event: &Event) -> Response<Bytes> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
-use hookgate::metrics::{MAX_VALUES, nonzero};
-use hookgate::{AwsError, Event, Message, chain, emit, one_line};
+use hookgate::metrics::{Dimension, Metric};
+use hookgate::{AwsError, Event, Message, MetricLine, chain, one_line};
 
 use crate::attempt::Attempt;
 use crate::handlers::HandlerError;
@@ -283,17 +283,15 @@ impl Counts {
 
 impl SourceCounts {
     fn emit(&self, source: Option<&str>) {
-        let mut latencies = self.latencies_ms.chunks(MAX_VALUES);
-        emit!(
-            EventsProcessed = nonzero(self.processed),
-            EventsUnhandled = nonzero(self.unhandled),
-            EventsFailed = nonzero(self.failed),
-            EventsDeadLettered = nonzero(self.dead),
-            EndToEndLatency = latencies.next().map(tracing::field::debug);
-            source = source
-        );
-        for more in latencies {
-            emit!(EndToEndLatency = tracing::field::debug(more); source = source);
+        let line = MetricLine::new()
+            .count(Metric::EventsProcessed, self.processed)
+            .count(Metric::EventsUnhandled, self.unhandled)
+            .count(Metric::EventsFailed, self.failed)
+            .count(Metric::EventsDeadLettered, self.dead)
+            .values(Metric::EndToEndLatency, &self.latencies_ms);
+        match source {
+            Some(source) => line.by(Dimension::Source, source).emit(),
+            None => line.emit(),
         }
     }
 }

@@ -8,8 +8,8 @@ mod replays;
 use std::time::{Duration, SystemTime};
 
 use hookgate::event::OutboxEntry;
-use hookgate::metrics::nonzero;
-use hookgate::{AwsError, Clock, DynamoTable, SqsQueue, chain, emit, one_line};
+use hookgate::metrics::Metric;
+use hookgate::{AwsError, Clock, DynamoTable, MetricLine, SqsQueue, chain, one_line};
 pub use replays::Slice;
 
 /// The time that an invocation leaves for the calls that are under way.
@@ -92,11 +92,13 @@ pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
     let replayed = sweeper.replay(deadline).await;
     let depth = sweeper.depth().await;
     let well = swept.is_ok() && replayed.is_ok();
-    emit!(
-        SweeperRuns = nonzero(well.into()),
-        OutboxDepth = depth,
-        EventsReplayed = replayed.as_ref().ok().and_then(|slice| nonzero(slice.sent)),
-    );
+    let replayed_now = replayed.as_ref().map_or(0, |slice| slice.sent);
+    let depth = depth.map(|depth| vec![depth]).unwrap_or_default();
+    MetricLine::new()
+        .count(Metric::SweeperRuns, well.into())
+        .values(Metric::OutboxDepth, &depth)
+        .count(Metric::EventsReplayed, replayed_now)
+        .emit();
     match swept {
         Ok(swept) if swept == Swept::default() => {}
         Ok(Swept { sent, unreadable }) => tracing::info!(sent, unreadable, "outbox swept"),

@@ -43,4 +43,4 @@ pub use source::{MismatchPolicy, Runtime, Source, UnusableSource};
 pub use table::DynamoTable;
 pub use telemetry::metrics;
 pub use telemetry::trace::{self, Trace};
-pub use telemetry::{MetricLines, log_json, log_lambda, log_panic, telemetry};
+pub use telemetry::{MetricLine, MetricLines, log_json, log_lambda, log_panic, telemetry};

@@ -68,7 +68,7 @@ pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     let functions = Functions::start(true).await?;
     let lines = telemetry(
         "info",
-        MetricLines::new("Hookgate", ["bench"]),
+        MetricLines::new("Hookgate", ["bench"], functions.meter.clone()),
         functions.meter.clone(),
     );
     let metered = tracing::subscriber::set_default(lines);
@@ -93,7 +93,7 @@ impl Run {
         let functions = Functions::start(self.archive).await?;
         let lines = telemetry(
             self.filter,
-            MetricLines::new("Hookgate", ["bench"]),
+            MetricLines::new("Hookgate", ["bench"], functions.meter.clone()),
             functions.meter.clone(),
         );
         let metered = tracing::subscriber::set_default(lines);

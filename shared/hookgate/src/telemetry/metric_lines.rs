@@ -1,8 +1,8 @@
-//! Metrics in CloudWatch's embedded metric format, one line for one event of the metrics' target.
+//! Metrics in CloudWatch's embedded metric format: one line of JSON for each [`MetricLine`].
 //!
-//! A layer of our own, because the crates that write this format come with another way of counting
-//! (the `metrics` facade, or `metrique`'s records and their queue), and none of them knows which values
-//! a dimension may have. Here that is checked in one place, where the line is made.
+//! The crates that write this format come with another way of counting (the `metrics` facade, or `metrique`'s
+//! records and their queue), and none of them knows which values a dimension may have. Here that is checked
+//! in one place, where the line is written.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -10,162 +10,200 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
-use crate::metrics::{Dimension, MAX_VALUES, Metric};
-use crate::{system_now, unix_ms};
 use serde_json::{Map, Value, json};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::metrics::{Dimension, MAX_VALUES, Metric, Unit};
+use crate::{system_now, unix_ms};
 
 /// The longest word of a dimension, in bytes; CloudWatch takes 1024 characters.
 const MAX_WORD: usize = 64;
 
-/// Makes metric lines, and knows what metrics may be told apart by.
-#[derive(Clone, Debug)]
-pub struct MetricLines<W = ()> {
+/// Values of metrics that belong together, and the words that tell them apart.
+///
+/// ```
+/// use hookgate::MetricLine;
+/// use hookgate::metrics::{Dimension, Metric};
+///
+/// MetricLine::new()
+///     .count(Metric::EventsAccepted, 1)
+///     .by(Dimension::Source, "stripe")
+///     .emit();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MetricLine {
+    values: Vec<(Metric, Vec<u64>)>,
+    words: Vec<(Dimension, String)>,
+}
+
+impl MetricLine {
+    /// A line without values.
+    pub fn new() -> MetricLine {
+        MetricLine::default()
+    }
+
+    /// Adds one value, unless it is 0.
+    #[must_use]
+    pub fn count(self, metric: Metric, value: u64) -> MetricLine {
+        if value == 0 {
+            return self;
+        }
+        self.values(metric, &[value])
+    }
+
+    /// Adds values of one metric, 0 among them.
+    #[must_use]
+    pub fn values(mut self, metric: Metric, values: &[u64]) -> MetricLine {
+        if !values.is_empty() {
+            self.values.push((metric, values.to_vec()));
+        }
+        self
+    }
+
+    /// Adds the word of a dimension.
+    #[must_use]
+    pub fn by(mut self, dimension: Dimension, word: impl Into<String>) -> MetricLine {
+        self.words.push((dimension, word.into()));
+        self
+    }
+
+    /// Writes the line, where the current subscriber has [`MetricLines`]; elsewhere nothing happens.
+    pub fn emit(self) {
+        tracing::dispatcher::get_default(|dispatch| {
+            if let Some(lines) = dispatch.downcast_ref::<MetricLines>() {
+                lines.write(&self);
+            }
+        });
+    }
+
+    /// The values in portions that one line may carry.
+    fn portions(&self) -> impl Iterator<Item = Vec<(Metric, &[u64])>> {
+        let lines = self
+            .values
+            .iter()
+            .map(|(_, values)| values.chunks(MAX_VALUES).len());
+        (0..lines.max().unwrap_or(0)).map(|line| {
+            self.values
+                .iter()
+                .filter_map(|(metric, values)| {
+                    Some((*metric, values.chunks(MAX_VALUES).nth(line)?))
+                })
+                .collect()
+        })
+    }
+}
+
+/// The writer of metric lines, a layer of the subscriber. It knows the words that metrics may be told apart by.
+pub struct MetricLines {
     namespace: String,
     sources: BTreeSet<String>,
-    writer: W,
+    writer: BoxMakeWriter,
 }
 
 impl MetricLines {
-    /// Lines of this namespace of CloudWatch's, which tell these sources apart and no others.
-    pub fn new<S: Into<String>>(
+    /// Lines of this namespace of CloudWatch's, written to `writer`, which tell these sources apart and no
+    /// others.
+    pub fn new<S, W>(
         namespace: &str,
         sources: impl IntoIterator<Item = S>,
-    ) -> MetricLines {
+        writer: W,
+    ) -> MetricLines
+    where
+        S: Into<String>,
+        W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    {
         MetricLines {
             namespace: namespace.to_owned(),
             sources: sources.into_iter().map(Into::into).collect(),
-            writer: (),
+            writer: BoxMakeWriter::new(writer),
         }
     }
 
-    pub(crate) fn writing_to<W>(self, writer: W) -> MetricLines<W> {
-        MetricLines {
-            namespace: self.namespace,
-            sources: self.sources,
-            writer,
-        }
-    }
-}
-
-impl<W> MetricLines<W> {
-    /// Whether a word may become a dimension's value: a configured source, or one of our own words.
-    fn admits(&self, dimension: Dimension, word: &str) -> bool {
-        let fixed = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        match dimension {
-            Dimension::Source => self.sources.contains(word),
-            Dimension::Reason | Dimension::Function => fixed(word),
-        }
-    }
-
-    fn line(&self, event: &Event<'_>) -> Option<Value> {
-        let mut found = Found::default();
-        event.record(&mut found);
-        found
-            .words
-            .retain(|(dimension, word)| word.len() <= MAX_WORD && self.admits(*dimension, word));
-        if found.values.is_empty() {
-            return None;
-        }
-        let mut line = Map::new();
-        line.insert("_aws".into(), found.directives(&self.namespace));
-        for (dimension, word) in found.words {
-            line.insert(dimension.name().into(), word.into());
-        }
-        for (metric, value) in found.values {
-            line.insert(metric.name().into(), value);
-        }
-        Some(Value::Object(line))
-    }
-}
-
-impl<S, W> Layer<S> for MetricLines<W>
-where
-    S: Subscriber,
-    W: for<'a> MakeWriter<'a> + 'static,
-{
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if let Some(line) = self.line(event) {
-            // In one write, so that no other line comes in between. There is nobody to tell of a failure.
+    fn write(&self, line: &MetricLine) {
+        let words = line.words.iter();
+        let words: Vec<(Dimension, &str)> = words
+            .map(|(dimension, word)| (*dimension, word.as_str()))
+            .filter(|(dimension, word)| self.admits(*dimension, word))
+            .collect();
+        for values in line.portions() {
+            let line = self.line(&values, &words);
+            // In one write, so that no other line comes in between. A failure cannot be reported anywhere.
             let _ = self
                 .writer
                 .make_writer()
                 .write_all(format!("{line}\n").as_bytes());
         }
     }
-}
 
-/// What an event says that is a metric or a dimension.
-#[derive(Default)]
-struct Found {
-    values: Vec<(Metric, Value)>,
-    words: Vec<(Dimension, String)>,
-}
-
-impl Found {
-    fn value(&mut self, field: &Field, value: Value) {
-        self.values
-            .extend(Metric::named(field.name()).map(|metric| (metric, value)));
+    /// Whether a word may become a dimension's value: a configured source, or one of the code's own words.
+    fn admits(&self, dimension: Dimension, word: &str) -> bool {
+        let fixed = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        word.len() <= MAX_WORD
+            && match dimension {
+                Dimension::Source => self.sources.contains(word),
+                Dimension::Reason | Dimension::Function => fixed(word),
+            }
     }
 
-    /// Which members are metrics, and by what each is told apart.
-    fn directives(&self, namespace: &str) -> Value {
-        let directives = self.values.iter().map(|(metric, _)| {
-            json!({
-                "Namespace": namespace,
-                "Dimensions": self.dimension_sets(*metric),
-                "Metrics": [{ "Name": metric.name(), "Unit": metric.unit().name() }],
-            })
-        });
-        let mut merged: Vec<Value> = Vec::new();
-        for mut directive in directives {
-            let same = merged
+    fn line(&self, values: &[(Metric, &[u64])], words: &[(Dimension, &str)]) -> Value {
+        let mut line = Map::new();
+        line.insert("_aws".into(), self.directives(values, words));
+        for (dimension, word) in words {
+            line.insert(dimension.name().into(), (*word).into());
+        }
+        for (metric, values) in values {
+            let value = match (metric.unit(), values) {
+                (Unit::Count, [value]) => (*value).into(),
+                (_, values) => values.to_vec().into(),
+            };
+            line.insert(metric.name().into(), value);
+        }
+        Value::Object(line)
+    }
+
+    /// The line's metrics, and what each is told apart by.
+    fn directives(&self, values: &[(Metric, &[u64])], words: &[(Dimension, &str)]) -> Value {
+        let mut directives: Vec<(Vec<Vec<&str>>, Vec<Value>)> = Vec::new();
+        for (metric, _) in values {
+            let dimensions = dimension_sets(*metric, words);
+            let metric = json!({ "Name": metric.name(), "Unit": metric.unit().name() });
+            match directives
                 .iter_mut()
-                .find(|other| other["Dimensions"] == directive["Dimensions"]);
-            match same.and_then(|other| other["Metrics"].as_array_mut()) {
-                Some(metrics) => metrics.push(directive["Metrics"][0].take()),
-                None => merged.push(directive),
+                .find(|(known, _)| *known == dimensions)
+            {
+                Some((_, metrics)) => metrics.push(metric),
+                None => directives.push((dimensions, vec![metric])),
             }
         }
-        json!({ "Timestamp": unix_ms(system_now()), "CloudWatchMetrics": merged })
-    }
-
-    /// The total, and each of the metric's dimensions that the line has.
-    fn dimension_sets(&self, metric: Metric) -> Vec<Vec<&'static str>> {
-        let dimensions = metric.dimensions().iter();
-        let present =
-            dimensions.filter(|dimension| self.words.iter().any(|(d, _)| d == *dimension));
-        let sets = present.map(|dimension| vec![dimension.name()]);
-        std::iter::once(Vec::new()).chain(sets).collect()
+        let directives: Vec<Value> = directives
+            .into_iter()
+            .map(|(dimensions, metrics)| {
+                json!({ "Namespace": self.namespace, "Dimensions": dimensions, "Metrics": metrics })
+            })
+            .collect();
+        json!({ "Timestamp": unix_ms(system_now()), "CloudWatchMetrics": directives })
     }
 }
 
-impl Visit for Found {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.value(field, value.into());
-    }
+/// The total, and each of the metric's dimensions that the line has.
+fn dimension_sets(metric: Metric, words: &[(Dimension, &str)]) -> Vec<Vec<&'static str>> {
+    let dimensions = metric.dimensions().iter();
+    let present = dimensions.filter(|dimension| words.iter().any(|(d, _)| d == *dimension));
+    let sets = present.map(|dimension| vec![dimension.name()]);
+    std::iter::once(Vec::new()).chain(sets).collect()
+}
 
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.value(field, value.into());
-    }
+/// A layer only to be found by [`MetricLine::emit`]: `tracing`'s own events are none of its business.
+impl<S: Subscriber> Layer<S> for MetricLines {}
 
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let mut all = Dimension::ALL.into_iter();
-        let dimension = all.find(|dimension| dimension.name() == field.name());
-        self.words
-            .extend(dimension.map(|dimension| (dimension, value.to_owned())));
-    }
-
-    /// A list of values, as its `Debug` writes it.
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let list = serde_json::from_str::<Vec<u64>>(&format!("{value:?}"));
-        let list = list.unwrap_or_default();
-        if (1..=MAX_VALUES).contains(&list.len()) {
-            self.value(field, list.into());
-        }
+impl fmt::Debug for MetricLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricLines")
+            .field("namespace", &self.namespace)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
     }
 }

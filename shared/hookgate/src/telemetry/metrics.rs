@@ -1,12 +1,6 @@
-//! What is counted and timed: the one list of metrics, and how a function gives them out.
-//!
-//! [`emit!`](crate::emit) makes a `tracing` event of the target [`TARGET`]. In Lambda a layer writes
-//! it down in the embedded metric format; everywhere else the target is off.
+//! The list of metrics. A function gives them out as a [`MetricLine`](crate::MetricLine).
 
-/// The target of `tracing` events that are metrics and no log lines.
-pub const TARGET: &str = "hookgate::metrics";
-
-/// How a metric is measured.
+/// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A number of things.
@@ -25,12 +19,12 @@ impl Unit {
     }
 }
 
-/// By what a metric is told apart. Nothing that a sender chooses is ever one.
+/// A property that tells a metric apart. Nothing that a sender chooses is ever one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
     /// The name of a configured source.
     Source,
-    /// Why a request is refused: one of the fixed words.
+    /// The reason of a refusal: one of the fixed words.
     Reason,
     /// The function.
     Function,
@@ -111,33 +105,7 @@ metrics! {
     ColdStarts: Count by &[Dimension::Function],
 }
 
-impl Metric {
-    /// The metric of this name.
-    pub fn named(name: &str) -> Option<Metric> {
-        let mut all = Metric::ALL.iter().copied();
-        all.find(|metric| metric.name() == name)
-    }
-}
-
-/// Gives out values of metrics, and by what they are told apart: `emit!(EventsAccepted = 1; source = name)`.
-///
-/// A value is a `u64`, an `Option` of one, or `tracing::field::debug` of a list of them. The caller's crate
-/// depends on `tracing`.
-#[macro_export]
-macro_rules! emit {
-    ($($metric:ident = $value:expr),+ $(,)? $(; $($dimension:ident = $word:expr),+ $(,)?)?) => {{
-        // A metric that is not in the list does not compile.
-        const _: &[$crate::metrics::Metric] = &[$($crate::metrics::Metric::$metric),+];
-        tracing::info!(target: $crate::metrics::TARGET, $($metric = $value,)+ $($($dimension = $word,)+)?);
-    }};
-}
-
 /// How many values of one metric one line may carry.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 pub const MAX_VALUES: usize = 100;
-
-/// A number that is worth giving out; `None` for nothing.
-pub fn nonzero(number: u64) -> Option<u64> {
-    (number > 0).then_some(number)
-}

@@ -7,8 +7,8 @@ pub mod trace;
 use std::io;
 use std::panic::PanicHookInfo;
 
-use crate::emit;
-pub use metric_lines::MetricLines;
+pub use metric_lines::{MetricLine, MetricLines};
+use metrics::{Dimension, Metric};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -40,10 +40,13 @@ pub fn log_lambda<S: Into<String>>(
     function: &'static str,
     sources: impl IntoIterator<Item = S>,
 ) {
-    let metric_lines = MetricLines::new(environment.metrics_namespace(), sources);
-    telemetry(environment.log_filter(), metric_lines, io::stdout).init();
+    let metrics = MetricLines::new(environment.metrics_namespace(), sources, io::stdout);
+    telemetry(environment.log_filter(), metrics, io::stdout).init();
     std::panic::set_hook(Box::new(log_panic));
-    emit!(ColdStarts = 1; function = function);
+    MetricLine::new()
+        .count(Metric::ColdStarts, 1)
+        .by(Dimension::Function, function)
+        .emit();
 }
 
 /// One line that says where a panic was. Its message is left out: it may hold what was parsed.
@@ -52,19 +55,17 @@ pub fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(outcome = "panic", place, "panic");
 }
 
-/// What [`log_lambda`] installs, writing to `writer`.
+/// The subscriber that [`log_lambda`] installs, with log lines written to `writer`.
 ///
 /// # Panics
 /// On a filter that cannot be read.
-pub fn telemetry<W>(filter: &str, metric_lines: MetricLines, writer: W) -> impl Subscriber
+pub fn telemetry<W>(filter: &str, metrics: MetricLines, writer: W) -> impl Subscriber
 where
-    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let metric_lines = metric_lines.writing_to(writer.clone());
-    let only_metrics = filter_fn(|metadata| metadata.target() == metrics::TARGET);
     Registry::default()
         .with(lines(filter, writer))
-        .with(metric_lines.with_filter(only_metrics))
+        .with(metrics)
 }
 
 fn lines<S, W>(filter: &str, writer: W) -> impl Layer<S>
@@ -74,7 +75,7 @@ where
 {
     let filter: Targets = filter
         .parse()
-        .unwrap_or_else(|error| panic!("HOOKGATE_LOG is no log filter: {error}"));
+        .unwrap_or_else(|error| panic!("HOOKGATE_LOG is not a log filter: {error}"));
     tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -88,6 +89,5 @@ where
 /// events, with the secrets and bodies in them: no filter of an operator's may let them.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    let ours = target.starts_with(OURS);
-    target != metrics::TARGET && (ours || *metadata.level() <= Level::INFO)
+    target.starts_with(OURS) || *metadata.level() <= Level::INFO
 }
