@@ -7,7 +7,7 @@ use hookgate::Source;
 use hookgate::config::Config;
 use hookgate::system_now;
 use hookgate_signature::SampleValues;
-use hookgate_twin::{Options, Token, Twin};
+use hookgate_twin::{Token, Twin, TwinOptions};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -110,7 +110,7 @@ impl Demo {
         log_lines(EnvFilter::try_new(filter)?);
         let project = own()?;
         let data = tempfile::tempdir()?;
-        let twin = Twin::start(Options {
+        let twin = Twin::start(TwinOptions {
             config: project.config.clone(),
             variables: project.variables.clone(),
             listen: ([127, 0, 0, 1], 0).into(),

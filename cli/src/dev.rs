@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hookgate_twin::engines::{BUCKET, REGION, TABLE};
-use hookgate_twin::{FaultRule, Options, Token, Twin};
+use hookgate_twin::{FaultRule, Token, Twin, TwinOptions};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -59,7 +59,7 @@ impl Dev {
         let sources: Vec<String> = project.config.sources.keys().cloned().collect();
         let own = project.variables.get(TOKEN_VARIABLE);
         let token = own.map_or_else(Token::random, Token::new);
-        let options = Options {
+        let options = TwinOptions {
             config: project.config,
             variables: project.variables,
             listen: self.listen,

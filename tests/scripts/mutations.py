@@ -45,7 +45,7 @@ MUTATIONS = [
      "self.table\n                .add_to_outbox(&message)\n                .await\n                .map_err(Rejection::Queue)?;", ""),
     ("a message is sent though its body was not kept", INGEST,
      "put.map_err(Rejection::Bodies)?;", "drop(put);"),
-    ("bytes that were not signed reach the handler", "shared/hookgate/src/event/body.rs",
+    ("bytes that were not signed reach the handler", "shared/hookgate/src/event/bodies.rs",
      "if Sha256::digest(&body)[..] == stored.sha256 {", "if !stored.sha256.is_empty() {"),
     ("an event whose body is gone is tried for ever", ATTEMPT,
      "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hookgate::config::Config;
 use hookgate::system_now;
 use hookgate::unix_ms;
-use hookgate_twin::{Options, Token, Twin};
+use hookgate_twin::{Token, Twin, TwinOptions};
 use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ impl Gateway {
 
     async fn on(data: TempDir, config: Config, faults: &[&str]) -> Gateway {
         let faults = faults.iter().map(|rule| rule.parse().expect("a good rule"));
-        let twin = Twin::start(Options {
+        let twin = Twin::start(TwinOptions {
             config,
             variables: example_variables(),
             listen: ([127, 0, 0, 1], 0).into(),

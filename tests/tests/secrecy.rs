@@ -9,10 +9,9 @@ use bytes::Bytes;
 use hookgate::chain;
 use hookgate::config::Config;
 use hookgate::dead_letter::{DeadLetter, NewDeadLetter};
-use hookgate::event::TableWrite;
+use hookgate::event::{Payload, TableWrite};
 use hookgate::{Documents, Message, Runtime, Sources};
 use hookgate::{Environment, Secrets, log_panic};
-use hookgate_api::Payload;
 use hookgate_signature::Secret;
 use hookgate_tests::deployment::{
     Deployment, PRODUCT_SECRET, Variables, WSS_SECRET, assert_discreet, ingest_with,
@@ -23,7 +22,7 @@ use hookgate_tests::provider;
 use hookgate_tests::shapes::{Encoding, HTTP_API, event};
 use hookgate_tests::telemetry::{Functions, Output, SECRET, assert_metric_line};
 use hookgate_twin::engines::TABLE;
-use hookgate_twin::{Options, Token};
+use hookgate_twin::{Token, TwinOptions};
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 
@@ -145,7 +144,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
     let json = message.to_json().expect("JSON");
     let shown: [&dyn Debug; 13] = [
         &Environment::new(variables.clone()),
-        &Options {
+        &TwinOptions {
             config,
             variables,
             listen: ([127, 0, 0, 1], 0).into(),

@@ -3,8 +3,6 @@
 //! A 2xx means that the event is durable. [`Ingest::accept`] reads from top to bottom; every line of
 //! it that can refuse a request says with which [`Rejection`].
 
-mod limits;
-mod path;
 mod rejection;
 mod reply;
 
@@ -18,14 +16,29 @@ use hookgate::{
 use hookgate_ledger::RecordDecision;
 use hookgate_signature::Request as Signed;
 use http::{Method, Request, Response};
-pub use limits::{INLINE_BODY_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
-pub use path::WebhookPath;
 pub use rejection::Rejection;
 use reply::Reply;
 
 /// How long a request may take before it is answered with 503. Shopify gives up after 5 s, and the
 /// function's own time-out is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
+
+/// The largest body that is taken, in bytes: base64 of it and the headers fit Lambda's request (6 MB).
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub const MAX_BODY_BYTES: usize = 4_500_000;
+
+/// The largest body that is taken where there is no place for large ones, in bytes: base64 of it and
+/// the headers fit a queue message (1 MiB).
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const MAX_MESSAGE_BODY_BYTES: usize = 700 * 1024;
+
+/// The largest body that travels with its message where there is a place for large ones, in bytes: what
+/// is no larger also fits an item of the outbox (400 KB), and what is larger costs less in S3.
+///
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+pub const INLINE_BODY_BYTES: usize = 256 * 1024;
 
 /// The function: its sources with their secrets, the table, the queue, and the bucket of large bodies, without
 /// which it takes none.
@@ -173,6 +186,36 @@ impl Ingest {
     }
 }
 
+/// The path of a webhook's URL: `/webhooks/{source}` or `/webhooks/{source}/{tenant}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebhookPath<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// The tenant, where the path names one.
+    pub tenant: Option<&'a str>,
+}
+
+impl<'a> WebhookPath<'a> {
+    /// Reads a path without its query; `None` where it is not a webhook's.
+    pub fn parse(path: &'a str) -> Option<WebhookPath<'a>> {
+        let rest = path.strip_prefix("/webhooks/")?;
+        let (source, tenant) = match rest.split_once('/') {
+            Some((source, tenant)) => (source, Some(tenant)),
+            None => (rest, None),
+        };
+        let well_formed = is_name(source, 64) && tenant.is_none_or(|tenant| is_name(tenant, 128));
+        well_formed.then_some(WebhookPath { source, tenant })
+    }
+}
+
+/// Names that stand for themselves in a URL, so that one tenant has one spelling.
+fn is_name(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.~:@".contains(&b))
+}
+
 /// Logs at the start the attacks that a configured scheme does not stop.
 fn warn_of_weak_sources(sources: &Sources) {
     for source in sources.ready() {
@@ -197,5 +240,31 @@ fn signed<'a>(request: &'a Request<Bytes>, headers: &'a [(&'a str, &'a [u8])]) -
         url: target.map_or("/", |target| target.as_str()),
         headers,
         body: request.body(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_source_and_maybe_a_tenant() {
+        let path = |text| WebhookPath::parse(text).map(|path| (path.source, path.tenant));
+        assert_eq!(path("/webhooks/stripe"), Some(("stripe", None)));
+        assert_eq!(path("/webhooks/wss/OU1243"), Some(("wss", Some("OU1243"))));
+        for other in [
+            "/",
+            "/webhooks",
+            "/webhooks/",
+            "/webhooks/a/",
+            "/webhooks/a/b/c",
+            "/webhooks//b",
+            "/webhooks/%61",
+            "/webhooks/a/..%2f",
+            "/Webhooks/a",
+            "/webhooks/a b",
+        ] {
+            assert_eq!(path(other), None, "{other}");
+        }
     }
 }

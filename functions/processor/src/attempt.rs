@@ -1,19 +1,18 @@
 //! One attempt at an event whose claim was granted: run its target, then write down how that ended.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt;
 use hookgate::dead_letter::NewDeadLetter;
 use hookgate::event::{Claim, TransactOutcome};
-use hookgate::{BodyError, chain};
+use hookgate::{BodyError, Clock, DynamoTable, S3Bodies, SqsQueue, chain};
 use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
 
 use crate::handlers::{Effect, HandlerError};
 use crate::outcome::{self, Outcome};
 use crate::targets::Target;
-use crate::{Invocation, Processor};
 
 /// The part of an invocation's time that is left for writing down how a handler ended.
 const CLOSING_TIME: Duration = Duration::from_millis(500);
@@ -21,9 +20,37 @@ const CLOSING_TIME: Duration = Duration::from_millis(500);
 /// The longest reason that travels with a dead letter, in characters.
 const MAX_REASON: usize = 300;
 
+/// One call of the function.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The call's id.
+    pub request_id: String,
+    /// When it is ended from outside.
+    pub deadline: SystemTime,
+}
+
+/// The table, the queues, the bucket of large bodies and the time.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    pub(crate) table: DynamoTable,
+    pub(crate) queue: SqsQueue,
+    pub(crate) bodies: Option<S3Bodies>,
+    pub(crate) clock: Clock,
+}
+
+impl Aws {
+    /// Sets when a message comes again. Where that fails, the queue's own visibility timeout counts.
+    pub(crate) async fn delay(&self, record: &SqsMessage, delay: Duration) {
+        let handle = record.receipt_handle.as_deref().unwrap_or_default();
+        if let Err(error) = self.queue.delay(handle, delay).await {
+            outcome::not_delayed(&error);
+        }
+    }
+}
+
 /// An event that this invocation holds.
 pub(crate) struct Attempt<'a> {
-    pub(crate) processor: &'a Processor,
+    pub(crate) aws: &'a Aws,
     pub(crate) record: &'a SqsMessage,
     pub(crate) invocation: &'a Invocation,
     /// `None` where no route takes the event.
@@ -50,12 +77,12 @@ impl Attempt<'_> {
     ///
     /// In this order, so that an event whose body is gone is listed for operators.
     async fn run(&self) -> Result<Effect, HandlerError> {
-        let Processor {
+        let Aws {
             table,
             bodies,
             clock,
             ..
-        } = self.processor;
+        } = self.aws;
         let event = self.claim.event;
         let archived = table.archive(event).await;
         archived.map_err(|error| HandlerError::transient(chain(&error)))?;
@@ -80,8 +107,8 @@ impl Attempt<'_> {
     }
 
     async fn complete(&self, effect: Effect) -> Outcome {
-        let table = &self.processor.table;
-        let now = self.processor.clock.now();
+        let table = &self.aws.table;
+        let now = self.aws.clock.now();
         let completed = match effect {
             Effect::Happened => {
                 let completed = table.complete(self.claim, now).await;
@@ -90,10 +117,16 @@ impl Attempt<'_> {
             Effect::Writes(writes) => table.complete_with_writes(self.claim, &writes, now).await,
         };
         let error = match completed {
-            Ok(TransactOutcome::Done) => return outcome::done(self, self.processor.clock.now()),
+            Ok(TransactOutcome::Done) => {
+                return outcome::done(
+                    self.claim,
+                    self.target.map(Target::name),
+                    self.aws.clock.now(),
+                );
+            }
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
-            Err(error) => return outcome::not_completed(self, &error),
+            Err(error) => return outcome::not_completed(self.claim, self.target_name(), &error),
         };
         self.fail(&error).await
     }
@@ -106,27 +139,23 @@ impl Attempt<'_> {
             (HandlerError::Throttled(_, after), _) => *after,
             (HandlerError::Transient(_), Next::RetryWithin(ceiling)) => full_jitter(ceiling),
         };
-        let released = self
-            .processor
-            .table
-            .release(self.claim, error.message())
-            .await;
+        let released = self.aws.table.release(self.claim, error.message()).await;
         if let Err(error) = released {
-            outcome::not_released(self, &error);
+            outcome::not_released(self.claim, &error);
         }
-        self.processor.delay(self.record, delay).await;
-        outcome::retry(self, error, delay)
+        self.aws.delay(self.record, delay).await;
+        outcome::retry(self.claim, self.target_name(), error, delay)
     }
 
     /// Dead-letters the message, then marks the event, then lets the message go: in this order no
     /// crash leaves an event marked dead whose message is nowhere.
     async fn give_up(&self, error: &HandlerError) -> Outcome {
-        let Processor {
+        let Aws {
             table,
             queue,
             clock,
             ..
-        } = self.processor;
+        } = self.aws;
         let reason = Reason {
             class: error.class(),
             text: error.message(),
@@ -136,15 +165,15 @@ impl Attempt<'_> {
         };
         if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {
             let delay = full_jitter(backoff_ceiling(self.claim.grant.attempt));
-            self.processor.delay(self.record, delay).await;
-            return outcome::not_dead_lettered(self, &error);
+            self.aws.delay(self.record, delay).await;
+            return outcome::not_dead_lettered(self.claim, &error);
         }
         match table
             .mark_dead(self.claim, error.message(), clock.now())
             .await
         {
-            Ok(()) => outcome::dead(self, error),
-            Err(error) => outcome::not_dead_lettered(self, &error),
+            Ok(()) => outcome::dead(self.claim, self.target_name(), error),
+            Err(error) => outcome::not_dead_lettered(self.claim, &error),
         }
     }
 }

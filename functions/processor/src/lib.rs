@@ -11,7 +11,8 @@ mod targets;
 
 use std::time::{Duration, SystemTime};
 
-use attempt::{Attempt, Reason, dead_letter, full_jitter};
+pub use attempt::Invocation;
+use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use handlers::Handlers;
@@ -30,20 +31,8 @@ const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
 /// The function: the table, the queues, the bucket of large bodies, the time, and the routes to its targets.
 #[derive(Debug)]
 pub struct Processor {
-    table: DynamoTable,
-    queue: SqsQueue,
-    bodies: Option<S3Bodies>,
-    clock: Clock,
+    aws: Aws,
     routes: Vec<(Route, Target)>,
-}
-
-/// One call of the function.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// The call's id.
-    pub request_id: String,
-    /// When it is ended from outside.
-    pub deadline: SystemTime,
 }
 
 impl Processor {
@@ -66,10 +55,12 @@ impl Processor {
             Ok::<_, ConfigError>((route, target))
         });
         Ok(Processor {
-            table,
-            queue,
-            bodies,
-            clock,
+            aws: Aws {
+                table,
+                queue,
+                bodies,
+                clock,
+            },
             routes: routes.collect::<Result<_, _>>()?,
         })
     }
@@ -105,7 +96,7 @@ impl Processor {
                     .await;
             }
         };
-        let now = self.clock.now();
+        let now = self.aws.clock.now();
         if invocation.deadline < now + MIN_TIME_LEFT {
             return outcome::not_started(&message);
         }
@@ -118,7 +109,7 @@ impl Processor {
             lease_until: invocation.deadline + LEASE_MARGIN,
             now,
         };
-        let grant = match self.table.claim(request).await {
+        let grant = match self.aws.table.claim(request).await {
             Ok(ClaimOutcome::Granted(grant)) => grant,
             Ok(ClaimOutcome::Settled) => return outcome::settled(&message),
             Ok(ClaimOutcome::Busy(until)) => {
@@ -127,7 +118,7 @@ impl Processor {
             Err(error) => return outcome::not_claimed(&message, &error),
         };
         let attempt = Attempt {
-            processor: self,
+            aws: &self.aws,
             record,
             invocation,
             target: self.target(&message.event),
@@ -166,7 +157,12 @@ impl Processor {
             attempt: 1,
             request_id: &invocation.request_id,
         };
-        match self.queue.dead_letter(dead_letter(record, &reason)).await {
+        match self
+            .aws
+            .queue
+            .dead_letter(dead_letter(record, &reason))
+            .await
+        {
             Ok(()) => outcome::unreadable(record, error),
             Err(error) => outcome::unreadable_not_dead_lettered(record, &error),
         }
@@ -182,16 +178,9 @@ impl Processor {
     ) -> Outcome {
         let rest = until.duration_since(now).unwrap_or(Duration::ZERO);
         let jitter = full_jitter(Duration::from_secs(2));
-        self.delay(record, rest + Duration::from_secs(1) + jitter)
+        self.aws
+            .delay(record, rest + Duration::from_secs(1) + jitter)
             .await;
         outcome::busy(message)
-    }
-
-    /// Sets when a message comes again. Where that fails, the queue's own visibility timeout counts.
-    async fn delay(&self, record: &SqsMessage, delay: Duration) {
-        let handle = record.receipt_handle.as_deref().unwrap_or_default();
-        if let Err(error) = self.queue.delay(handle, delay).await {
-            outcome::not_delayed(&error);
-        }
     }
 }

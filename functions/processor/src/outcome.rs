@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
+use hookgate::event::Claim;
 use hookgate::metrics::{Dimension, Metric};
 use hookgate::{AwsError, Event, Message, MetricLine, chain, one_line};
 
-use crate::attempt::Attempt;
 use crate::handlers::HandlerError;
 
 /// The end of one message's processing.
@@ -70,13 +70,12 @@ macro_rules! line {
     };
 }
 
-pub(crate) fn done(attempt: &Attempt<'_>, now: SystemTime) -> Outcome {
-    let (event, to) = (attempt.claim.event, attempt.target_name());
+pub(crate) fn done(claim: Claim<'_>, target: Option<&str>, now: SystemTime) -> Outcome {
+    let event = claim.event;
     let total = now.duration_since(event.received).unwrap_or_default();
     let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-    let number = attempt.claim.grant.attempt;
-    let routed = attempt.target.is_some();
-    if routed {
+    let number = claim.grant.attempt;
+    if let Some(to) = target {
         line!(
             info,
             "done",
@@ -97,8 +96,8 @@ pub(crate) fn done(attempt: &Attempt<'_>, now: SystemTime) -> Outcome {
         );
     }
     let count = Count::Processed {
-        routed,
-        latency_ms: (attempt.claim.epoch == 0).then_some(total_ms),
+        routed: target.is_some(),
+        latency_ms: (claim.epoch == 0).then_some(total_ms),
     };
     Outcome::finished(event, count)
 }
@@ -139,10 +138,10 @@ pub(crate) fn not_claimed(message: &Message, error: &AwsError) -> Outcome {
     Outcome::again(&message.event, Count::Failed)
 }
 
-pub(crate) fn retry(attempt: &Attempt<'_>, error: &HandlerError, delay: Duration) -> Outcome {
-    let (event, to) = (attempt.claim.event, attempt.target_name());
+pub(crate) fn retry(claim: Claim<'_>, to: &str, error: &HandlerError, delay: Duration) -> Outcome {
+    let event = claim.event;
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    let (number, error) = (attempt.claim.grant.attempt, error.message());
+    let (number, error) = (claim.grant.attempt, error.message());
     line!(
         warn,
         "retry",
@@ -156,9 +155,9 @@ pub(crate) fn retry(attempt: &Attempt<'_>, error: &HandlerError, delay: Duration
     Outcome::again(event, Count::Failed)
 }
 
-pub(crate) fn dead(attempt: &Attempt<'_>, error: &HandlerError) -> Outcome {
-    let (event, to) = (attempt.claim.event, attempt.target_name());
-    let (number, class) = (attempt.claim.grant.attempt, error.class());
+pub(crate) fn dead(claim: Claim<'_>, to: &str, error: &HandlerError) -> Outcome {
+    let event = claim.event;
+    let (number, class) = (claim.grant.attempt, error.class());
     let error = error.message();
     line!(
         error,
@@ -173,8 +172,8 @@ pub(crate) fn dead(attempt: &Attempt<'_>, error: &HandlerError) -> Outcome {
     Outcome::finished(event, Count::DeadLettered)
 }
 
-pub(crate) fn not_completed(attempt: &Attempt<'_>, error: &AwsError) -> Outcome {
-    let (event, to) = (attempt.claim.event, attempt.target_name());
+pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError) -> Outcome {
+    let event = claim.event;
     line!(
         error,
         "not_completed",
@@ -186,8 +185,8 @@ pub(crate) fn not_completed(attempt: &Attempt<'_>, error: &AwsError) -> Outcome 
     Outcome::again(event, Count::Failed)
 }
 
-pub(crate) fn not_dead_lettered(attempt: &Attempt<'_>, error: &AwsError) -> Outcome {
-    let event = attempt.claim.event;
+pub(crate) fn not_dead_lettered(claim: Claim<'_>, error: &AwsError) -> Outcome {
+    let event = claim.event;
     line!(
         error,
         "not_dead_lettered",
@@ -198,8 +197,8 @@ pub(crate) fn not_dead_lettered(attempt: &Attempt<'_>, error: &AwsError) -> Outc
     Outcome::again(event, Count::Failed)
 }
 
-pub(crate) fn not_released(attempt: &Attempt<'_>, error: &AwsError) {
-    let event = attempt.claim.event;
+pub(crate) fn not_released(claim: Claim<'_>, error: &AwsError) {
+    let event = claim.event;
     line!(
         warn,
         "not_released",

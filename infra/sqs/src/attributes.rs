@@ -60,9 +60,9 @@ const SETTABLE: &[(&str, Rule)] = &[
 /// The attributes that were set on a queue.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Attributes(BTreeMap<String, String>);
+pub(crate) struct QueueAttributes(BTreeMap<String, String>);
 
-impl Attributes {
+impl QueueAttributes {
     /// Takes over `given`, once every value is known to be good. An empty value clears the attribute.
     pub(crate) fn set(&mut self, given: &BTreeMap<String, String>) -> Result<(), SqsError> {
         for (name, value) in given {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn defaults_are_those_that_aws_documents() {
-        let attributes = Attributes::default();
+        let attributes = QueueAttributes::default();
         assert_eq!(attributes.visibility_timeout_ms(), 30_000);
         assert_eq!(attributes.retention_ms(), 345_600_000);
         assert_eq!(attributes.max_message_bytes(), 1_048_576);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_refused_and_changes_nothing() {
-        let mut attributes = Attributes::default();
+        let mut attributes = QueueAttributes::default();
         let refused = attributes.set(&given("VisibilityTimeout", "43201"));
         assert!(matches!(
             refused,
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_unknown_attribute_and_a_fifo_attribute_are_refused() {
-        let mut attributes = Attributes::default();
+        let mut attributes = QueueAttributes::default();
         assert!(matches!(
             attributes.set(&given("Colour", "blue")),
             Err(SqsError::InvalidAttributeName { .. })
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn attributes_conflict_by_meaning_and_not_by_spelling() {
-        let mut attributes = Attributes::default();
+        let mut attributes = QueueAttributes::default();
         let arn = "arn:aws:sqs:us-east-1:000000000000:d";
         let spaced = format!(r#"{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": 3}}"#);
         let tight = format!(r#"{{"maxReceiveCount":3,"deadLetterTargetArn":"{arn}"}}"#);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Fault, SqsError};
+use crate::error::{ErrorSide, SqsError};
 use crate::names::is_plain;
 
 /// The most entries that a batch may have.
@@ -26,7 +26,7 @@ pub(crate) struct Entry<T> {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BatchResult<T> {
     successful: Vec<Success<T>>,
-    failed: Vec<Failure>,
+    failed: Vec<EntryFailure>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +39,7 @@ struct Success<T> {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Failure {
+struct EntryFailure {
     id: String,
     sender_fault: bool,
     code: &'static str,
@@ -82,8 +82,8 @@ pub(crate) fn each<T, R>(
     for Entry { id, request } in entries {
         match act(request) {
             Ok(result) => answer.successful.push(Success { id, result }),
-            Err(error) if error.fault() == Fault::Receiver => return Err(error),
-            Err(error) => answer.failed.push(Failure {
+            Err(error) if error.fault() == ErrorSide::Receiver => return Err(error),
+            Err(error) => answer.failed.push(EntryFailure {
                 id,
                 sender_fault: true,
                 code: error.code(),

@@ -12,19 +12,19 @@ use crate::error::SqsError;
 use crate::store::{self, Session};
 
 /// The engine's source of the time of day.
-pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+pub type ClockFn = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The queues, the clock, and the receivers that wait for a message.
 pub(crate) struct Engine {
     store: Mutex<Connection>,
-    clock: Clock,
+    clock: ClockFn,
     /// A channel per queue. A receiver that subscribes before it looks cannot miss a change.
     changes: Mutex<HashMap<String, watch::Sender<()>>>,
     base_url: OnceLock<String>,
 }
 
 impl Engine {
-    pub(crate) fn open(path: Option<&Path>, clock: Clock) -> Result<Engine, SqsError> {
+    pub(crate) fn open(path: Option<&Path>, clock: ClockFn) -> Result<Engine, SqsError> {
         Ok(Engine {
             store: Mutex::new(store::open(path)?),
             clock,

@@ -131,7 +131,7 @@ pub enum SqsError {
 
 /// The side that is to blame, as the `x-amzn-query-error` header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ErrorSide {
     Sender,
     Receiver,
 }
@@ -152,10 +152,10 @@ impl SqsError {
     }
 
     /// The side that is to blame.
-    pub(crate) fn fault(&self) -> Fault {
+    pub(crate) fn fault(&self) -> ErrorSide {
         match self {
-            SqsError::Store(_) | SqsError::Corrupt(_) | SqsError::Stopped(_) => Fault::Receiver,
-            _ => Fault::Sender,
+            SqsError::Store(_) | SqsError::Corrupt(_) | SqsError::Stopped(_) => ErrorSide::Receiver,
+            _ => ErrorSide::Sender,
         }
     }
 

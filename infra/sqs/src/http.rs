@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::engine::Engine;
-use crate::error::{Fault, SqsError};
+use crate::error::{ErrorSide, SqsError};
 use crate::move_task::{self, runner};
 use crate::receive_message::ReceiveMessage;
 use crate::store::Session;
@@ -78,10 +78,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Refusal(error) = self;
         let (status, blamed) = match error.fault() {
-            Fault::Sender => (StatusCode::BAD_REQUEST, "Sender"),
-            Fault::Receiver => (StatusCode::INTERNAL_SERVER_ERROR, "Receiver"),
+            ErrorSide::Sender => (StatusCode::BAD_REQUEST, "Sender"),
+            ErrorSide::Receiver => (StatusCode::INTERNAL_SERVER_ERROR, "Receiver"),
         };
-        if error.fault() == Fault::Receiver {
+        if error.fault() == ErrorSide::Receiver {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "the SQS engine failed");
         }
@@ -94,7 +94,7 @@ impl IntoResponse for Refusal {
 impl Server {
     /// Does the action that the header names. These are all that this engine offers.
     async fn act(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, SqsError> {
-        let call = Call {
+        let call = ActionCall {
             server: self,
             base_url: base_url(headers).unwrap_or_else(|| self.engine.base_url()),
             body,
@@ -126,13 +126,13 @@ impl Server {
     }
 }
 
-struct Call<'a> {
+struct ActionCall<'a> {
     server: &'a Server,
     base_url: String,
     body: &'a [u8],
 }
 
-impl Call<'_> {
+impl ActionCall<'_> {
     async fn run<R, A>(
         self,
         action: fn(&Session<'_>, R) -> Result<A, SqsError>,

@@ -205,7 +205,7 @@ fn received_ms(
         None => Err(SqsError::parameter(
             &request.receipt_handle,
             "ReceiptHandle",
-            "Message does not exist or is not available for visibility timeout change.",
+            "ReceivedMessage does not exist or is not available for visibility timeout change.",
         )),
     }
 }

@@ -34,10 +34,10 @@ use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 
-pub use engine::Clock;
+pub use engine::ClockFn;
 use engine::Engine;
 pub use error::SqsError;
-pub use message::{Message, MessageAttribute, MessageAttributes};
+pub use message::{MessageAttribute, MessageAttributes, ReceivedMessage};
 pub use names::REGION;
 use receive::Receive;
 pub use store::Depth;
@@ -67,7 +67,7 @@ impl Sqs {
     ///
     /// # Errors
     /// When the file cannot be opened, or is not a file of this engine.
-    pub fn open_with_clock(path: Option<&Path>, clock: Clock) -> Result<Sqs, SqsError> {
+    pub fn open_with_clock(path: Option<&Path>, clock: ClockFn) -> Result<Sqs, SqsError> {
         let engine = Arc::new(Engine::open(path, clock)?);
         Ok(Sqs { engine })
     }
@@ -136,7 +136,7 @@ impl Sqs {
         max: usize,
         wait: Duration,
         visibility: Option<Duration>,
-    ) -> Result<Vec<Message>, SqsError> {
+    ) -> Result<Vec<ReceivedMessage>, SqsError> {
         self.receive_until(queue, max, wait, visibility, std::future::pending())
             .await
     }
@@ -155,7 +155,7 @@ impl Sqs {
         wait: Duration,
         visibility: Option<Duration>,
         stop: impl Future<Output = ()>,
-    ) -> Result<Vec<Message>, SqsError> {
+    ) -> Result<Vec<ReceivedMessage>, SqsError> {
         let request = Receive {
             queue: queue.to_owned(),
             max: i64::try_from(max).unwrap_or(i64::MAX),

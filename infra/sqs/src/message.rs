@@ -11,7 +11,7 @@ use crate::error::SqsError;
 
 /// A message as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct ReceivedMessage {
     /// The id it got when it was sent.
     pub id: String,
     /// The handle that deletes it or changes its visibility: of this receive alone.
@@ -24,7 +24,7 @@ pub struct Message {
     pub attributes: MessageAttributes,
 }
 
-impl Message {
+impl ReceivedMessage {
     /// The MD5 of the body, in hexadecimal.
     pub fn md5_of_body(&self) -> String {
         md5_of_body(&self.body)
@@ -94,7 +94,7 @@ impl MessageAttribute {
         };
         if !has_value || self.value()?.is_empty() {
             return refuse(format!(
-                "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+                "ReceivedMessage (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
             ));
         }
         let text = self.string_value.as_deref().unwrap_or_default();
@@ -155,7 +155,7 @@ fn check_name(name: &str) -> Result<(), SqsError> {
         return Ok(());
     }
     Err(SqsError::InvalidParameterValue {
-        reason: format!("Message (user) attribute name '{name}' is invalid."),
+        reason: format!("ReceivedMessage (user) attribute name '{name}' is invalid."),
     })
 }
 

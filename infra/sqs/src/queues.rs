@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::Attributes;
+use crate::attributes::QueueAttributes;
 use crate::dead_letters::check_target;
 use crate::error::SqsError;
 use crate::names::check_queue_name;
@@ -102,7 +102,7 @@ pub(crate) fn create_queue(
     request: CreateQueue,
 ) -> Result<QueueUrl, SqsError> {
     check_queue_name(&request.queue_name)?;
-    let mut attributes = Attributes::default();
+    let mut attributes = QueueAttributes::default();
     attributes.set(&request.attributes)?;
     match session.find_queue(&request.queue_name)? {
         Some(existing) => existing.check_same(&request.attributes)?,
@@ -113,7 +113,7 @@ pub(crate) fn create_queue(
     })
 }
 
-fn insert(session: &Session<'_>, name: &str, attributes: &Attributes) -> Result<(), SqsError> {
+fn insert(session: &Session<'_>, name: &str, attributes: &QueueAttributes) -> Result<(), SqsError> {
     if let Some(policy) = attributes.redrive_policy() {
         check_target(session, name, &policy)?;
     }
@@ -249,7 +249,7 @@ const COMPUTED: [&str; 6] = [
 ];
 
 fn is_known(name: &str) -> bool {
-    name == "All" || COMPUTED.contains(&name) || Attributes::is_known(name)
+    name == "All" || COMPUTED.contains(&name) || QueueAttributes::is_known(name)
 }
 
 fn describe(session: &Session<'_>, queue: &Queue) -> Result<BTreeMap<String, String>, SqsError> {

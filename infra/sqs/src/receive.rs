@@ -15,7 +15,7 @@ use crate::dead_letters::DeadLetterQueue;
 use crate::engine::Engine;
 use crate::error::SqsError;
 use crate::in_flight::Receipt;
-use crate::message::{Message, MessageAttributes};
+use crate::message::{MessageAttributes, ReceivedMessage};
 use crate::names::queue_of_url;
 use crate::store::{Queue, Session};
 
@@ -37,7 +37,7 @@ pub(crate) struct Receive {
 
 /// The result of one look at a queue.
 struct Look {
-    messages: Vec<Message>,
+    messages: Vec<ReceivedMessage>,
     /// The time that the queue's own attributes let a receive wait.
     wait: Duration,
     /// The time until the next message becomes visible.
@@ -49,7 +49,7 @@ pub(crate) async fn poll(
     engine: &Arc<Engine>,
     request: Receive,
     stop: impl Future<Output = ()>,
-) -> Result<Vec<Message>, SqsError> {
+) -> Result<Vec<ReceivedMessage>, SqsError> {
     let started = Instant::now();
     let mut stop = pin!(stop);
     let mut changes = engine.changes_of(queue_of_url(&request.queue));
@@ -144,7 +144,7 @@ fn take(
     queue: &Queue,
     seq: i64,
     visibility_ms: i64,
-) -> Result<Message, SqsError> {
+) -> Result<ReceivedMessage, SqsError> {
     let receipt = Receipt {
         queue: queue.id,
         message: seq,
@@ -164,7 +164,7 @@ fn take(
     statement.query_row(parameters, |row| Ok(message(row, receipt.handle())))?
 }
 
-fn message(row: &Row<'_>, receipt_handle: String) -> Result<Message, SqsError> {
+fn message(row: &Row<'_>, receipt_handle: String) -> Result<ReceivedMessage, SqsError> {
     let attributes: String = row.get("attributes")?;
     let attributes: MessageAttributes = serde_json::from_str(&attributes)?;
     let number = |column: &str| Ok::<_, SqsError>(Some(row.get::<_, i64>(column)?.to_string()));
@@ -182,7 +182,7 @@ fn message(row: &Row<'_>, receipt_handle: String) -> Result<Message, SqsError> {
     ];
     let system = system.into_iter();
     let system = system.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Ok(Message {
+    Ok(ReceivedMessage {
         id: row.get("id")?,
         receipt_handle,
         body: row.get("body")?,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::SqsError;
-use crate::message::{Message, MessageAttributes};
+use crate::message::{MessageAttributes, ReceivedMessage};
 use crate::receive::Receive;
 
 #[derive(Debug, Deserialize)]
@@ -66,13 +66,13 @@ impl ReceiveMessage {
     }
 
     /// The answer: the messages, with the attributes that the client asked for.
-    pub(crate) fn answer(&self, messages: Vec<Message>) -> Result<Value, SqsError> {
+    pub(crate) fn answer(&self, messages: Vec<ReceivedMessage>) -> Result<Value, SqsError> {
         let messages = messages.into_iter().map(|message| self.select(message));
         let messages = messages.collect::<Result<_, _>>()?;
         Ok(serde_json::to_value(Response { messages })?)
     }
 
-    fn select(&self, mut message: Message) -> Result<Selected, SqsError> {
+    fn select(&self, mut message: ReceivedMessage) -> Result<Selected, SqsError> {
         let (old, new) = (&self.attribute_names, &self.message_system_attribute_names);
         message
             .system_attributes

@@ -51,7 +51,7 @@ pub(crate) struct NewMessage {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Sent {
+pub(crate) struct SentMessage {
     pub(crate) message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     md5_of_body: String,
@@ -68,7 +68,10 @@ pub(crate) struct Sent {
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(crate) fn send_message(session: &Session<'_>, request: SendMessage) -> Result<Sent, SqsError> {
+pub(crate) fn send_message(
+    session: &Session<'_>,
+    request: SendMessage,
+) -> Result<SentMessage, SqsError> {
     let queue = session.queue(&request.queue_url)?;
     enqueue(session, &queue, request.message)
 }
@@ -77,7 +80,7 @@ pub(crate) fn send_message(session: &Session<'_>, request: SendMessage) -> Resul
 pub(crate) fn send_message_batch(
     session: &Session<'_>,
     request: SendMessageBatch,
-) -> Result<BatchResult<Sent>, SqsError> {
+) -> Result<BatchResult<SentMessage>, SqsError> {
     let queue = session.queue(&request.queue_url)?;
     batch::check(&request.entries, "SendMessageBatchRequestEntry")?;
     let sizes = request
@@ -109,7 +112,7 @@ pub(crate) fn enqueue(
     session: &Session<'_>,
     queue: &Queue,
     message: NewMessage,
-) -> Result<Sent, SqsError> {
+) -> Result<SentMessage, SqsError> {
     message.check(queue)?;
     let delay_ms = message.delay_ms(queue)?;
     let message_id = Uuid::new_v4().to_string();
@@ -127,7 +130,7 @@ pub(crate) fn enqueue(
         ":visible_ms": session.now_ms + delay_ms,
     })?;
     session.changed(&queue.name);
-    Ok(Sent {
+    Ok(SentMessage {
         message_id,
         md5_of_body: md5_of_body(&message.message_body),
         md5_of_attributes: md5_of_attributes(&message.message_attributes)?,
@@ -154,7 +157,7 @@ impl NewMessage {
         if self.size_bytes()? > max {
             return Err(SqsError::InvalidParameterValue {
                 reason: format!(
-                    "One or more parameters are invalid. Reason: Message must be shorter than {max} bytes."
+                    "One or more parameters are invalid. Reason: ReceivedMessage must be shorter than {max} bytes."
                 ),
             });
         }
@@ -171,7 +174,7 @@ impl NewMessage {
             return Ok(());
         }
         Err(SqsError::InvalidParameterValue {
-            reason: "Message system attribute is invalid. The only supported message system attribute is AWSTraceHeader, of type String."
+            reason: "ReceivedMessage system attribute is invalid. The only supported message system attribute is AWSTraceHeader, of type String."
                 .to_owned(),
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
-use crate::attributes::Attributes;
+use crate::attributes::QueueAttributes;
 use crate::error::SqsError;
 use crate::names::{ACCOUNT, arn, queue_of_arn, queue_of_url};
 
@@ -77,7 +77,7 @@ pub struct Depth {
     pub visible: u64,
     /// Received, and neither deleted nor visible again.
     pub in_flight: u64,
-    /// Sent, and held back by a delay.
+    /// SentMessage, and held back by a delay.
     pub delayed: u64,
 }
 
@@ -95,7 +95,7 @@ pub(crate) struct Session<'a> {
 pub(crate) struct Queue {
     pub(crate) id: i64,
     pub(crate) name: String,
-    pub(crate) attributes: Attributes,
+    pub(crate) attributes: QueueAttributes,
     pub(crate) created_ms: i64,
     pub(crate) modified_ms: i64,
     pub(crate) purged_ms: Option<i64>,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use hookgate::Message;
 
-use crate::TwinError;
 use crate::engines::{EngineError, Engines, QUEUE};
+use crate::error::TwinError;
 use crate::faults::Faults;
 
 /// Takes a folder, which is made where it is missing, for one twin alone: until the file is closed, or

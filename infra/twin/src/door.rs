@@ -1,12 +1,12 @@
 //! A door before an engine. Every request from outside passes it, and rules say which are struck by a fault.
 
-use std::error::Error;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
 use axum::serve::Listener;
 use bytes::Bytes;
+use hookgate::BoxError;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -18,8 +18,6 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::faults::{Fault, Faults, Service};
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A door before one engine.
 #[derive(Debug)]

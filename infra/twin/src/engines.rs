@@ -11,7 +11,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, HttpClient, SharedCredentialsProvider};
 use hookgate::{AwsError, DynamoTable, S3Bodies, SqsDeadLetters, SqsQueue, system_now};
-use hookgate_sqs::{Clock, Sqs, SqsError};
+use hookgate_sqs::{ClockFn, Sqs, SqsError};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -114,7 +114,7 @@ impl Engines {
     ///
     /// # Errors
     /// When an engine does not start.
-    pub async fn in_memory(clock: Clock) -> Result<Engines, EngineError> {
+    pub async fn in_memory(clock: ClockFn) -> Result<Engines, EngineError> {
         let sqs = Sqs::open_with_clock(None, clock).map_err(EngineError::queue)?;
         Engines::with(None, sqs, Objects::temporary()?, 0).await
     }

@@ -60,7 +60,7 @@ async fn discovery(State(front): Shared) -> Response {
     Json(front.issuer.discovery()).into_response()
 }
 
-async fn jwks(State(front): Shared) -> Result<Response, Failure> {
+async fn jwks(State(front): Shared) -> Result<Response, IssuerFailure> {
     Ok(Json(front.issuer.jwks().await?).into_response())
 }
 
@@ -71,7 +71,10 @@ struct TokenQuery {
     age_s: u64,
 }
 
-async fn token(State(front): Shared, Query(query): Query<TokenQuery>) -> Result<Response, Failure> {
+async fn token(
+    State(front): Shared,
+    Query(query): Query<TokenQuery>,
+) -> Result<Response, IssuerFailure> {
     let now = system_now();
     let issued = now
         .checked_sub(Duration::from_secs(query.age_s))
@@ -100,15 +103,15 @@ fn too_large() -> Response {
 }
 
 /// Why the issuer does not answer.
-struct Failure(IssuerError);
+struct IssuerFailure(IssuerError);
 
-impl From<IssuerError> for Failure {
-    fn from(error: IssuerError) -> Failure {
-        Failure(error)
+impl From<IssuerError> for IssuerFailure {
+    fn from(error: IssuerError) -> IssuerFailure {
+        IssuerFailure(error)
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for IssuerFailure {
     fn into_response(self) -> Response {
         let error = json!({ "error": self.0.to_string() });
         (StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response()

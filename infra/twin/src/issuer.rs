@@ -23,11 +23,11 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Issuer {
     url: String,
-    key: OnceCell<Key>,
+    key: OnceCell<SigningKey>,
 }
 
 #[derive(Debug)]
-struct Key {
+struct SigningKey {
     pair: KeyPair,
     id: String,
     modulus: String,
@@ -39,7 +39,7 @@ struct Key {
 pub enum IssuerError {
     /// The key.
     #[error("the issuer's key could not be made")]
-    Key,
+    SigningKey,
     /// The token.
     #[error("the token could not be signed")]
     Token,
@@ -111,21 +111,21 @@ impl Issuer {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    async fn key(&self) -> Result<&Key, IssuerError> {
+    async fn key(&self) -> Result<&SigningKey, IssuerError> {
         self.key
             .get_or_try_init(|| async {
                 tokio::task::spawn_blocking(make_key)
                     .await
-                    .map_err(|_| IssuerError::Key)?
+                    .map_err(|_| IssuerError::SigningKey)?
             })
             .await
     }
 }
 
-fn make_key() -> Result<Key, IssuerError> {
-    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| IssuerError::Key)?;
+fn make_key() -> Result<SigningKey, IssuerError> {
+    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| IssuerError::SigningKey)?;
     let public: PublicKeyComponents<Vec<u8>> = pair.public_key().into();
-    Ok(Key {
+    Ok(SigningKey {
         id: uuid::Uuid::new_v4().simple().to_string(),
         modulus: URL_SAFE_NO_PAD.encode(public.n),
         exponent: URL_SAFE_NO_PAD.encode(public.e),

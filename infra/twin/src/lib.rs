@@ -7,6 +7,7 @@ mod data;
 mod door;
 pub mod dynamo;
 pub mod engines;
+mod error;
 mod faults;
 mod http;
 mod issuer;
@@ -16,7 +17,8 @@ pub mod s3;
 mod token;
 mod twin;
 
+pub use error::TwinError;
 pub use faults::{BadRule, Fault, FaultRule, Service};
 pub use issuer::{AUDIENCE, Issuer, IssuerError, TOKEN_LIFETIME};
 pub use token::Token;
-pub use twin::{Options, Twin, TwinError};
+pub use twin::{Twin, TwinOptions};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
-use hookgate_sqs::{Message, MessageAttribute, REGION, Sqs, SqsError};
+use hookgate_sqs::{MessageAttribute, REGION, ReceivedMessage, Sqs, SqsError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -107,7 +107,7 @@ where
     }
 
     /// Waits for messages, then for more until the batch is full or the window is over.
-    async fn gather(&self) -> Result<Vec<Message>, SqsError> {
+    async fn gather(&self) -> Result<Vec<ReceivedMessage>, SqsError> {
         let size = self.mapping.batch_size;
         let mut batch = self.receive(size, POLL).await?;
         let deadline = Instant::now() + self.mapping.batch_window;
@@ -128,7 +128,7 @@ where
         Ok(batch)
     }
 
-    async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Message>, SqsError> {
+    async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<ReceivedMessage>, SqsError> {
         let max = max.clamp(1, POLL_MESSAGES);
         let stopped = stopped(self.stopping.clone());
         self.sqs
@@ -149,7 +149,7 @@ where
         }
     }
 
-    async fn process(&self, messages: Vec<Message>) {
+    async fn process(&self, messages: Vec<ReceivedMessage>) {
         for messages in events_within(MAX_EVENT_BYTES, messages) {
             if let Err(error) = self.process_event(&messages).await {
                 tracing::warn!(
@@ -161,7 +161,7 @@ where
         }
     }
 
-    async fn process_event(&self, messages: &[Message]) -> Result<(), InvokeError> {
+    async fn process_event(&self, messages: &[ReceivedMessage]) -> Result<(), InvokeError> {
         let event = event(messages, &self.sqs.arn(&self.mapping.queue))?;
         let invoke = Arc::clone(&self.invoke);
         // A task of its own turns a panic, in the call or in its future, into an error.
@@ -186,22 +186,22 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 /// When it reported one that it was not given: Lambda then takes the whole batch as failed.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 fn succeeded<'a>(
-    messages: &'a [Message],
+    messages: &'a [ReceivedMessage],
     response: &SqsBatchResponse,
-) -> Result<Vec<&'a Message>, InvokeError> {
+) -> Result<Vec<&'a ReceivedMessage>, InvokeError> {
     let given: HashSet<&str> = messages.iter().map(|message| message.id.as_str()).collect();
     let failures = response.batch_item_failures.iter();
     let failed: HashSet<&str> = failures.map(|item| item.item_identifier.as_str()).collect();
     if let Some(unknown) = failed.difference(&given).next() {
         return Err(format!("batchItemFailures names the unknown message {unknown:?}").into());
     }
-    let succeeded = |message: &&Message| !failed.contains(message.id.as_str());
+    let succeeded = |message: &&ReceivedMessage| !failed.contains(message.id.as_str());
     Ok(messages.iter().filter(succeeded).collect())
 }
 
 /// Splits a batch so that each event's bodies stay within `max_bytes`.
-fn events_within(max_bytes: usize, messages: Vec<Message>) -> Vec<Vec<Message>> {
-    let mut events: Vec<Vec<Message>> = Vec::new();
+fn events_within(max_bytes: usize, messages: Vec<ReceivedMessage>) -> Vec<Vec<ReceivedMessage>> {
+    let mut events: Vec<Vec<ReceivedMessage>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
         bytes += message.body.len();
@@ -216,14 +216,14 @@ fn events_within(max_bytes: usize, messages: Vec<Message>) -> Vec<Vec<Message>> 
     events
 }
 
-fn event(messages: &[Message], arn: &str) -> Result<SqsEvent, SqsError> {
+fn event(messages: &[ReceivedMessage], arn: &str) -> Result<SqsEvent, SqsError> {
     let records = messages.iter().map(|message| record(message, arn));
     let mut event = SqsEvent::default();
     event.records = records.collect::<Result<_, _>>()?;
     Ok(event)
 }
 
-fn record(message: &Message, arn: &str) -> Result<SqsMessage, SqsError> {
+fn record(message: &ReceivedMessage, arn: &str) -> Result<SqsMessage, SqsError> {
     let attributes = message.attributes.iter();
     let attributes = attributes.map(|(name, value)| Ok((name.clone(), attribute(value)?)));
     let mut record = SqsMessage::default();

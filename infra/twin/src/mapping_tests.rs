@@ -158,7 +158,7 @@ async fn neither_an_error_nor_a_panic_deletes_anything_or_stops_the_polling() {
 
 #[tokio::test]
 async fn a_record_looks_as_lambda_makes_it() {
-    let message = Message {
+    let message = ReceivedMessage {
         id: "id".to_owned(),
         receipt_handle: "handle".to_owned(),
         body: "msg".to_owned(),
@@ -244,7 +244,7 @@ async fn a_window_gathers_more_than_one_poll_takes() {
 
 #[tokio::test]
 async fn an_event_is_split_before_it_outgrows_an_invocation() {
-    let message = |bytes: usize| Message {
+    let message = |bytes: usize| ReceivedMessage {
         id: String::new(),
         receipt_handle: String::new(),
         body: "x".repeat(bytes),

@@ -9,21 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use hookgate::config::{Config, ConfigError};
-use hookgate::{Clock, Documents, Runtime, Secrets, Sources, UnusableSource, system_now};
+use hookgate::config::Config;
+use hookgate::{Clock, Documents, Runtime, Secrets, Sources, system_now};
 use hookgate_admin::Admin;
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
 use hookgate_signature::Audiences;
 use hookgate_sweeper::{Sweeper, run_once};
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::data::{own, start_engines};
-use crate::engines::{EngineError, Engines, QUEUE};
+use crate::engines::{Engines, QUEUE};
+use crate::error::TwinError;
 use crate::faults::{FaultRule, Faults};
 use crate::http::{Front, router};
 use crate::issuer::{AUDIENCE, Issuer};
@@ -37,7 +37,7 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
 /// How to start a twin.
-pub struct Options {
+pub struct TwinOptions {
     /// Its configuration.
     pub config: Config,
     /// The variables that `env:` secrets are looked up in.
@@ -53,9 +53,9 @@ pub struct Options {
 }
 
 /// Without the variables, which hold secrets.
-impl fmt::Debug for Options {
+impl fmt::Debug for TwinOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("TwinOptions")
             .field("config", &self.config)
             .field("listen", &self.listen)
             .field("data", &self.data)
@@ -78,36 +78,13 @@ pub struct Twin {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Why a twin does not start.
-#[derive(Debug, Error)]
-pub enum TwinError {
-    /// It cannot listen there.
-    #[error("cannot listen on {0}; is another twin running? --listen chooses another address")]
-    Listen(SocketAddr, #[source] std::io::Error),
-    /// Its data cannot be kept there.
-    #[error("cannot keep data in {0}")]
-    Data(PathBuf, #[source] std::io::Error),
-    /// Another twin has its data there.
-    #[error("another gateway keeps its events in {0}; stop it, or --data chooses another folder")]
-    DataInUse(PathBuf),
-    /// An embedded engine does not start.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A source cannot be used.
-    #[error(transparent)]
-    Source(#[from] UnusableSource),
-}
-
 impl Twin {
     /// Starts a twin; it accepts requests when this returns.
     ///
     /// # Errors
     /// When it cannot listen, its data cannot be read, or the configuration is wrong.
-    pub async fn start(options: Options) -> Result<Twin, TwinError> {
-        let Options {
+    pub async fn start(options: TwinOptions) -> Result<Twin, TwinError> {
+        let TwinOptions {
             mut config,
             variables,
             listen,

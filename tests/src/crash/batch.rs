@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hookgate_api::EventState;
 use hookgate_twin::engines::QUEUE;
 
 use super::handler::Act;
@@ -59,12 +58,7 @@ pub async fn run_batch(
     }
     let mut states = Vec::new();
     for key in &keys {
-        states.push(
-            world
-                .event_of(key)
-                .await
-                .map_or("", |event| event.state.name()),
-        );
+        states.push(world.event_of(key).await.map_or("", |event| event.state));
     }
     let effects = world.effects.lock().expect("no handler panics here").count;
     Cut {
@@ -109,7 +103,7 @@ impl World {
         }
         self.event()
             .await
-            .is_some_and(|event| event.state == EventState::Done)
+            .is_some_and(|event| event.state == "done")
     }
 
     /// Whether the event of the last request is in the queue or the outbox.

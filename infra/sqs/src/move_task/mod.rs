@@ -1,4 +1,4 @@
-//! Message move tasks, which bring dead letters back: start, list and cancel them.
+//! ReceivedMessage move tasks, which bring dead letters back: start, list and cancel them.
 
 pub(crate) mod runner;
 
@@ -53,12 +53,12 @@ pub(crate) struct ListTasks {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct TasksListed {
-    results: Vec<Task>,
+    results: Vec<ListedTask>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Task {
+struct ListedTask {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_handle: Option<String>,
     status: String,
@@ -151,7 +151,7 @@ pub(crate) fn list_message_move_tasks(
         "SELECT * FROM move_tasks WHERE source = ?1 ORDER BY started_ms DESC, rowid DESC LIMIT ?2";
     let mut statement = session.tx.prepare_cached(sql)?;
     let tasks = statement.query_map(params![request.source_arn, limit], |row| {
-        Ok(Task::read(row))
+        Ok(ListedTask::read(row))
     })?;
     let results = tasks.map(|task| task?).collect::<Result<_, _>>()?;
     Ok(TasksListed { results })
@@ -172,22 +172,22 @@ pub(crate) fn cancel_message_move_task(
         .query_row(parameters, |row| row.get(0))
         .optional()?;
     let approximate_number_of_messages_moved = moved.ok_or_else(|| SqsError::ResourceNotFound {
-        reason: "Task does not exist.".to_owned(),
+        reason: "ListedTask does not exist.".to_owned(),
     })?;
     Ok(Cancelled {
         approximate_number_of_messages_moved,
     })
 }
 
-impl Task {
-    fn read(row: &Row<'_>) -> Result<Task, SqsError> {
+impl ListedTask {
+    fn read(row: &Row<'_>) -> Result<ListedTask, SqsError> {
         let (id, source_arn): (String, String) = (row.get("id")?, row.get("source")?);
         let status: String = row.get("status")?;
         let task_handle = match status.as_str() {
             "RUNNING" => Some(handle(&id, &source_arn)?),
             _ => None,
         };
-        Ok(Task {
+        Ok(ListedTask {
             task_handle,
             status,
             source_arn,

@@ -18,7 +18,7 @@ use crate::store::{Queue, Session};
 const DEFAULT_PER_SECOND: u32 = 500;
 
 /// A running task.
-struct Task {
+struct RunningTask {
     id: String,
     source: String,
     destination: Option<String>,
@@ -73,7 +73,7 @@ fn running(session: &Session<'_>) -> Result<Vec<String>, SqsError> {
 
 /// Moves one message. Returns how long to wait before the next, or nothing when the task is over.
 fn step(session: &Session<'_>, id: &str) -> Result<Option<Duration>, SqsError> {
-    let Some(task) = Task::find(session, id)? else {
+    let Some(task) = RunningTask::find(session, id)? else {
         return Ok(None);
     };
     match task.move_one(session)? {
@@ -85,14 +85,14 @@ fn step(session: &Session<'_>, id: &str) -> Result<Option<Duration>, SqsError> {
     }
 }
 
-impl Task {
-    fn find(session: &Session<'_>, id: &str) -> Result<Option<Task>, SqsError> {
+impl RunningTask {
+    fn find(session: &Session<'_>, id: &str) -> Result<Option<RunningTask>, SqsError> {
         let sql = "SELECT source, destination, per_second, to_move - moved FROM move_tasks
                    WHERE id = ?1 AND status = 'RUNNING'";
         let mut statement = session.tx.prepare_cached(sql)?;
         let task = statement.query_row([id], |row| {
             let per_second: Option<u32> = row.get(2)?;
-            Ok(Task {
+            Ok(RunningTask {
                 id: id.to_owned(),
                 source: row.get(0)?,
                 destination: row.get(1)?,

@@ -14,7 +14,7 @@ use super::{MAX_OBJECT_BYTES, Objects, S3Error};
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// Why a request is not done, with S3's code for it.
-enum Fault {
+enum S3Fault {
     NoSuchKey,
     Altered,
     NotImplemented,
@@ -42,7 +42,7 @@ async fn answer(
         Method::PUT => put(&objects, &path, &headers, &body),
         Method::GET | Method::HEAD => get(&objects, &path),
         Method::DELETE => delete(&objects, &path),
-        _ => Err(Fault::Method),
+        _ => Err(S3Fault::Method),
     });
     match done.await {
         Ok(Ok(response)) => response,
@@ -54,14 +54,19 @@ async fn answer(
     }
 }
 
-fn put(objects: &Objects, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Fault> {
+fn put(
+    objects: &Objects,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, S3Fault> {
     let hash = sha256(body);
     let signed = headers.get(CONTENT_SHA256).map(|value| value.as_bytes());
     match signed {
         // Chunks with signatures or checksums between them.
-        Some(signed) if signed.starts_with(b"STREAMING-") => return Err(Fault::NotImplemented),
+        Some(signed) if signed.starts_with(b"STREAMING-") => return Err(S3Fault::NotImplemented),
         Some(signed) if signed.len() == hash.len() && signed != hash.as_bytes() => {
-            return Err(Fault::Altered);
+            return Err(S3Fault::Altered);
         }
         _ => {}
     }
@@ -69,8 +74,8 @@ fn put(objects: &Objects, path: &str, headers: &HeaderMap, body: &[u8]) -> Resul
     Ok([(ETAG, etag(&hash))].into_response())
 }
 
-fn get(objects: &Objects, path: &str) -> Result<Response, Fault> {
-    let body = objects.get(path)?.ok_or(Fault::NoSuchKey)?;
+fn get(objects: &Objects, path: &str) -> Result<Response, S3Fault> {
+    let body = objects.get(path)?.ok_or(S3Fault::NoSuchKey)?;
     let headers = [
         (ETAG, etag(&sha256(&body))),
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -78,7 +83,7 @@ fn get(objects: &Objects, path: &str) -> Result<Response, Fault> {
     Ok((headers, body).into_response())
 }
 
-fn delete(objects: &Objects, path: &str) -> Result<Response, Fault> {
+fn delete(objects: &Objects, path: &str) -> Result<Response, S3Fault> {
     objects.delete(path)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -92,20 +97,20 @@ fn etag(sha256: &str) -> String {
     format!("\"{sha256}\"")
 }
 
-impl From<S3Error> for Fault {
-    fn from(error: S3Error) -> Fault {
-        Fault::Broken(error)
+impl From<S3Error> for S3Fault {
+    fn from(error: S3Error) -> S3Fault {
+        S3Fault::Broken(error)
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for S3Fault {
     fn into_response(self) -> Response {
         let (status, code) = match &self {
-            Fault::NoSuchKey => (StatusCode::NOT_FOUND, "NoSuchKey"),
-            Fault::Altered => (StatusCode::BAD_REQUEST, "XAmzContentSHA256Mismatch"),
-            Fault::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
-            Fault::Method => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
-            Fault::Broken(error) => {
+            S3Fault::NoSuchKey => (StatusCode::NOT_FOUND, "NoSuchKey"),
+            S3Fault::Altered => (StatusCode::BAD_REQUEST, "XAmzContentSHA256Mismatch"),
+            S3Fault::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            S3Fault::Method => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            S3Fault::Broken(error) => {
                 let error: &dyn std::error::Error = error;
                 tracing::error!(error, "the embedded S3 failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, "InternalError")

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use hookgate_signature::ConfigError;
 
 pub use self::secret::{SecretConfig, SecretRef};
-pub use self::source::SourceConfig;
+pub use self::source::{MismatchPolicy, SourceConfig};
 use crate::Route;
 
 /// How long raw payloads are kept unless configuration says otherwise.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use super::source::without_value;
 use super::{Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SourceConfig};
 use crate::Route;
 
@@ -166,15 +167,4 @@ fn located(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
     format!("line {line}: {}", without_value(error))
-}
-
-/// What is expected, without the text that was found instead.
-pub(super) fn without_value(error: &toml::de::Error) -> &str {
-    let message = error.message();
-    let found = ["invalid type: string", "invalid value: string"];
-    let names_value = found.iter().any(|found| message.starts_with(found));
-    match message.rfind(", expected ") {
-        Some(start) if names_value => &message[start + 2..],
-        _ => message,
-    }
 }

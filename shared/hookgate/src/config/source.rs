@@ -4,9 +4,18 @@ use hookgate_signature::{Options, Provider};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::parse::without_value;
 use super::{ConfigError, SecretConfig};
-use crate::MismatchPolicy;
+
+/// The answer when an event id comes again with another body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MismatchPolicy {
+    /// Answer as for a duplicate: the first body stands.
+    #[default]
+    SameIdWins,
+    /// Answer 409.
+    Reject,
+}
 
 /// One source, not yet with its secrets.
 #[derive(Clone, Debug)]
@@ -145,5 +154,16 @@ fn lay_over(table: &mut toml::Table, key: &str, own: toml::Value) {
         (_, own) => {
             table.insert(key.to_owned(), own);
         }
+    }
+}
+
+/// The message of an error, without the text that was found.
+pub(super) fn without_value(error: &toml::de::Error) -> &str {
+    let message = error.message();
+    let found = ["invalid type: string", "invalid value: string"];
+    let names_value = found.iter().any(|found| message.starts_with(found));
+    match message.rfind(", expected ") {
+        Some(start) if names_value => &message[start + 2..],
+        _ => message,
     }
 }

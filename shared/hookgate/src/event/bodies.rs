@@ -17,10 +17,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::signing::sign;
-use crate::{AwsError, BoxError, StoredBody};
+use crate::{AwsError, Body, BoxError, StoredBody};
+
+const NO_BUCKET: &str = "no bucket is configured; ARCHIVE_BUCKET names it";
 
 /// The bucket of large bodies.
 #[derive(Clone, Debug)]
@@ -28,13 +31,13 @@ pub struct S3Bodies {
     aws: SdkConfig,
     bucket: String,
     /// Built at first use: few bodies are large.
-    call: Arc<OnceLock<Call>>,
+    call: Arc<OnceLock<ObjectCall>>,
 }
 
 /// A signed request and its answer's body, over the SDK's HTTP client, with its retries and time limits.
-type Call = Operation<HttpRequest, Bytes, Refused>;
+type ObjectCall = Operation<HttpRequest, Bytes, Refused>;
 
-type Failure = SdkError<Refused, HttpResponse>;
+type ObjectFailure = SdkError<Refused, HttpResponse>;
 
 /// S3's refusal of a request.
 #[derive(Debug, Error)]
@@ -93,7 +96,12 @@ impl S3Bodies {
         })
     }
 
-    async fn call(&self, method: &str, stored: &StoredBody, body: Bytes) -> Result<Bytes, Failure> {
+    async fn call(
+        &self,
+        method: &str,
+        stored: &StoredBody,
+        body: Bytes,
+    ) -> Result<Bytes, ObjectFailure> {
         let request = self.request(method, stored, body).await;
         let request = request.map_err(SdkError::construction_failure)?;
         let operation = self.operation().map_err(SdkError::construction_failure)?;
@@ -114,15 +122,49 @@ impl S3Bodies {
         Ok(request)
     }
 
-    fn operation(&self) -> Result<&Call, BoxError> {
+    fn operation(&self) -> Result<&ObjectCall, BoxError> {
         let endpoint = self.endpoint()?;
         Ok(self.call.get_or_init(|| operation(&self.aws, &endpoint)))
     }
 }
 
+/// An error that keeps a stored body from being read.
+#[derive(Debug, Error)]
+pub enum BodyError {
+    /// It is not there.
+    #[error("the stored body is gone")]
+    Gone,
+    /// Other bytes are there.
+    #[error("the stored bytes are not the body that came in")]
+    Altered,
+    /// S3 does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] AwsError),
+}
+
+impl Body {
+    /// The bytes, from wherever they are.
+    ///
+    /// # Errors
+    /// When a stored body is not there, was altered, or cannot be read at the moment.
+    pub async fn fetch(&self, bodies: Option<&S3Bodies>) -> Result<Bytes, BodyError> {
+        let stored = match self {
+            Body::Inline(body) => return Ok(body.clone()),
+            Body::Stored(stored) => stored,
+        };
+        let bodies = bodies.ok_or_else(|| AwsError::new("read the body", NO_BUCKET))?;
+        let body = bodies.get(stored).await?.ok_or(BodyError::Gone)?;
+        if Sha256::digest(&body)[..] == stored.sha256 {
+            Ok(body)
+        } else {
+            Err(BodyError::Altered)
+        }
+    }
+}
+
 /// The operation that carries every call. A large body takes longer than others: only the whole call
 /// has a time limit, its tries have none.
-fn operation(aws: &SdkConfig, endpoint: &str) -> Call {
+fn operation(aws: &SdkConfig, endpoint: &str) -> ObjectCall {
     let mut limits = TimeoutConfig::builder();
     if let Some(given) = aws.timeout_config() {
         limits.set_connect_timeout(given.connect_timeout());
@@ -157,7 +199,7 @@ fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<Refused>> 
 }
 
 /// The reason of a failure: S3's own word, where it said one.
-fn cause(failure: Failure) -> BoxError {
+fn cause(failure: ObjectFailure) -> BoxError {
     match failure {
         SdkError::ServiceError(refused) => refused.into_err().into(),
         failure => failure.into(),

@@ -3,11 +3,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
-use crate::{AwsError, EventKey, S3Bodies};
-
-const NO_BUCKET: &str = "no bucket is configured; ARCHIVE_BUCKET names it";
+use crate::EventKey;
 
 /// An event's body on its way to the handler.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,40 +55,6 @@ impl StoredBody {
             key: format!("bodies/{event}/{}", hex::encode(sha256)),
             bytes: body.len() as u64,
             sha256,
-        }
-    }
-}
-
-/// An error that keeps a stored body from being read.
-#[derive(Debug, Error)]
-pub enum BodyError {
-    /// It is not there.
-    #[error("the stored body is gone")]
-    Gone,
-    /// Other bytes are there.
-    #[error("the stored bytes are not the body that came in")]
-    Altered,
-    /// S3 does not answer.
-    #[error(transparent)]
-    Unavailable(#[from] AwsError),
-}
-
-impl Body {
-    /// The bytes, from wherever they are.
-    ///
-    /// # Errors
-    /// When a stored body is not there, was altered, or cannot be read at the moment.
-    pub async fn fetch(&self, bodies: Option<&S3Bodies>) -> Result<Bytes, BodyError> {
-        let stored = match self {
-            Body::Inline(body) => return Ok(body.clone()),
-            Body::Stored(stored) => stored,
-        };
-        let bodies = bodies.ok_or_else(|| AwsError::new("read the body", NO_BUCKET))?;
-        let body = bodies.get(stored).await?.ok_or(BodyError::Gone)?;
-        if Sha256::digest(&body)[..] == stored.sha256 {
-            Ok(body)
-        } else {
-            Err(BodyError::Altered)
         }
     }
 }

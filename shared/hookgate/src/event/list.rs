@@ -4,13 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
-use hookgate_api::{EventDetail, EventState, EventSummary};
-use hookgate_ledger::State;
 
 use crate::error::OrFailed;
 use crate::event::archive::{ArchivedPayload, read_payload};
 use crate::event::ledger::{EVENT, stored_item};
-use crate::event::view::{EventQuery, StoredEvent};
+use crate::event::view::{EventDetail, EventQuery, EventSummary, StoredEvent};
 use crate::table::event_item::{
     BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, RECEIVED, SOURCE, TENANT,
 };
@@ -203,21 +201,11 @@ pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
         tenant: some_text(item, TENANT),
         event_id: some_text(item, EVENT_ID),
         event_type: some_text(item, EVENT_TYPE),
-        state: state(stored.state),
+        state: stored.state.name(),
         attempts: number(item, CLAIMS).unwrap_or(0),
         epoch: stored.epoch,
         received_at: rfc3339(number(item, RECEIVED)?),
         completed_at: number(item, COMPLETED).map(rfc3339),
         error: some_text(item, ERROR),
     })
-}
-
-fn state(state: State) -> EventState {
-    match state {
-        State::Received => EventState::Received,
-        State::Enqueued => EventState::Enqueued,
-        State::Processing => EventState::Processing,
-        State::Done => EventState::Done,
-        State::Dead => EventState::Dead,
-    }
 }

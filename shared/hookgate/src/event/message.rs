@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::trace::{Headers, Trace};
+use crate::trace::{Trace, TraceHeaders};
 use crate::{Body, Event, EventKey, StoredBody, unix_ms};
 
 /// The version of the envelope that this build writes, and the only one that it reads.
@@ -56,7 +56,7 @@ struct Envelope {
     epoch: u32,
     received_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trace: Option<Headers>,
+    trace: Option<TraceHeaders>,
     headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -101,7 +101,7 @@ impl Message {
             event_type: self.event.event_type.clone(),
             epoch: self.epoch,
             received_ms: unix_ms(self.event.received),
-            trace: self.event.trace.clone().map(Headers::from),
+            trace: self.event.trace.clone().map(TraceHeaders::from),
             headers: self.event.headers.clone(),
             body,
             claim_check,
@@ -153,9 +153,9 @@ mod tests {
                 event_type: Some("stock \u{1f4e6}".into()),
                 received: UNIX_EPOCH + Duration::from_millis(1_760_000_000_123),
                 headers: vec![("content-type".into(), "application/octet-stream".into())],
-                trace: Trace::read(&Headers {
+                trace: Trace::read(&TraceHeaders {
                     xray: Some("Root=1-67891233-abcdef012345678912345678".into()),
-                    ..Headers::default()
+                    ..TraceHeaders::default()
                 }),
                 body: Body::Inline(BYTES.into()),
             },

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod bodies;
 pub(crate) mod body;
+mod key;
 pub(crate) mod ledger;
 pub(crate) mod list;
 pub(crate) mod message;
@@ -14,17 +15,14 @@ pub(crate) mod view;
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant};
 pub use outbox::OutboxEntry;
 pub use transact::{TableWrite, TransactOutcome};
-pub use view::{EventFilter, EventQuery, StoredEvent};
+pub use view::{EventDetail, EventFilter, EventQuery, EventSummary, Payload, StoredEvent};
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
-
 use crate::{Body, Trace};
+pub use key::EventKey;
 
 /// One thing that happened, as a provider told it.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,46 +76,6 @@ impl Event {
     }
 }
 
-/// The key of an event in the ledger: base64url of the SHA-256 over tenant, source and dedupe key, each
-/// with its length before it, so that no value can pose as two. 43 characters.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EventKey(String);
-
-impl EventKey {
-    /// The key of the event that `dedupe_key` names within a source and a tenant.
-    pub fn new(tenant: Option<&str>, source: &str, dedupe_key: &str) -> EventKey {
-        let mut hash = Sha256::new();
-        for part in [tenant.unwrap_or_default(), source, dedupe_key] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        EventKey(URL_SAFE_NO_PAD.encode(hash.finalize()))
-    }
-
-    /// Reads a key that was printed earlier; `None` where the text cannot be one.
-    pub fn parse(text: &str) -> Option<EventKey> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == 32).then(|| EventKey(text.to_owned()))
-    }
-
-    /// The key's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for EventKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for EventKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// The longest text of a sender's that a log line repeats, in characters.
 const MAX_SHOWN: usize = 256;
 
@@ -132,26 +90,4 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
         c => c,
     });
     Cow::Owned(one_line.take(MAX_SHOWN).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_value_can_pose_as_two() {
-        let key = |tenant, source, id| EventKey::new(Some(tenant), source, id);
-        assert_ne!(key("a", "bc", "d"), key("ab", "c", "d"));
-        assert_ne!(key("a", "b", "cd"), key("a", "bc", "d"));
-        assert_eq!(key("a", "b", "c"), key("a", "b", "c"));
-    }
-
-    #[test]
-    fn a_printed_key_reads_back_and_other_text_does_not() {
-        let key = EventKey::new(None, "stripe", "id:evt_1");
-        assert_eq!(key.as_str().len(), 43);
-        assert_eq!(EventKey::parse(key.as_str()), Some(key));
-        assert_eq!(EventKey::parse("evt_1"), None);
-        assert_eq!(EventKey::parse(""), None);
-    }
 }

@@ -14,25 +14,13 @@ use hookgate_signature::{
     EventMeta, HandshakeAnswer, KeyCache, MissingField, Options, Request, Secret, Unverified,
     Verified, Verifier,
 };
-use serde::Deserialize;
 use thiserror::Error;
 
-use crate::config::{ConfigError, SecretConfig, SourceConfig};
+use crate::config::{ConfigError, MismatchPolicy, SecretConfig, SourceConfig};
 use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain};
 
 /// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
 const MAX_FETCHES: usize = 4;
-
-/// What to do when an event id comes again with another body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MismatchPolicy {
-    /// Answer as for a duplicate: the first body stands.
-    #[default]
-    SameIdWins,
-    /// Answer 409.
-    Reject,
-}
 
 /// One inbound URL: its provider's row with secrets, ready to verify.
 #[derive(Debug)]

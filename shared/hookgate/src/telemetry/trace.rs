@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A trace, under the name that each of the two ways has for it. At least one is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Headers", into = "Headers")]
+#[serde(try_from = "TraceHeaders", into = "TraceHeaders")]
 pub struct Trace {
     id: String,
     w3c: Option<W3c>,
@@ -23,7 +23,7 @@ struct W3c {
 
 /// A trace as headers write it: of a request, or in a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Headers {
+pub struct TraceHeaders {
     /// `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -39,7 +39,7 @@ impl Trace {
     /// The trace that a request says it belongs to. It is not signed, and decides nothing.
     pub fn of(request: &Request<'_>) -> Option<Trace> {
         let states = values(request, "tracestate");
-        Trace::read(&Headers {
+        Trace::read(&TraceHeaders {
             traceparent: single(request, "traceparent"),
             tracestate: (!states.is_empty()).then(|| states.join(",")),
             xray: single(request, "x-amzn-trace-id"),
@@ -47,7 +47,7 @@ impl Trace {
     }
 
     /// Reads headers. What is not written as its specification says is dropped; `None` where nothing is left.
-    pub fn read(headers: &Headers) -> Option<Trace> {
+    pub fn read(headers: &TraceHeaders) -> Option<Trace> {
         let w3c = headers.traceparent.as_deref().and_then(traceparent);
         let xray = headers.xray.as_deref().and_then(xray);
         let (id, parent) = match (w3c, &xray) {
@@ -85,9 +85,9 @@ impl Trace {
     }
 }
 
-impl From<Trace> for Headers {
-    fn from(trace: Trace) -> Headers {
-        Headers {
+impl From<Trace> for TraceHeaders {
+    fn from(trace: Trace) -> TraceHeaders {
+        TraceHeaders {
             traceparent: trace.traceparent().map(str::to_owned),
             tracestate: trace.tracestate().map(str::to_owned),
             xray: trace.xray,
@@ -95,10 +95,10 @@ impl From<Trace> for Headers {
     }
 }
 
-impl TryFrom<Headers> for Trace {
+impl TryFrom<TraceHeaders> for Trace {
     type Error = &'static str;
 
-    fn try_from(headers: Headers) -> Result<Trace, Self::Error> {
+    fn try_from(headers: TraceHeaders) -> Result<Trace, Self::Error> {
         Trace::read(&headers).ok_or("no trace")
     }
 }

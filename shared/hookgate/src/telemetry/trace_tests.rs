@@ -5,7 +5,7 @@ const XRAY: &str = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f64
 
 fn read(traceparent: &str, tracestate: &str, xray: &str) -> Option<Trace> {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Trace::read(&Headers {
+    Trace::read(&TraceHeaders {
         traceparent: given(traceparent),
         tracestate: given(tracestate),
         xray: given(xray),
