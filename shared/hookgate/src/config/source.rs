@@ -70,9 +70,10 @@ fn check_name(name: &str) -> Result<(), ConfigError> {
 }
 
 fn from_table(table: toml::Table) -> Result<SourceConfig, ConfigError> {
-    let written: Written = read(table)?;
+    let mut written: Written = read(table)?;
+    // First, because a misspelled `provider` is among them.
+    let options: Options = read(std::mem::take(&mut written.options))?;
     let provider = provider(&written)?;
-    let options: Options = read(written.options)?;
     if !provider.uses_jwt() && written.secrets.is_empty() {
         return Err(ConfigError::at(
             "secrets",

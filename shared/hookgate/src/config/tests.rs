@@ -183,6 +183,10 @@ fn what_is_wrong_is_named_by_its_key() {
 fn what_is_wrong_inside_a_source_is_named_by_its_whole_key() {
     let cases = [
         (
+            "[sources.a]\nprovidr = \"pakk\"\nsecrets = [\"env:A\"]",
+            "sources.a.providr: unknown field `providr`, expected one of `provider`, ",
+        ),
+        (
             "[sources.a]\nprovider = \"pps\"",
             "sources.a.issuers: is missing",
         ),
