@@ -45,19 +45,13 @@ pub(crate) fn check(
     })
 }
 
-/// The token after the scheme's word, which is compared without regard to case (RFC 9110, section 11.1).
 fn bearer<'v>(field: &SignatureField, value: &'v [u8]) -> Result<&'v str, Reason> {
-    let value = std::str::from_utf8(value).map_err(|_| Reason::JwtMalformed)?;
-    let prefix = field.prefix.as_deref().unwrap_or_default();
-    let word = value.get(..prefix.len()).ok_or(Reason::MissingToken)?;
-    if !word.eq_ignore_ascii_case(prefix) {
-        return Err(Reason::MissingToken);
+    let token = field.unprefixed(value).filter(|token| !token.is_empty());
+    let token = token.ok_or(Reason::MissingToken)?;
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Reason::JwtTooLarge);
     }
-    match value.get(prefix.len()..) {
-        None | Some("") => Err(Reason::MissingToken),
-        Some(token) if token.len() > MAX_TOKEN_BYTES => Err(Reason::JwtTooLarge),
-        Some(token) => Ok(token),
-    }
+    std::str::from_utf8(token).map_err(|_| Reason::JwtMalformed)
 }
 
 /// A compact JWS: three segments of base64url.

@@ -86,7 +86,8 @@ impl SignatureField {
         }
     }
 
-    fn unprefixed<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+    /// The value after its prefix, which may be missing only where it is optional.
+    pub(crate) fn unprefixed<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         let Some(prefix) = &self.prefix else {
             return Some(value);
         };
