@@ -171,6 +171,39 @@ async fn an_event_that_the_queue_does_not_take_goes_by_the_outbox() {
     }
 }
 
+/// A replay that waits for its slice needs no item in the ledger, and is not undone by a redelivery that
+/// makes a new one.
+#[tokio::test]
+async fn a_range_is_replayed_though_its_event_is_forgotten_and_sent_again_meanwhile() {
+    let mut world = World::start().await;
+    let story = Scenario {
+        replay: Some(Replayed::Range),
+        ..Scenario::default()
+    };
+    let untouched = run(&mut world, &story).await;
+    let calls = untouched.unwrap_or_else(|found| panic!("{found}")).calls;
+    let asked = calls.iter().position(|call| call == "PutItem replay");
+    let sent = calls
+        .iter()
+        .rposition(|call| call.starts_with("SendMessage"));
+    let waits = asked.expect("it is written down") + 1..=sent.expect("it is sent");
+    for forgotten in waits {
+        for sent_again in forgotten + 1..calls.len() {
+            let plan = [
+                (forgotten, Fault::Forget),
+                (sent_again, Fault::MeetDuplicate),
+            ];
+            let scenario = Scenario {
+                plan: Plan::from(plan),
+                ..story.clone()
+            };
+            if let Err(found) = run(&mut world, &scenario).await {
+                panic!("{found}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_mixture_of_faults_loses_an_event() {
     for seed in seeds() {

@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::error::OrFailed;
+use crate::event::ledger::description;
 use crate::event::view::Payload;
 use crate::table::payload_item::{DATA, HEADERS, PARTS, STORED_BODY, TRACE};
 use crate::table::{
@@ -59,8 +60,10 @@ impl DynamoTable {
         ];
         let trace = event.trace.as_ref().map(serde_json::to_string).transpose();
         let trace = trace.or_failed(OPERATION)?;
+        // The ledger may forget the event before its payload expires.
         let attributes = described
             .into_iter()
+            .chain(description(event))
             .chain(trace.map(|trace| (TRACE, s(trace))))
             .chain(body.or_failed(OPERATION)?);
         let first = item(event, PAYLOAD, attributes);

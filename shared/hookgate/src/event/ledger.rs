@@ -315,7 +315,7 @@ fn described(event: &Event) -> impl Iterator<Item = (String, AttributeValue)> {
 }
 
 /// The attributes that operators read. A tenant, id or type that an event has not is the empty text.
-fn description(event: &Event) -> [(&'static str, AttributeValue); 6] {
+pub(crate) fn description(event: &Event) -> [(&'static str, AttributeValue); 6] {
     [
         (RECEIVED, n(unix_ms(event.received))),
         (SOURCE, s(&event.source)),

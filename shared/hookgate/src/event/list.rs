@@ -1,12 +1,13 @@
 //! Events as operators ask for them: which came in, and what became of one.
 
+use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 
 use crate::error::OrFailed;
-use crate::event::archive::{ArchivedPayload, read_payload};
+use crate::event::archive::{ArchivedPayload, PAYLOAD, read_payload};
 use crate::event::ledger::{EVENT, stored_item};
 use crate::event::view::{EventDetail, EventQuery, EventSummary, StoredEvent};
 use crate::table::event_item::{
@@ -20,6 +21,9 @@ use crate::{AwsError, Event, EventKey, rfc3339, unix_ms};
 
 /// How many keys DynamoDB takes in one batch.
 const BATCH: usize = 100;
+
+/// The attributes of a summary.
+const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, src, ten, eid, typ, err";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -61,7 +65,7 @@ impl DynamoTable {
     /// When the database or S3 does not answer.
     pub async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, AwsError> {
         let items = self.event_items(key).await?;
-        let Some(summary) = ledger_item(&items).and_then(summary) else {
+        let Some(summary) = find(&items, EVENT).and_then(summary) else {
             return Ok(None);
         };
         let payload = self.payload(&items).await?;
@@ -69,24 +73,22 @@ impl DynamoTable {
     }
 
     /// One event as it came in, to be sent again; `None` where there is none of this key. What was
-    /// written before this call is seen by it.
+    /// written before this call is seen by it. An event that the ledger has forgotten is found by its
+    /// payload, as one that was never replayed.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn stored_event(&self, key: &EventKey) -> Result<Option<StoredEvent>, AwsError> {
         let items = self.event_items(key).await?;
-        let Some((item, stored)) = ledger_item(&items).and_then(|i| Some((i, stored_item(i)?)))
-        else {
+        let ledger = find(&items, EVENT).and_then(|item| Some((item, stored_item(item)?.epoch)));
+        let Some((item, epoch)) = ledger.or_else(|| Some((find(&items, PAYLOAD)?, 0))) else {
             return Ok(None);
         };
         // A payload other than the one that was signed does not count.
         let event = read_payload(&items)
             .and_then(|payload| event(key, item, payload))
             .filter(|event| bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..]));
-        Ok(Some(StoredEvent {
-            epoch: stored.epoch,
-            event,
-        }))
+        Ok(Some(StoredEvent { epoch, event }))
     }
 
     /// An event's items: what the ledger works on, and the payload.
@@ -141,13 +143,36 @@ impl DynamoTable {
     }
 
     /// The ledger's items of up to 100 events, in no order, as they are now.
-    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
+    async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
+        self.items(keys, EVENT).await
+    }
+
+    /// What is known of up to 100 events: by the ledger, or by the payload of one that it has forgotten.
+    pub(crate) async fn summaries(
+        &self,
+        keys: &[String],
+    ) -> Result<HashMap<String, EventSummary>, AwsError> {
+        let named = |event: EventSummary| (event.key.clone(), event);
+        let items = self.ledger_items(keys).await?;
+        let mut known: HashMap<_, _> = items.iter().filter_map(summary).map(named).collect();
+        let forgotten = keys.iter().filter(|key| !known.contains_key(*key));
+        let forgotten: Vec<String> = forgotten.cloned().collect();
+        if !forgotten.is_empty() {
+            let items = self.items(&forgotten, PAYLOAD).await?;
+            known.extend(items.iter().filter_map(described).map(named));
+        }
+        Ok(known)
+    }
+
+    /// Up to 100 events' items of this sort key, as they are now, without bodies.
+    async fn items(&self, keys: &[String], sort_key: &str) -> Result<Vec<Attributes>, AwsError> {
         const OPERATION: &str = "read events";
         let keys = keys
             .iter()
-            .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(EVENT))].into());
+            .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(sort_key))].into());
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.collect()))
+            .projection_expression(SUMMARY)
             .consistent_read(true)
             .build()
             .or_failed(OPERATION)?;
@@ -168,8 +193,9 @@ impl DynamoTable {
     }
 }
 
-fn ledger_item(items: &[Attributes]) -> Option<&Attributes> {
-    items.iter().find(|item| text(item, SK) == Some(EVENT))
+fn find<'a>(items: &'a [Attributes], sort_key: &str) -> Option<&'a Attributes> {
+    let mut items = items.iter();
+    items.find(|item| text(item, SK) == Some(sort_key))
 }
 
 /// The event as it came in.
@@ -193,19 +219,31 @@ fn some_text(item: &Attributes, name: &str) -> Option<String> {
     text.map(str::to_owned)
 }
 
-pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
+fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
+    Some(EventSummary {
+        state: stored.state.name(),
+        attempts: number(item, CLAIMS).unwrap_or(0),
+        epoch: stored.epoch,
+        completed_at: number(item, COMPLETED).map(rfc3339),
+        error: some_text(item, ERROR),
+        ..described(item)?
+    })
+}
+
+/// An event as its payload describes it: in no state of the ledger's, and never replayed.
+fn described(item: &Attributes) -> Option<EventSummary> {
     Some(EventSummary {
         key: some_text(item, PK)?,
         source: some_text(item, SOURCE)?,
         tenant: some_text(item, TENANT),
         event_id: some_text(item, EVENT_ID),
         event_type: some_text(item, EVENT_TYPE),
-        state: stored.state.name(),
-        attempts: number(item, CLAIMS).unwrap_or(0),
-        epoch: stored.epoch,
+        state: "forgotten",
+        attempts: 0,
+        epoch: 0,
         received_at: rfc3339(number(item, RECEIVED)?),
-        completed_at: number(item, COMPLETED).map(rfc3339),
-        error: some_text(item, ERROR),
+        completed_at: None,
+        error: None,
     })
 }

@@ -1,13 +1,11 @@
 //! A range of events, page by page, through the index of payloads: day by day, part by part.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil::Date;
 
 use crate::error::OrFailed;
 use crate::event::archive::PAYLOAD;
-use crate::event::list::summary;
 use crate::replay::{Cursor, EventRange, Page};
 use crate::table::{
     Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, day, index_time,
@@ -51,12 +49,7 @@ impl DynamoTable {
                 next,
             });
         }
-        let items = self.ledger_items(&keys).await?;
-        let summaries: HashMap<String, _> = items
-            .iter()
-            .filter_map(summary)
-            .map(|event| (event.key.clone(), event))
-            .collect();
+        let summaries = self.summaries(&keys).await?;
         let admitted = keys
             .iter()
             .filter_map(|key| summaries.get(key))
