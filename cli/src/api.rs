@@ -19,7 +19,7 @@ use crate::twin::DEFAULT_URL;
 /// Longer than the API looks through events or dead letters.
 const TIMEOUT: Duration = Duration::from_secs(35);
 
-/// What a signed query writes as `%xx`: all but the unreserved characters of RFC 3986. A space as `+`
+/// The characters that a signed query writes as `%xx`: all but the unreserved characters of RFC 3986. A space as `+`
 /// would be another character to Signature Version 4.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -177,8 +177,9 @@ impl Api {
             Signer::Token(None) => Ok(()),
             Signer::Token(Some(token)) => {
                 let value = HeaderValue::try_from(format!("Bearer {token}"));
-                let value =
-                    value.map_err(|_| ApiError::Unsigned("the token is no header value", None))?;
+                let value = value.map_err(|_| {
+                    ApiError::Unsigned("the token cannot be a header's value", None)
+                })?;
                 request.headers_mut().insert("authorization", value);
                 Ok(())
             }

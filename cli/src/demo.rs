@@ -44,7 +44,7 @@ const GOOD_END: &str = "\
 Everything ended as it should. Pakk signs no time, so an old request of it is known as the
 same request again. `cargo run -- dev` keeps a gateway running; `hookgate --help` says more.";
 
-/// What is done to a system, in the order of the table's columns.
+/// The trials of a system, in the order of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Case {
     Good,
@@ -227,7 +227,7 @@ impl System<'_> {
     }
 }
 
-/// What is printed: a row a system, and at the end whether all went as it should.
+/// The printed table: a row a system, and at the end whether all went as it should.
 struct Table {
     colour: bool,
     wrong: Vec<String>,

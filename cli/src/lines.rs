@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::output::coloured;
 
-/// What is logged unless `HOOKGATE_LOG` says otherwise.
+/// The log filter unless `HOOKGATE_LOG` says otherwise.
 pub(crate) const FILTER: &str = "warn,dynoxide=error,hookgate_ingest=info,hookgate_processor=info";
 
 /// Prints lines for people: in colour on a terminal.

@@ -18,7 +18,7 @@ pub(crate) struct Recorded {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// What stands in for the documents of token issuers, by URL.
+    /// Documents of token issuers that came with the request, by URL.
     pub(crate) documents: Option<HashMap<String, Value>>,
     /// The time it came in, where the file says it.
     pub(crate) received: Option<SystemTime>,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Unsigned {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Whether the tenant is in it; otherwise it belongs in the path.
+    /// True where the tenant is in it; otherwise it belongs in the path.
     pub(crate) carries_tenant: bool,
 }
 

@@ -31,7 +31,7 @@ const HIDDEN: Duration = Duration::from_secs(30);
 /// SQS moves no more messages a second.
 const MAX_RATE: u32 = 500;
 
-/// What a list cannot promise.
+/// A limit of every list of a queue.
 const NOTE: &str =
     "a queue cannot be listed reliably: letters that are being looked at elsewhere are missing";
 
@@ -57,7 +57,7 @@ struct RedriveRequest {
 /// Dead letters that were received, and are to be released.
 struct Received {
     letters: Vec<DeadLetter>,
-    /// Whether the queue had no more.
+    /// True where the queue had no more.
     complete: bool,
 }
 

@@ -16,7 +16,7 @@ const MAX_LIMIT: usize = 1000;
 /// The longest pattern for types, in bytes.
 const MAX_PATTERN: usize = 256;
 
-/// Which events to list.
+/// The query of a list of events.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {

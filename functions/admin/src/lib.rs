@@ -40,7 +40,7 @@ pub struct Admin {
     clock: Clock,
 }
 
-/// What is answered: a status and JSON.
+/// An answer: a status and JSON.
 type Answer = (StatusCode, Value);
 
 impl Admin {
@@ -151,14 +151,14 @@ impl Admin {
     }
 }
 
-/// What the query says.
+/// The query, as the type that a request takes.
 fn query<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Rejection> {
     let query = request.uri().query().unwrap_or_default();
     serde_urlencoded::from_str(query)
         .map_err(|error| Rejection::asked(format!("the query is wrong: {error}")))
 }
 
-/// What the body says.
+/// The body, as the type that a request takes.
 fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     serde_json::from_slice(body)
         .map_err(|error| Rejection::asked(format!("the body is wrong: {error}")))
@@ -167,7 +167,7 @@ fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
 fn time(field: &str, text: &str) -> Result<SystemTime, Rejection> {
     let wrong = |_| {
         Rejection::asked(format!(
-            "`{field}` is no time; write it as 2026-01-31T12:00:00Z"
+            "`{field}` is not a time; write it as 2026-01-31T12:00:00Z"
         ))
     };
     let time: jiff::Timestamp = text.parse().map_err(wrong)?;

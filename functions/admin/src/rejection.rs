@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::Answer;
 
-/// Why a request is not done: the only statuses of errors.
+/// A refusal of a request: the only statuses of errors.
 #[derive(Debug, Error)]
 pub enum Rejection {
     /// There is nothing at this path.
@@ -20,7 +20,7 @@ pub enum Rejection {
     /// The request makes no sense, in the caller's terms.
     #[error("{0}")]
     Asked(String),
-    /// What the path names does not exist.
+    /// The path names nothing that exists.
     #[error("there is no {0}")]
     NotFound(&'static str),
     /// It cannot be done as things stand.

@@ -28,7 +28,7 @@ pub const BUDGET: Duration = Duration::from_millis(2500);
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const MAX_BODY_BYTES: usize = 4_500_000;
 
-/// The largest body that is taken where there is no place for large ones, in bytes: base64 of it and
+/// The largest body that is taken where no bucket is configured, in bytes: base64 of it and
 /// the headers fit a queue message (1 MiB).
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>

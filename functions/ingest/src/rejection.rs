@@ -35,7 +35,7 @@ pub enum Rejection {
     /// The request is not authentic.
     #[error("the request could not be authenticated")]
     NotAuthentic {
-        /// What the source's row answers.
+        /// The status that the source's provider expects.
         status: u16,
         /// Why, for the log.
         reason: Reason,

@@ -1,4 +1,4 @@
-//! What happens on a schedule: the messages of the outbox are sent, the replays of ranges go on.
+//! The work of each minute: send the messages of the outbox, go on with the replays of ranges.
 //!
 //! A message that the queue did not take when ingest had it is sent, and then removed from the
 //! outbox: in this order, so that a crash sends it twice rather than never.
@@ -86,7 +86,7 @@ impl Sweeper {
     }
 }
 
-/// One sweep and one slice of the replays, their ends in the log, for whoever calls it on a schedule.
+/// One sweep and one slice of the replays, their ends in the log: the work of one scheduled call.
 pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
     let swept = sweeper.sweep(deadline).await;
     let replayed = sweeper.replay(deadline).await;

@@ -1,6 +1,6 @@
 //! Carries out the replays of ranges, slice by slice.
 //!
-//! What is to be sent next is written down with its epochs before any of it is sent. A slice that
+//! The events to be sent next are written down with its epochs before any of it is sent. A slice that
 //! dies is begun again where it was last saved, and sends the same events at the same epochs: an
 //! event that was handled meanwhile is done at that epoch, and the ledger settles the second message.
 

@@ -39,7 +39,7 @@ pub(crate) async fn start_engines(
 }
 
 /// Takes up what a twin before this one left in flight, without waiting for visibility timeout and
-/// lease as one would on AWS: one process at a time owns the data, so whoever held them is dead.
+/// lease as one would on AWS: one process at a time owns the data, so the processes that held them are dead.
 async fn take_up(engines: &Engines) -> Result<(), EngineError> {
     let table = engines.table(None);
     for body in engines
@@ -48,7 +48,7 @@ async fn take_up(engines: &Engines) -> Result<(), EngineError> {
         .await
         .map_err(EngineError::queue)?
     {
-        // What is no message of ours is claimed by nobody.
+        // Another message was never claimed.
         if let Ok(message) = Message::from_json(&body) {
             table.end_lease(&message.event.key).await?;
         }

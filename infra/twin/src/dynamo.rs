@@ -24,7 +24,7 @@ pub struct Dynamo {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why DynamoDB could not be started.
+/// An error of starting DynamoDB.
 #[derive(Debug, Error)]
 pub enum DynamoError {
     /// The file is not a path that SQLite can be told.
@@ -53,7 +53,7 @@ impl Dynamo {
         let database = open(path)?;
         let (stop, stopped) = oneshot::channel();
         let (report, started) = oneshot::channel();
-        // Its storage calls block the thread they run on, so they get one that nobody else needs.
+        // Its storage calls block the thread they run on, so they get one of their own.
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
             .spawn(move || match take_up(listener) {

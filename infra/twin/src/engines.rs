@@ -57,7 +57,7 @@ pub struct Engines {
     serving: Vec<JoinHandle<()>>,
 }
 
-/// Why the engines do not start.
+/// An error of starting the engines.
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// An engine does not start.

@@ -82,7 +82,7 @@ async fn token(
     Ok(front.issuer.token(issued).await?.into_response())
 }
 
-/// The operators' API, for whoever has the token.
+/// The operators' API, for requests with the token.
 async fn admin(State(front): Shared, request: Request) -> Response {
     if !front.token.opens(request.headers()) {
         let error = json!({ "error": "the operators' API wants `Authorization: Bearer TOKEN`, \
@@ -102,7 +102,7 @@ fn too_large() -> Response {
     (StatusCode::PAYLOAD_TOO_LARGE, Json(error)).into_response()
 }
 
-/// Why the issuer does not answer.
+/// An error of the issuer, as an answer.
 struct IssuerFailure(IssuerError);
 
 impl From<IssuerError> for IssuerFailure {

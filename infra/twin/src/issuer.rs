@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
-/// Whom its tokens are for.
+/// The audience of its tokens.
 pub const AUDIENCE: &str = "hookgate";
 
 /// How long a token is good, as the tokens of the PointServices guide's example.

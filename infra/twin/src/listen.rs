@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// The ports from this one on; 0 is no port.
+/// The ports from this one on; 0 is not a port.
 pub(crate) fn ports(first: u16) -> impl Iterator<Item = u16> {
     let known = (first != 0).then_some(first..=u16::MAX);
     known.into_iter().flatten()
@@ -35,6 +35,6 @@ pub(crate) async fn until_the_end(engine: &str, serve: impl Future<Output = io::
 }
 
 pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody can stop it any more: stop.
+    // An error means that its stopper is gone: stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

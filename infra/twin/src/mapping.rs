@@ -1,4 +1,4 @@
-//! What Lambda does between a queue and a function: it polls, batches, invokes, and deletes.
+//! Lambda's event source mapping between a queue and a function: it polls, batches, invokes, and deletes.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// What a function answers when it fails as a whole.
+/// The error of a function that fails as a whole.
 pub type InvokeError = Box<dyn Error + Send + Sync>;
 
 /// How long one poll waits for a message: SQS's longest.

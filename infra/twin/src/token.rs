@@ -5,7 +5,7 @@ use axum::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// What opens the operators' API of a twin, where IAM would on AWS.
+/// The token that opens a twin's operators' API, where IAM would on AWS.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -15,17 +15,17 @@ impl Token {
         Token(text.into())
     }
 
-    /// A token that nobody can guess: 122 random bits.
+    /// A token that cannot be guessed: 122 random bits.
     pub fn random() -> Token {
         Token(Uuid::new_v4().simple().to_string())
     }
 
-    /// The token's text, to be shown to whoever started the twin.
+    /// The token's text, to be shown to the user who started the twin.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether a request carries it, as a bearer token.
+    /// True for a request that carries it, as a bearer token.
     pub(crate) fn opens(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
         let given = given.and_then(|value| value.strip_prefix(b"Bearer "));

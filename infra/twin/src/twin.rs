@@ -36,7 +36,7 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
-/// How to start a twin.
+/// The settings of a twin.
 pub struct TwinOptions {
     /// Its configuration.
     pub config: Config,
@@ -46,9 +46,9 @@ pub struct TwinOptions {
     pub listen: SocketAddr,
     /// The folder its state is kept in; made where it is missing.
     pub data: PathBuf,
-    /// What opens its operators' API.
+    /// The token of its operators' API.
     pub token: Token,
-    /// What happens to requests on their way to its engines.
+    /// The faults of requests on their way to its engines.
     pub faults: Vec<FaultRule>,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Debug for TwinOptions {
 pub struct Twin {
     /// Its base URL.
     pub url: String,
-    /// What opens its operators' API.
+    /// The token of its operators' API.
     pub token: Token,
     /// Its DynamoDB, SQS and S3.
     pub engines: Engines,
@@ -214,7 +214,7 @@ fn trust(config: &mut Config, issuer: &Issuer) {
     }
 }
 
-/// Calls the sweeper as its schedule would, but more often: nobody waits a minute at their desk.
+/// Calls the sweeper as its schedule would, but more often than once a minute, which is long at a desk.
 async fn sweep(sweeper: Sweeper, ended: impl Future<Output = ()>) {
     let mut ended = std::pin::pin!(ended);
     let mut schedule = tokio::time::interval(SWEEP_EVERY);

@@ -20,7 +20,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// What a function's environment leads to.
+/// The clients and settings that a function's environment leads to.
 #[derive(Debug)]
 pub struct Adapters {
     /// The configuration.
@@ -37,7 +37,7 @@ pub struct Adapters {
     pub aws: SdkConfig,
 }
 
-/// What is wrong with a function's environment.
+/// An error in a function's environment.
 #[derive(Error)]
 pub enum BadEnvironment {
     /// A variable is missing or empty.
@@ -101,7 +101,7 @@ impl Environment {
         self.optional("ARCHIVE_BUCKET")
     }
 
-    /// Which log lines are written, `HOOKGATE_LOG`, as `info` or `warn,hookgate_ingest=info`.
+    /// The filter of log lines, `HOOKGATE_LOG`, as `info` or `warn,hookgate_ingest=info`.
     pub fn log_filter(&self) -> &str {
         self.variables
             .get("HOOKGATE_LOG")

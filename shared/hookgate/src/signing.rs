@@ -47,7 +47,7 @@ pub(crate) async fn sign(
     Ok(())
 }
 
-/// What S3 wants other than all the other services.
+/// The settings in which S3 differs from all other services.
 fn settings() -> SigningSettings {
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;

@@ -61,7 +61,7 @@ pub(crate) mod event_item {
     pub(crate) const EVENT_ID: &str = "eid";
     /// The provider's type, or the empty text.
     pub(crate) const EVENT_TYPE: &str = "typ";
-    /// Why the last attempt failed.
+    /// The last attempt's error.
     pub(crate) const ERROR: &str = "err";
 }
 
@@ -212,7 +212,7 @@ pub(crate) fn partition_of(source: &str, day: &str, shard: u8) -> String {
     format!("{source}#{day}#{shard}")
 }
 
-/// Which shard an event's index entry is in.
+/// The shard of an event's index entry.
 pub(crate) fn shard(key: &EventKey) -> u8 {
     key.as_str()
         .as_bytes()

@@ -6,7 +6,7 @@
 
 use crate::{Item, State};
 
-/// What a request means that carries this event, seen by ingest.
+/// The meaning of a request that carries this event, seen by ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordDecision {
     /// Not seen before, or forgotten: record it, then send its message.
@@ -40,7 +40,7 @@ pub fn on_record<O>(old: Option<&Item<O>>, same_body: bool, now_ms: u64) -> Reco
 /// [`on_record`] is [`RecordDecision::New`].
 pub const RECORD: &str = "attribute_not_exists(pk) OR #exp < :now_s";
 
-/// Whether the marker "a message was sent" may be written: only over a record of the same epoch.
+/// True where the marker "a message was sent" may be written: only over a record of the same epoch.
 pub fn may_mark_enqueued<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
     old.is_some_and(|item| item.state == State::Received && item.epoch == epoch)
 }
@@ -48,7 +48,7 @@ pub fn may_mark_enqueued<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
 /// [`may_mark_enqueued`].
 pub const MARK_ENQUEUED: &str = "#st = :received AND #ep = :ep";
 
-/// What a processor may do with a message.
+/// The right of a processor over a message's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClaimDecision {
     /// The event is yours: run the handler.
@@ -96,9 +96,9 @@ pub const CLAIM: &str = "attribute_not_exists(pk) \
     OR (#st = :processing AND #ep <= :ep AND (#lu < :now OR #own = :me)) \
     OR (#st = :done AND #ep < :ep)";
 
-/// Whether `Done` may be written after the handler succeeded.
+/// True where `Done` may be written after the handler succeeded.
 ///
-/// An effect that happened is a fact, whoever holds the event by now: the write is not fenced, it
+/// An effect that happened is a fact, no matter which claimant holds the event by now: the write is not fenced, it
 /// only never goes back to an older epoch. An older epoch's `Done` is no obstacle: it can be there
 /// when the item was deleted while a replay was handled, and an older message then came late.
 pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
@@ -108,12 +108,12 @@ pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
 /// [`may_complete`].
 pub const COMPLETE: &str = "attribute_not_exists(pk) OR #ep < :ep OR (#ep = :ep AND #st <> :done)";
 
-/// Whether a claim may be given back after a transient failure: only by its owner.
+/// True where a claim may be released after a transient failure: only by its owner.
 pub fn may_release<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
     old.is_some_and(|item| item.state == State::Processing && item.owner.as_ref() == Some(me))
 }
 
-/// Whether `Dead` may be written, once the message is in the dead-letter queue: only by the owner.
+/// True where `Dead` may be written, once the message is in the dead-letter queue: only by the owner.
 pub fn may_dead_letter<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
     may_release(old, me)
 }

@@ -8,7 +8,7 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(900);
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 
-/// What follows a transient failure.
+/// The step after a transient failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Try again, no later than after this time.

@@ -64,14 +64,14 @@ impl fmt::Display for State {
     }
 }
 
-/// What the decisions need to know of a stored event. `O` names the owner of a claim.
+/// The part of a stored event that the decisions need. `O` names the owner of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Item<O> {
     /// Where the event stands.
     pub state: State,
     /// How often a replay was asked for: 0 for the provider's own delivery.
     pub epoch: u32,
-    /// Who claimed it last; `None` before the first claim.
+    /// The last claimant; `None` before the first claim.
     pub owner: Option<O>,
     /// Until when the claim holds, in milliseconds since 1970; 0 when it was given back.
     pub lease_until_ms: u64,
@@ -80,12 +80,12 @@ pub struct Item<O> {
 }
 
 impl<O> Item<O> {
-    /// Whether somebody holds the event at `now_ms`.
+    /// True while a claimant holds the event at `now_ms`.
     pub fn is_leased(&self, now_ms: u64) -> bool {
         self.state == State::Processing && self.lease_until_ms >= now_ms
     }
 
-    /// Whether the item only waits for its deletion at `now_ms`.
+    /// True where the item only waits for its deletion at `now_ms`.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expires_s < now_ms / 1000
     }

@@ -48,7 +48,7 @@ pub struct About {
     pub checked: Option<Datetime>,
     /// Where the row's facts come from.
     pub basis: Bases,
-    /// What a user should know before relying on the provider's scheme.
+    /// Notes for a user who relies on the provider's scheme.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// Sample events; the first is the default.

@@ -55,7 +55,7 @@ impl Sample {
         }
     }
 
-    /// Whether the tenant is part of the request; otherwise it belongs in the URL.
+    /// True where the tenant is part of the request; otherwise it belongs in the URL.
     pub fn has_tenant(&self) -> bool {
         let mut texts = self.headers.values().chain([&self.body]);
         texts.any(|text| text.contains("{tenant"))

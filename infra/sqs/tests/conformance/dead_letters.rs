@@ -1,6 +1,6 @@
-//! Dead-letter queues: when a message goes there, and what it keeps.
+//! Dead-dead_letter queues: when a message goes there, and what it keeps.
 //!
-//! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
+//! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-dead_letter-queues.html>
 
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName as System,
@@ -24,7 +24,7 @@ suite! {
 }
 
 impl Server {
-    /// A queue that gives up on a message after `receives`, and its dead-letter queue.
+    /// A queue that gives up on a message after `receives`, and its dead-dead_letter queue.
     pub(crate) async fn queue_with_dead_letters(&self, receives: u32) -> (String, String) {
         let dead = self.queue_with("dead", &[]).await;
         let policy = policy(&self.arn(&dead).await, receives);
@@ -32,8 +32,8 @@ impl Server {
         (self.queue_with("events", &attributes).await, dead)
     }
 
-    /// Makes the queue's only message a dead letter, and receives it.
-    async fn bury(&self, queue: &str, dead: &str) -> Message {
+    /// Makes the queue's only message a dead dead_letter, and receives it.
+    async fn give_up(&self, queue: &str, dead: &str) -> Message {
         self.one_for(queue, 0).await;
         assert!(self.is_empty(queue).await, "it was received too often");
         self.one(dead).await
@@ -64,36 +64,39 @@ async fn a_dead_letter_keeps_what_it_was_sent_with(server: Server) {
     let message = message.message_attributes("trace", attribute.expect("it is complete"));
     message.send().await.expect("it is sent");
     let before = server.one_for(&queue, 0).await;
-    let letter = server.bury(&queue, &dead).await;
-    assert_eq!(letter.message_id, before.message_id);
-    assert_eq!(letter.body, before.body);
+    let dead_letter = server.give_up(&queue, &dead).await;
+    assert_eq!(dead_letter.message_id, before.message_id);
+    assert_eq!(dead_letter.body, before.body);
     assert!(before.message_attributes.is_some());
-    assert_eq!(letter.message_attributes, before.message_attributes);
+    assert_eq!(dead_letter.message_attributes, before.message_attributes);
     let sent = system(&before, System::SentTimestamp);
-    assert_eq!(system(&letter, System::SentTimestamp), sent);
+    assert_eq!(system(&dead_letter, System::SentTimestamp), sent);
 }
 
 async fn a_dead_letter_keeps_its_group(server: Server) {
     let (queue, dead) = server.queue_with_dead_letters(1).await;
     let message = server.message(&queue, "x").message_group_id("tenant-1");
     message.send().await.expect("fair queues take a group");
-    let letter = server.bury(&queue, &dead).await;
-    assert_eq!(system(&letter, System::MessageGroupId), Some("tenant-1"));
+    let dead_letter = server.give_up(&queue, &dead).await;
+    assert_eq!(
+        system(&dead_letter, System::MessageGroupId),
+        Some("tenant-1")
+    );
 }
 
 async fn a_dead_letter_says_which_queue_it_comes_from(server: Server) {
     let (queue, dead) = server.queue_with_dead_letters(1).await;
     server.send(&queue, "x").await;
-    let letter = server.bury(&queue, &dead).await;
-    let source = system(&letter, System::DeadLetterQueueSourceArn);
+    let dead_letter = server.give_up(&queue, &dead).await;
+    let source = system(&dead_letter, System::DeadLetterQueueSourceArn);
     assert_eq!(source, Some(&*server.arn(&queue).await));
 }
 
 async fn receives_count_across_queues(server: Server) {
     let (queue, dead) = server.queue_with_dead_letters(1).await;
     server.send(&queue, "x").await;
-    let letter = server.bury(&queue, &dead).await;
-    let count = system(&letter, System::ApproximateReceiveCount);
+    let dead_letter = server.give_up(&queue, &dead).await;
+    let count = system(&dead_letter, System::ApproximateReceiveCount);
     assert_eq!(count, Some("2"));
 }
 

@@ -13,7 +13,7 @@ use super::{MAX_OBJECT_BYTES, Objects, S3Error};
 /// The SHA-256 of the body as the sender signed it, or a word for how it is signed.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
-/// Why a request is not done, with S3's code for it.
+/// A refusal of a request, with S3's code for it.
 enum S3Fault {
     NoSuchKey,
     Altered,

@@ -162,7 +162,7 @@ fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {
     }
 }
 
-/// Where a text is wrong, and why, without the line itself: a secret may have been written there.
+/// The place and cause of an error, without the line itself: a secret may have been written there.
 fn located(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);

@@ -34,7 +34,7 @@ pub struct MoveTask {
     pub to_move: Option<i64>,
     /// When it began.
     pub started: SystemTime,
-    /// Why it failed.
+    /// The reason of a failure.
     pub failure: Option<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::error::OrFailed;
 /// A queue's most messages a call.
 const BATCH: i32 = 10;
 
-/// What a look may take beyond its wait.
+/// The time that a receive may take beyond its wait.
 const MARGIN: Duration = Duration::from_secs(4);
 
 /// How many moves SQS remembers.

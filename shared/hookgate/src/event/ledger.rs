@@ -215,7 +215,7 @@ impl DynamoTable {
         unless_overtaken("mark the event as dead", update).await
     }
 
-    /// Ends the claim on an event, whoever holds it: for when the claimant is known to be dead.
+    /// Ends the claim on an event, no matter which claimant holds it: for when the claimant is known to be dead.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -341,7 +341,7 @@ fn new_item(event: &Event, now: SystemTime) -> Attributes {
     item
 }
 
-/// What the decisions need of a stored item; `None` where it is not an event's.
+/// The part of a stored item that the decisions need; `None` where it is not an event's.
 pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
     Some(Item {
         state: State::from_code(text(item, STATE)?)?,

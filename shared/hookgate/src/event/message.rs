@@ -11,7 +11,7 @@ use crate::{Body, Event, EventKey, StoredBody, unix_ms};
 /// The version of the envelope that this build writes, and the only one that it reads.
 pub const MESSAGE_VERSION: u32 = 1;
 
-/// What travels the queue: an event and the epoch it is to be processed at.
+/// A queue message: an event and the epoch it is to be processed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The event.
@@ -20,7 +20,7 @@ pub struct Message {
     pub epoch: u32,
 }
 
-/// Why a queue message cannot be read.
+/// An error of reading a queue message.
 #[derive(Debug, Error)]
 pub enum MessageError {
     /// Not the envelope's JSON.

@@ -41,12 +41,12 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Whether every event is meant.
+    /// True where every event is meant.
     pub fn is_open(&self) -> bool {
         self.state.is_none() && self.event_type.is_none()
     }
 
-    /// Whether an event is meant. One without a type is matched by `*` alone.
+    /// True for an event that is meant. One without a type is matched by `*` alone.
     pub fn admits(&self, event: &EventSummary) -> bool {
         let event_type = event.event_type.as_deref().unwrap_or_default();
         self.state.is_none_or(|state| state.name() == event.state)

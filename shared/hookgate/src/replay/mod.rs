@@ -58,7 +58,7 @@ impl fmt::Display for ReplayId {
 pub struct Replay {
     /// Its name.
     pub id: ReplayId,
-    /// Why it was asked for, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: String,
     /// Which events.
     pub of: Replayed,
@@ -68,9 +68,9 @@ pub struct Replay {
     pub asked_ms: u64,
     /// When it was done or cancelled, in milliseconds since 1970.
     pub ended_ms: Option<u64>,
-    /// Whether it is under way.
+    /// Its state.
     pub state: ReplayState,
-    /// What was done so far.
+    /// Its progress.
     pub progress: Progress,
     /// How often it was saved; the store counts.
     #[serde(skip)]
@@ -92,7 +92,7 @@ pub enum Replayed {
 pub struct EventRange {
     /// The source.
     pub source: String,
-    /// Which of its events.
+    /// The filter over its events.
     #[serde(flatten)]
     pub filter: EventFilter,
     /// Received then or later, in milliseconds since 1970.
@@ -126,14 +126,14 @@ pub struct Progress {
     pub failed: u64,
     /// Some of the events that could not be sent.
     pub failed_keys: Vec<String>,
-    /// Why sending failed last.
+    /// The last error of sending.
     pub error: Option<String>,
     /// Events that are to be sent next, each with its epoch: what is sent again after a crash
     /// carries the same epoch as before, and is known to the ledger.
     pub pending: Vec<Pending>,
     /// Where to look for more; `None` at the start.
     pub next: Option<Cursor>,
-    /// Whether there is no more to look for.
+    /// True where there is no more to look for.
     pub exhausted: bool,
 }
 

@@ -46,7 +46,7 @@ impl Source {
         self.verifier.provider().reject_status()
     }
 
-    /// What to do when an event id comes again with another body.
+    /// The answer when an event id comes again with another body.
     pub fn on_mismatch(&self) -> MismatchPolicy {
         self.on_mismatch
     }
@@ -74,12 +74,12 @@ impl Source {
         self.verifier.check(request, &mut lock(keys), now)
     }
 
-    /// The answer to a verified request that only asks whether somebody is there.
+    /// The answer to a verified request that only asks whether the endpoint is there.
     pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
         self.verifier.handshake(request)
     }
 
-    /// What a verified request says of its event.
+    /// The facts that a verified request states of its event.
     ///
     /// # Errors
     /// Names the field that the row requires and the request lacks.
@@ -158,7 +158,7 @@ fn is_dropped(name: &str) -> bool {
             .any(|word| name.contains(word))
 }
 
-/// Why the sources cannot be used.
+/// An error that keeps a source from being used.
 #[derive(Error)]
 pub enum UnusableSource {
     /// Configuration is wrong.

@@ -116,7 +116,7 @@ fn member(text: &str, field: &str) -> Result<String, SecretError> {
     found.map(str::to_owned).ok_or_else(none)
 }
 
-/// What AWS says where asking again does not help: no such secret, or no leave to read it.
+/// AWS's error codes where asking again does not help: no such secret, or no leave to read it.
 ///
 /// Sources: the error tables of `GetParameter` and `GetSecretValue` in their API references.
 const FINAL: [&str; 8] = [

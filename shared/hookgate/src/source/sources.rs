@@ -35,7 +35,7 @@ impl Sources {
     ///
     /// # Errors
     /// Names the key of the first secret that is missing or empty, or of the first wrong setting; on
-    /// somebody's own machine also of the first whose store does not answer.
+    /// a developer's machine also of the first whose store does not answer.
     pub async fn load(
         config: &Config,
         secrets: Secrets,
@@ -121,7 +121,7 @@ pub struct LiveSource {
     runtime: Runtime,
     every: Duration,
     cached: Mutex<CachedSource>,
-    /// Whose turn it is to fetch.
+    /// Held by the request that fetches.
     turn: Turns<()>,
 }
 
@@ -135,13 +135,13 @@ impl LiveSource {
         self.cached().source.clone()
     }
 
-    /// Whether its secrets are kept where they can change while the program runs.
+    /// True where its secrets can change while the program runs.
     fn can_change(&self) -> bool {
         let mut secrets = self.config.secrets.iter();
         secrets.any(|secret| !matches!(secret.reference, SecretRef::Env(_)))
     }
 
-    /// Whether its secrets are as they were within the last [`COOL_DOWN`].
+    /// True where its secrets were fetched within the last [`COOL_DOWN`].
     fn is_fresh(&self, now: SystemTime) -> bool {
         let fetched = self.cached().fetched;
         fetched.is_some_and(|fetched| !has_passed(fetched + COOL_DOWN, now))

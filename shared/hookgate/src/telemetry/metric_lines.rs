@@ -138,7 +138,7 @@ impl MetricLines {
         }
     }
 
-    /// Whether a word may become a dimension's value: a configured source, or one of the code's own words.
+    /// True for a word that may become a dimension's value: a configured source, or one of the code's own words.
     fn admits(&self, dimension: Dimension, word: &str) -> bool {
         let fixed = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         word.len() <= MAX_WORD

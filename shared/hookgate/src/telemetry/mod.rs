@@ -85,7 +85,7 @@ where
         .with_filter(filter.and(filter_fn(is_discreet)))
 }
 
-/// Whether a line can be shown. Below `INFO`, the SDK and Lambda's runtime print whole requests and
+/// True for a line that can be shown. Below `INFO`, the SDK and Lambda's runtime print whole requests and
 /// events, with the secrets and bodies in them: no filter of an operator's may let them.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
