@@ -15,11 +15,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
-use hookgate::event::EventDetail;
 use hookgate::replay::{Pending, send_again};
 use hookgate::system_now;
 use hookgate::{Body, Clock, EventKey, Message, Route, Runtime, Sources, StoredBody};
 use hookgate::{Documents, DynamoTable, S3Bodies, Secrets};
+use hookgate_api::{EventDetail, EventState};
 use hookgate_ingest::{INLINE_BODY_BYTES, Ingest, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
 use hookgate_processor::handlers::{Effect, Handlers};
 use hookgate_processor::{Invocation, Processor};
@@ -188,7 +188,7 @@ async fn goes_through(engines: &Engines, gateway: &Gateway, body: &[u8], what: &
     let event = gateway.event(&answer).await;
     let kept = STANDARD.decode(event.payload.unwrap().body_base64).unwrap();
     assert!(
-        event.summary.state == "done" && kept == body,
+        event.summary.state == EventState::Done && kept == body,
         "{what}: archived"
     );
 
@@ -279,7 +279,10 @@ async fn an_event_whose_body_is_gone_is_dead_with_its_reason() {
     gateway.process(&engines).await;
     assert_eq!(reason(&engines).await, "the stored body is gone");
     let event = gateway.event(&answer).await;
-    assert_eq!((event.summary.state, event.payload), ("dead", None));
+    assert_eq!(
+        (event.summary.state, event.payload),
+        (EventState::Dead, None)
+    );
 
     let other = noise(INLINE_BODY_BYTES + 2);
     let answer = gateway.send(&other).await;

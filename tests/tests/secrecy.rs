@@ -9,9 +9,10 @@ use bytes::Bytes;
 use hookgate::chain;
 use hookgate::config::Config;
 use hookgate::dead_letter::{DeadLetter, NewDeadLetter};
-use hookgate::event::{Payload, TableWrite};
+use hookgate::event::TableWrite;
 use hookgate::{Documents, Message, Runtime, Sources};
 use hookgate::{Environment, Secrets, log_panic};
+use hookgate_api::Payload;
 use hookgate_signature::Secret;
 use hookgate_tests::deployment::{
     Deployment, PRODUCT_SECRET, Variables, WSS_SECRET, assert_discreet, ingest_with,

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use hookgate::config::Config;
 use hookgate::{Clock, Documents, Secrets};
 use hookgate::{EventKey, Runtime, Sources};
+use hookgate_api::EventState;
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
@@ -187,7 +188,7 @@ async fn requests_signed_by_others_are_handled_once() {
         let event = table.show_event(&key).await.unwrap().unwrap();
         assert_eq!(
             (event.summary.state, event.summary.attempts),
-            ("done", 1),
+            (EventState::Done, 1),
             "{id}"
         );
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookgate_api::EventState;
 use hookgate_twin::engines::QUEUE;
 
 use super::handler::Act;
@@ -58,7 +59,12 @@ pub async fn run_batch(
     }
     let mut states = Vec::new();
     for key in &keys {
-        states.push(world.event_of(key).await.map_or("", |event| event.state));
+        states.push(
+            world
+                .event_of(key)
+                .await
+                .map_or("", |event| event.state.name()),
+        );
     }
     let effects = world.effects.lock().expect("no handler panics here").count;
     Cut {
@@ -103,7 +109,7 @@ impl World {
         }
         self.event()
             .await
-            .is_some_and(|event| event.state == "done")
+            .is_some_and(|event| event.state == EventState::Done)
     }
 
     /// Whether the event of the last request is in the queue or the outbox.

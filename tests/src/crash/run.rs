@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hookgate::Message;
+use hookgate_api::EventState;
 use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
 use serde_json::json;
@@ -136,7 +137,7 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violat
     let event = world.event().await;
     Ok(Ended {
         calls: world.faults.calls(),
-        state: event.as_ref().map_or("", |event| event.state),
+        state: event.as_ref().map_or("", |event| event.state.name()),
         attempts: event.map_or(0, |event| event.attempts),
     })
 }
@@ -240,7 +241,9 @@ async fn check_carried(world: &World) -> Result<(), Violation> {
 /// I2: `done` implies an effect.
 async fn check_done(world: &World) -> Result<(), Violation> {
     match world.event().await {
-        Some(event) if event.state == "done" && effects(world) + world.count().await == 0 => {
+        Some(event)
+            if event.state == EventState::Done && effects(world) + world.count().await == 0 =>
+        {
             Err(violation(world, "I2", "done without an effect".into()))
         }
         _ => Ok(()),
@@ -250,9 +253,9 @@ async fn check_done(world: &World) -> Result<(), Violation> {
 /// I6: a message is acknowledged only when a terminal state was seen or written.
 async fn check_acknowledged(world: &World, message: &Message) -> Result<(), Violation> {
     let event = world.event().await;
-    let terminal = event
-        .as_ref()
-        .is_none_or(|event| matches!(event.state, "done" | "dead") || event.epoch > message.epoch);
+    let terminal = event.as_ref().is_none_or(|event| {
+        matches!(event.state, EventState::Done | EventState::Dead) || event.epoch > message.epoch
+    });
     if terminal || fired(world, &[Fault::Forget]) || world.queued().await > 0 {
         return Ok(());
     }
@@ -327,17 +330,15 @@ async fn check_end(world: &World, run: &Run) -> Result<(), Violation> {
         return Err(violation(world, "I3", format!("{most} handlers at a time")));
     }
     match world.event().await {
-        Some(event) if event.state == "dead" && dead == 0 && effects_now == 0 => Err(violation(
-            world,
-            "I5",
-            "dead, and the message is nowhere".into(),
-        )),
-        Some(event) if event.state == "done" && event.epoch < run.epoch => Err(violation(
-            world,
-            "I1",
-            "an accepted replay did not happen".into(),
-        )),
-        Some(event) if run.accepted && !matches!(event.state, "done" | "dead") => {
+        Some(event) if event.state == EventState::Dead && dead == 0 && effects_now == 0 => Err(
+            violation(world, "I5", "dead, and the message is nowhere".into()),
+        ),
+        Some(event) if event.state == EventState::Done && event.epoch < run.epoch => Err(
+            violation(world, "I1", "an accepted replay did not happen".into()),
+        ),
+        Some(event)
+            if run.accepted && !matches!(event.state, EventState::Done | EventState::Dead) =>
+        {
             Err(violation(world, "I8", format!("ended as {}", event.state)))
         }
         _ => Ok(()),

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use hookgate::config::Config;
-use hookgate::event::EventSummary;
 use hookgate::{
     Clock, Documents, DynamoTable, EventKey, Message, Route, Runtime, Secrets, Sources, unix_ms,
 };
 use hookgate_admin::Admin;
+use hookgate_api::EventSummary;
 use hookgate_ingest::Ingest;
 use hookgate_processor::{Invocation, Processor};
 use hookgate_sweeper::Sweeper;

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use hookgate_api::Payload;
 
 use crate::error::OrFailed;
 use crate::event::ledger::description;
-use crate::event::view::Payload;
 use crate::table::payload_item::{DATA, HEADERS, PARTS, STORED_BODY, TRACE};
 use crate::table::{
     Attributes, DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, b, bytes, expires_s,

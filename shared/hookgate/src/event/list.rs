@@ -5,11 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
+use hookgate_api::{EventDetail, EventState, EventSummary};
+use hookgate_ledger::State;
 
 use crate::error::OrFailed;
 use crate::event::archive::{ArchivedPayload, PAYLOAD, read_payload};
 use crate::event::ledger::{EVENT, stored_item};
-use crate::event::view::{EventDetail, EventQuery, EventSummary, StoredEvent};
+use crate::event::view::{EventQuery, StoredEvent};
 use crate::table::event_item::{
     BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, RECEIVED, SOURCE, TENANT,
 };
@@ -222,7 +224,7 @@ fn some_text(item: &Attributes, name: &str) -> Option<String> {
 fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
     Some(EventSummary {
-        state: stored.state.name(),
+        state: state(stored.state),
         attempts: number(item, CLAIMS).unwrap_or(0),
         epoch: stored.epoch,
         completed_at: number(item, COMPLETED).map(rfc3339),
@@ -239,11 +241,21 @@ fn described(item: &Attributes) -> Option<EventSummary> {
         tenant: some_text(item, TENANT),
         event_id: some_text(item, EVENT_ID),
         event_type: some_text(item, EVENT_TYPE),
-        state: "forgotten",
+        state: EventState::Forgotten,
         attempts: 0,
         epoch: 0,
         received_at: rfc3339(number(item, RECEIVED)?),
         completed_at: None,
         error: None,
     })
+}
+
+fn state(state: State) -> EventState {
+    match state {
+        State::Received => EventState::Received,
+        State::Enqueued => EventState::Enqueued,
+        State::Processing => EventState::Processing,
+        State::Done => EventState::Done,
+        State::Dead => EventState::Dead,
+    }
 }

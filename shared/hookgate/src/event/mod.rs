@@ -15,7 +15,7 @@ pub(crate) mod view;
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant};
 pub use outbox::OutboxEntry;
 pub use transact::{TableWrite, TransactOutcome};
-pub use view::{EventDetail, EventFilter, EventQuery, EventSummary, Payload, StoredEvent};
+pub use view::{EventFilter, EventQuery, StoredEvent};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,0 +1,156 @@
+//! Events: which came in, and what became of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EventState {
+    /// Recorded.
+    Received,
+    /// Recorded, and known to be in the queue.
+    Enqueued,
+    /// Claimed by the processor.
+    Processing,
+    /// Handled.
+    Done,
+    /// Given up, and in the dead-letter queue.
+    Dead,
+    /// Deleted from the ledger, though its payload is still archived. Such an event is neither listed nor shown.
+    #[serde(skip)]
+    Forgotten,
+}
+
+impl EventState {
+    /// The word that is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventState::Received => "received",
+            EventState::Enqueued => "enqueued",
+            EventState::Processing => "processing",
+            EventState::Done => "done",
+            EventState::Dead => "dead",
+            EventState::Forgotten => "forgotten",
+        }
+    }
+}
+
+impl fmt::Display for EventState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// Which events to list. Those that the processor has seen can be listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EventListRequest {
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Only in this state.
+    pub state: Option<EventState>,
+    /// Only of a type that this pattern matches: `*` is any run of characters, `?` any one.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// Only with this id of the provider's.
+    pub event_id: Option<String>,
+    /// Received then or later; 30 days ago unless said otherwise.
+    pub since: Option<String>,
+    /// Received then or earlier; now unless said otherwise.
+    pub until: Option<String>,
+    /// The order; the newest first unless said otherwise.
+    pub order: Option<Order>,
+    /// At most so many: 50 unless said otherwise, at most 1000.
+    pub limit: Option<usize>,
+    /// After the last event that an earlier answer looked at: its `next`.
+    pub cursor: Option<String>,
+}
+
+/// Some events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EventList {
+    /// The events, in the order that was asked for.
+    pub events: Vec<EventSummary>,
+    /// The cursor to go on with; missing where there are no more. An answer may have fewer events than its limit,
+    /// or none, and still name one: then the time of the request was over.
+    pub next: Option<String>,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EventSummary {
+    /// Its key in the ledger.
+    pub key: String,
+    /// The source it came in by.
+    pub source: String,
+    /// Its tenant.
+    pub tenant: Option<String>,
+    /// The provider's id.
+    pub event_id: Option<String>,
+    /// The provider's type.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    /// Where it stands.
+    pub state: EventState,
+    /// How often it was claimed.
+    pub attempts: u32,
+    /// How often a replay was asked for.
+    pub epoch: u32,
+    /// When its request arrived.
+    pub received_at: String,
+    /// When it was done or dead-lettered.
+    pub completed_at: Option<String>,
+    /// The last attempt's error.
+    pub error: Option<String>,
+}
+
+/// One event with its payload, where that is still kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EventDetail {
+    /// The event.
+    #[serde(flatten)]
+    pub summary: EventSummary,
+    /// The request; missing before the processor saw it, after its retention, or with `archive = "none"`.
+    pub payload: Option<Payload>,
+}
+
+/// The request that the provider sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Payload {
+    /// The headers, without those that carry a credential.
+    pub headers: Vec<(String, String)>,
+    /// The body, where it is text of at most 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body, byte for byte.
+    pub body_base64: String,
+}
+
+/// Without anything of it: it is the provider's and its customers' own.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! The operators' API: every request and every answer, once.
+//!
+//! The function `admin` answers it, `hookgate` asks it, and `docs/openapi.json` is written from it. [`OPERATIONS`]
+//! lists what can be asked; times are RFC 3339 everywhere.
+
+mod dead_letters;
+mod events;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+mod operations;
+mod replays;
+
+pub use dead_letters::{
+    DeadLetter, DeadLetterDetail, DeadLetterDetails, DeadLetterList, DeadLetterListRequest,
+    Discard, Discarded, Move, MoveList, MoveRequest, MoveStarted, Redrive, Redriven,
+};
+pub use events::{
+    EventDetail, EventList, EventListRequest, EventState, EventSummary, Order, Payload,
+};
+pub use operations::{
+    CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
+    ListReplays, MoveDeadLetters, NoRoute, OPERATIONS, Operation, OperationId, OperationInfo,
+    RedriveDeadLetters, ReplayKeys, ReplayRange, ShowDeadLetter, ShowEvent, ShowReplay, route,
+};
+pub use replays::{
+    EventRange, KeysRequest, RangeCount, RangeRequest, Replay, ReplayList, ReplayListRequest,
+    ReplayState, Replayed, ReplayedEvent,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A request that takes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// The answer to every request that is not done, with a status of 400 or more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Failure {
+    /// What was wrong, and what to do.
+    pub error: String,
+    /// What could not be done, one by one, where several things were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
+}
+
+/// An event or a dead letter that something could not be done with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Failed {
+    /// The event's key, or the message's id.
+    pub name: String,
+    /// Why.
+    pub error: String,
+}

@@ -1,0 +1,183 @@
+//! Replays: events that are handled again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EventState, Failed};
+
+/// Events to be handled again at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeysRequest {
+    /// Their keys, 1 to 100.
+    pub keys: Vec<String>,
+    /// Why, in one line: it is stored with the replay.
+    pub reason: String,
+}
+
+/// The result of a replay by keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Replayed {
+    /// The replay's id; missing where the replay happened and could not be noted.
+    pub id: Option<String>,
+    /// The events whose message is in the queue.
+    pub replayed: Vec<ReplayedEvent>,
+    /// The others.
+    pub failed: Vec<Failed>,
+}
+
+/// An event whose message is in the queue again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct ReplayedEvent {
+    /// Its key.
+    pub key: String,
+    /// Its epoch: how often it was replayed.
+    pub epoch: u32,
+}
+
+/// A range of events, and how to replay it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RangeRequest {
+    /// Of this source.
+    pub source: String,
+    /// Only of a type that this pattern matches.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    /// Only in this state.
+    pub state: Option<EventState>,
+    /// Received then or later.
+    pub since: String,
+    /// Received then or earlier; now unless said otherwise.
+    pub until: Option<String>,
+    /// Why, in one line: it is stored with the replay. A count needs none.
+    pub reason: Option<String>,
+    /// How many events are sent a second: 50 unless said otherwise, at most 500.
+    pub rate_per_s: Option<u32>,
+}
+
+/// The number of a range's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct RangeCount {
+    /// So many were found.
+    pub found: u64,
+    /// False where the time of the request was over before the range was.
+    pub complete: bool,
+    /// Some of their keys.
+    pub sample: Vec<String>,
+    /// Received then or later.
+    pub since: String,
+    /// Received then or earlier.
+    pub until: String,
+}
+
+/// A replay's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayState {
+    /// Its events are being sent.
+    Running,
+    /// All were sent that could be.
+    Done,
+    /// An operator stopped it.
+    Cancelled,
+}
+
+impl ReplayState {
+    /// The word that is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReplayState::Running => "running",
+            ReplayState::Done => "done",
+            ReplayState::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for ReplayState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A replay, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Replay {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: ReplayState,
+    /// Why it was asked for.
+    pub reason: String,
+    /// When it was asked for.
+    pub asked_at: String,
+    /// When it was done or cancelled.
+    pub ended_at: Option<String>,
+    /// Events that were found so far.
+    pub found: u64,
+    /// Messages that the queue took.
+    pub sent: u64,
+    /// Events whose payload is gone.
+    pub skipped: u64,
+    /// Events that could not be sent.
+    pub failed: u64,
+    /// Some of their keys.
+    pub failed_keys: Vec<String>,
+    /// Why sending failed last.
+    pub error: Option<String>,
+    /// Its events, where it is of keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
+    /// Its events, where it is of a range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<EventRange>,
+    /// How many events are sent a second, where it is of a range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_s: Option<u32>,
+}
+
+/// The events of a source and a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EventRange {
+    /// The source.
+    pub source: String,
+    /// The pattern of their types.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    /// The state that they were in.
+    pub state: Option<EventState>,
+    /// Received then or later.
+    pub since: String,
+    /// Received then or earlier.
+    pub until: String,
+}
+
+/// Which replays to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReplayListRequest {
+    /// At most so many: 50 unless said otherwise, at most 100.
+    pub limit: Option<usize>,
+    /// After the last replay of an earlier answer: its `next`.
+    pub cursor: Option<String>,
+}
+
+/// Some replays, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct ReplayList {
+    /// The replays.
+    pub replays: Vec<Replay>,
+    /// The cursor to go on with; missing where there are no more.
+    pub next: Option<String>,
+}
