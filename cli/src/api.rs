@@ -27,17 +27,38 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
+/// The heading of the options that all commands of operators have.
+const GATEWAY: &str = "Gateway";
+
 /// Where a gateway is, and how it knows its operators.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Access {
-    /// Where the gateway is.
-    #[arg(long, global = true, env = "HOOKGATE_URL", default_value = DEFAULT_URL)]
+    /// The gateway's URL.
+    #[arg(
+        long,
+        global = true,
+        help_heading = GATEWAY,
+        env = "HOOKGATE_URL",
+        default_value = DEFAULT_URL
+    )]
     url: String,
-    /// How it knows you: by a token over http, by IAM over https, unless said here.
-    #[arg(long, global = true, value_enum, env = "HOOKGATE_AUTH")]
+    /// How it knows you [default: token over http, iam over https].
+    #[arg(
+        long,
+        global = true,
+        help_heading = GATEWAY,
+        value_enum,
+        env = "HOOKGATE_AUTH"
+    )]
     auth: Option<Auth>,
-    /// The token of a local gateway; found by itself where the gateway runs as the same user.
-    #[arg(long, global = true, env = TOKEN_VARIABLE, hide_env_values = true)]
+    /// The token that `hookgate dev` prints; that of your own is found.
+    #[arg(
+        long,
+        global = true,
+        help_heading = GATEWAY,
+        env = TOKEN_VARIABLE,
+        hide_env_values = true
+    )]
     token: Option<String>,
     /// Print JSON.
     #[arg(long, global = true)]
@@ -46,9 +67,10 @@ pub(crate) struct Access {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Auth {
-    /// `Authorization: Bearer`, with the token that `hookgate dev` prints.
+    // Help on each would make every command's help three times as long.
+    // `Authorization: Bearer`, with the token that `hookgate dev` prints.
     Token,
-    /// A signature (SigV4) with the AWS credentials of the environment or profile.
+    // A signature (SigV4) with the AWS credentials of the environment or profile.
     Iam,
 }
 

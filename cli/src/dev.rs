@@ -10,7 +10,7 @@ use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::lines::{FILTER, log_lines};
-use crate::project::Project;
+use crate::project::{ConfigFile, Project};
 use crate::token::{TOKEN_VARIABLE, TokenFile};
 use crate::{Outcome, listen, secrets};
 
@@ -22,6 +22,8 @@ use crate::{Outcome, listen, secrets};
   hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts
   hookgate dev --fault sqs:SendMessage=fail a queue that takes nothing")]
 pub(crate) struct Dev {
+    #[command(flatten)]
+    config: ConfigFile,
     /// Where to listen: an address, or a host or port alone.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = listen::address)]
     listen: SocketAddr,
@@ -37,10 +39,10 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    pub(crate) async fn run(self, config: &Path) -> Outcome {
-        let project = Project::open(config)?;
+    pub(crate) async fn run(self) -> Outcome {
+        let project = Project::open(&self.config.path)?;
         for source in project.config.sources.keys() {
-            secrets::check(config, &project, source).await?;
+            secrets::check(&self.config.path, &project, source).await?;
         }
         let filter = project
             .variables

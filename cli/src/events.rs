@@ -36,10 +36,10 @@ enum Command {
         /// Only of a type that this pattern matches: `order.*`.
         #[arg(long = "type", value_name = "TYPE")]
         event_type: Option<String>,
-        /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+        /// Received from then on: 2026-01-31T12:00:00Z, or 30m, 2h, 7d ago.
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<String>,
-        /// Received then or earlier.
+        /// Received until then.
         #[arg(long, value_name = "TIME", value_parser = moment)]
         until: Option<String>,
         /// At most so many.

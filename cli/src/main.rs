@@ -29,25 +29,15 @@ mod twin;
 mod variables;
 mod verify;
 
-use hookgate::{BoxError, chain};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hookgate::{BoxError, chain};
 
-/// Webhooks in and out of your own AWS account.
+/// A webhook gateway for your own AWS account.
 #[derive(Debug, Parser)]
-#[command(name = "hookgate", version, after_help = EXAMPLES)]
+#[command(name = "hookgate", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
-    /// The configuration: sources and routes.
-    #[arg(
-        long,
-        global = true,
-        env = "HOOKGATE_CONFIG",
-        value_name = "FILE",
-        default_value = "hookgate.toml"
-    )]
-    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,11 +73,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = &cli.config;
     let result = match cli.command {
-        Command::Dev(dev) => dev.run(config).await,
-        Command::Send(send) => send.run(config).await,
-        Command::Verify(verify) => verify.run(config).await,
+        Command::Dev(dev) => dev.run().await,
+        Command::Send(send) => send.run().await,
+        Command::Verify(verify) => verify.run().await,
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run().await,
         Command::Replay(replay) => replay.run().await,
@@ -109,6 +98,8 @@ type Outcome = Result<ExitCode, BoxError>;
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     /// Every page of the documentation.
@@ -135,6 +126,26 @@ mod tests {
             })
             .map(|line| shlex::split(line).expect("quotes that match"))
             .collect()
+    }
+
+    /// The help of a command and of all those below it.
+    fn helps(mut command: clap::Command) -> Vec<String> {
+        let below: Vec<_> = command.get_subcommands().cloned().collect();
+        let own = command.render_long_help().to_string();
+        std::iter::once(own)
+            .chain(below.into_iter().flat_map(helps))
+            .collect()
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        let mut root = Cli::command();
+        root.build();
+        let all = helps(root);
+        assert!(all.len() > 20, "only {} commands", all.len());
+        for line in all.iter().flat_map(|help| help.lines()) {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
     }
 
     #[test]

@@ -4,12 +4,26 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use hookgate::Secrets;
 use hookgate::config::{Config, ConfigError};
 use hookgate::{Runtime, Source, UnusableSource};
 use thiserror::Error;
 
 use crate::variables;
+
+/// The configuration's file, for the commands that read it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration: sources and routes.
+    #[arg(
+        long = "config",
+        env = "HOOKGATE_CONFIG",
+        value_name = "FILE",
+        default_value = "hookgate.toml"
+    )]
+    pub(crate) path: PathBuf,
+}
 
 /// A configuration with what its `env:` secrets refer to.
 #[derive(Debug)]

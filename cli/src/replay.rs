@@ -17,6 +17,10 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
+    override_usage = "hookgate replay --reason <REASON> [--] <KEY>...
+       hookgate replay --source <SOURCE> --since <TIME> --reason <REASON> [OPTIONS]
+       hookgate replay --source <SOURCE> --since <TIME> --dry-run [OPTIONS]
+       hookgate replay <COMMAND>",
     after_help = "Examples:
   hookgate replay --reason 'handler fixed' KEY KEY
   hookgate replay --source pakk --type 'order.*' --since 2h --dry-run
@@ -47,10 +51,10 @@ pub(crate) struct Replay {
     /// Only in this state: received, enqueued, processing, done or dead.
     #[arg(long, requires = "source")]
     state: Option<String>,
-    /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+    /// Received from then on: 2026-01-31T12:00:00Z, or 30m, 2h, 7d ago.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     since: Option<String>,
-    /// Received then or earlier; now, unless said otherwise.
+    /// Received until then; until now otherwise.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     until: Option<String>,
     /// Why: it is kept with the replay.

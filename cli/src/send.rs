@@ -1,5 +1,5 @@
 use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use hookgate::system_now;
 use hookgate_signature::{Outgoing, Place, SampleValues};
 
 use crate::output::lines;
-use crate::project::Project;
+use crate::project::{ConfigFile, Project};
 use crate::samples::{self, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
 use crate::{BoxError, Outcome, secrets};
@@ -24,6 +24,8 @@ use crate::{BoxError, Outcome, secrets};
 
 It exits with 0 where the answer is a 2xx, with 1 otherwise.")]
 pub(crate) struct Send {
+    #[command(flatten)]
+    config: ConfigFile,
     /// The source, as in the configuration.
     source: String,
     /// The event's type; the sample's own otherwise.
@@ -60,9 +62,9 @@ pub(crate) struct Signed {
 }
 
 impl Send {
-    pub(crate) async fn run(self, config: &Path) -> Outcome {
-        let project = Project::open(config)?;
-        secrets::check(config, &project, &self.source).await?;
+    pub(crate) async fn run(self) -> Outcome {
+        let project = Project::open(&self.config.path)?;
+        secrets::check(&self.config.path, &project, &self.source).await?;
         let source = project.source(&self.source).await?;
         let twin = TwinClient::new(&self.url)?;
         let new_id = uuid::Uuid::new_v4().to_string();

@@ -10,7 +10,7 @@ use hookgate_ingest::WebhookPath;
 use hookgate_signature::{KeyCache, Request, Unverified};
 use serde_json::{Value, json};
 
-use crate::project::Project;
+use crate::project::{ConfigFile, Project};
 use crate::recorded::Recorded;
 use crate::{Outcome, secrets};
 
@@ -30,6 +30,8 @@ Example:
   hookgate verify stripe --request request.json --now 1760000000
   hookgate events show KEY --json | hookgate verify stripe"#)]
 pub(crate) struct Verify {
+    #[command(flatten)]
+    config: ConfigFile,
     /// The source, as in the configuration.
     source: String,
     /// The request's file; `-` is standard input.
@@ -45,8 +47,8 @@ const REFUSED: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 impl Verify {
-    pub(crate) async fn run(self, config: &Path) -> Outcome {
-        let (answer, code) = match self.check(config).await {
+    pub(crate) async fn run(self) -> Outcome {
+        let (answer, code) = match self.check().await {
             Ok(answer) => answer,
             Err(problem) => (
                 json!({ "verified": false, "reason": "unusable_input", "error": problem }),
@@ -57,9 +59,9 @@ impl Verify {
         Ok(ExitCode::from(code))
     }
 
-    async fn check(&self, config: &Path) -> Result<(Value, u8), String> {
-        let project = Project::open(config).map_err(|error| chain(&error))?;
-        let checked = secrets::check(config, &project, &self.source).await;
+    async fn check(&self) -> Result<(Value, u8), String> {
+        let project = Project::open(&self.config.path).map_err(|error| chain(&error))?;
+        let checked = secrets::check(&self.config.path, &project, &self.source).await;
         checked.map_err(|error| error.to_string())?;
         let source = project
             .source(&self.source)
