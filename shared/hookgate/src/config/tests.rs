@@ -134,6 +134,10 @@ fn what_is_wrong_is_named_by_its_key() {
             "[sources.\"a/b\"]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]",
             "sources.a/b: a source's name is",
         ),
+        (
+            "[sources.a]\nprovidr = \"pakk\"\nsecrets = [\"env:A\"]",
+            "sources.a.providr: unknown field `providr`",
+        ),
         ("[source.a]\nprovider = \"pakk\"", "unknown field `source`"),
         (
             "[sources.a]\nprovider = \"pps\"\nissuers = { \"https://i\" = [] }",
