@@ -114,6 +114,11 @@ async fn what_a_caller_did_wrong_is_told_by_status() {
         response.text().await.unwrap().contains("id"),
         "the answer names the field"
     );
+    let no_json = provider::product(secret("product"), unix_s(), b"id=1&type=\xff");
+    let response = gateway.post("/webhooks/product", &no_json).await;
+    assert_eq!(response.status(), 400);
+    let text = response.text().await.unwrap();
+    assert!(text.contains("the body is not JSON"), "{text}");
 
     let large = provider::pakk(
         secret("pakk"),

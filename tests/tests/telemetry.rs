@@ -280,6 +280,26 @@ async fn an_outage_is_one_line_and_one_rejection() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_a_field_names_it() {
+    let (output, _taken) = Output::take("info");
+    let functions = Functions::start().await;
+    for body in [&b"{\"type\":\"a\"}"[..], b"id=1"] {
+        let answer = functions.request(request("/webhooks/product", body)).await;
+        assert_eq!(answer.status(), 400);
+    }
+    let refused = output.outcomes("rejected");
+    let said = refused
+        .iter()
+        .map(|line| [&line["field"], &line["problem"]]);
+    let said = said.collect::<Vec<_>>();
+    let expected = [
+        ["id", "`id` in the body is missing"],
+        ["id", "the body is not JSON"],
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
 async fn a_trace_goes_from_the_request_to_the_handler_and_the_queue() {
     let (output, _taken) = Output::take("info");
     let functions = Functions::start().await;

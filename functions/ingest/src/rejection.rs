@@ -112,6 +112,14 @@ impl Rejection {
         }
     }
 
+    /// The field that the request lacks.
+    fn missing(&self) -> Option<&MissingField> {
+        match self {
+            Rejection::MissingField(missing) => Some(missing),
+            _ => None,
+        }
+    }
+
     pub(crate) fn log(&self, source: &str, trace: Option<&Trace>) {
         let (status, reason) = (self.status().as_u16(), self.reason());
         let trace_id = trace.map(Trace::id);
@@ -137,6 +145,8 @@ impl Rejection {
                 source,
                 status,
                 reason,
+                field = self.missing().map(|missing| missing.field),
+                problem = self.missing().map(|missing| missing.problem.as_str()),
                 trace_id,
                 "request rejected"
             ),

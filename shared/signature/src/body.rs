@@ -65,6 +65,10 @@ impl Document {
         Document(value.map(Rcvar::new))
     }
 
+    pub(crate) fn is_json(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The text of the string, number or boolean at the path.
     pub(crate) fn text(&self, path: &BodyPath) -> Option<BodyText> {
         let found = path.0.search(self.0.as_ref()?).ok()?;

@@ -120,7 +120,7 @@ impl EventFields {
             return Ok(None);
         };
         let problem = match Fact::short(place, request) {
-            Ok(None) if self.requires(field) => format!("{} is missing", place.described()),
+            Ok(None) if self.requires(field) => absent(place, request),
             Ok(fact) => return Ok(fact),
             Err(problem) => problem,
         };
@@ -141,5 +141,13 @@ impl EventFields {
             Some(required) => required.contains(&field),
             None => field != EventField::Tenant,
         }
+    }
+}
+
+/// The problem of a value that is not there.
+fn absent(place: &Place, request: &Received<'_>) -> String {
+    match place {
+        Place::Body(_) if !request.json().is_json() => "the body is not JSON".to_owned(),
+        place => format!("{} is missing", place.described()),
     }
 }

@@ -91,6 +91,19 @@ fn what_cannot_be_a_fact_is_refused_by_name() {
 }
 
 #[test]
+fn a_body_that_is_not_json_is_told_from_one_without_the_field() {
+    let row = format!("{HMAC}id = 'body:data.id'");
+    for (body, problem) in [
+        (&b"{}"[..], "`data.id` in the body is missing"),
+        (b"id=1", "the body is not JSON"),
+        (b"", "the body is not JSON"),
+        (b"\"\xff\"", "the body is not JSON"),
+    ] {
+        assert_eq!(event(&row, &[], body).unwrap_err().problem, problem);
+    }
+}
+
+#[test]
 fn objects_lists_and_null_are_no_text() {
     let row = format!("{HMAC}id = 'body:id'\nrequired = []");
     for body in [
