@@ -4,11 +4,6 @@
 #![warn(clippy::print_stdout)]
 
 mod api;
-#[expect(
-    clippy::print_stdout,
-    reason = "its figures are few, and read to their end"
-)]
-mod bench;
 mod demo;
 mod dev;
 mod dlq;
@@ -66,8 +61,6 @@ enum Command {
     Dlq(dlq::Dlq),
     /// Send each of the five systems good and bad events, and show what happens.
     Demo(demo::Demo),
-    /// Measure what the gateway promises.
-    Bench(bench::Bench),
 }
 
 #[tokio::main]
@@ -82,7 +75,6 @@ async fn main() -> ExitCode {
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,
         Command::Demo(demo) => demo.run().await,
-        Command::Bench(bench) => bench.run().await,
     };
     match result {
         Ok(code) => code,

@@ -66,7 +66,7 @@ of() {
     local) echo "\`sam local invoke\` of each function with each event" ;;
     arm64) echo "\`cargo lambda build --arm64\`, and each event in Lambda's emulator" ;;
     smoke) echo "\`tests/scripts/smoke.sh\` for ${#signed_sources[@]} sources" ;;
-    loss) echo "\`hookgate bench loss\`: 2,000 events, 5 kills" ;;
+    loss) echo "\`hookgate-bench loss\`: 2,000 events, 5 kills" ;;
     dependencies) echo "\`cargo deny check\`: licences, sources, bans" ;;
     unused) echo "\`cargo machete\`: no dependency is declared and not used" ;;
     advisories) echo "\`cargo deny check advisories\`" ;;
@@ -146,7 +146,7 @@ step() {
     case $1 in
     ci) .ci/run ;;
     validate | build | lambda | local | arm64) tests/scripts/stack.sh "$1" ;;
-    loss) cargo run --quiet --bin hookgate -- bench loss --events 2000 --kills 5 ;;
+    loss) cargo run --quiet -p hookgate-bench -- loss --events 2000 --kills 5 ;;
     *) "$1" ;;
     esac
 }

@@ -4,7 +4,7 @@
 # of the template.
 #
 #   tests/scripts/provision.sh          what tests/scripts/run.sh needs
-#   tests/scripts/provision.sh peers    what `hookgate bench cold` measures, and what it measures it by
+#   tests/scripts/provision.sh peers    what `hookgate-bench cold` measures, and what it measures it by
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

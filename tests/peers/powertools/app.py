@@ -1,5 +1,5 @@
 """Ingest's job by AWS Lambda Powertools, as its documentation puts the parts together: verify, be idempotent,
-enqueue. What `hookgate bench cold` compares ingest with."""
+enqueue. What `hookgate-bench cold` compares ingest with."""
 import base64
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-//! What ingest itself takes for a request, beyond the time that AWS takes to answer.
+//! The time that ingest itself takes for a request, beyond the time that AWS takes to answer.
 
 use std::time::{Instant, SystemTime};
 
@@ -13,20 +13,21 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use hookgate::config::Config;
-use hookgate::{Clock, Documents, DynamoTable, Runtime, Sources, SqsQueue, system_now};
+use hookgate::{
+    BoxError, Clock, Documents, DynamoTable, Runtime, Secrets, Sources, SqsQueue, system_now,
+};
 use hookgate_ingest::Ingest;
 use http::Request;
 
-use super::subjects::{CONFIG, Ground, SECRET};
-use crate::BoxError;
-use crate::bench::PATH;
+use super::measured::median;
+use super::subjects::Ground;
+use crate::source::{CONFIG, PATH, variables};
 
 impl Ground {
     /// The median time that ingest itself takes for a request: AWS answers at once, in this process.
     /// Signing and writing the two calls is in it, the network is not. Microseconds.
     pub(super) async fn own_time_us(&self) -> Result<f64, BoxError> {
-        let variables = [("BENCH".to_owned(), SECRET.to_owned())].into();
-        let secrets = hookgate::Secrets::new(variables, None);
+        let secrets = Secrets::new(variables(), None);
         let sources = Sources::load(
             &Config::parse(CONFIG)?,
             secrets,
@@ -59,7 +60,7 @@ impl Ground {
                 return Err("ingest refuses a good request".into());
             }
         }
-        Ok(super::median(&mut took))
+        Ok(median(&mut took))
     }
 }
 

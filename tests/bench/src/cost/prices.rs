@@ -1,10 +1,10 @@
-//! AWS's prices, as `cli/prices.toml` has them.
+//! AWS's prices, from `prices.toml`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-const TEXT: &str = include_str!("../../../prices.toml");
+const TEXT: &str = include_str!("../../prices.toml");
 
 /// The date of a price that was found in no publication with a date.
 const UNKNOWN: &str = "unknown";
@@ -31,7 +31,7 @@ pub(super) struct Prices {
     pub(super) dashboard_month: Price,
 }
 
-/// So many dollars for so many of a thing.
+/// The dollars for a number of things.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Price {
@@ -44,7 +44,7 @@ pub(super) struct Price {
     date: String,
 }
 
-/// How old the prices are: the first and last day that one was found, and the rows that have no day.
+/// The age of the prices: the first and last day that one was found, and the rows that have no day.
 #[derive(Debug, PartialEq, serde::Serialize)]
 pub(super) struct Age {
     pub(super) from: String,

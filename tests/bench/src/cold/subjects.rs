@@ -1,4 +1,4 @@
-//! The functions that are measured, what they run on, and the requests that they get.
+//! The functions that are measured, the engines that they run on, and the requests that they get.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,28 +7,21 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bytes::Bytes;
-use hookgate::config::Config;
-use hookgate::system_now;
-use hookgate::{Body, Event, EventKey, Message, Source};
+use hookgate::{Body, BoxError, Event, EventKey, Message, Source, system_now};
 use hookgate_twin::engines::{BUCKET, Engines, TABLE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::BoxError;
-use crate::bench::{PATH, signed};
-use crate::project::Project;
+use crate::source::{CONFIG, PATH, SECRET, VARIABLE, signed, source};
 
-pub(super) const CONFIG: &str =
-    "[sources.bench]\nprovider = \"product\"\nsecrets = [\"env:BENCH\"]\n";
-pub(super) const SECRET: &str = "a-secret-for-measuring";
 const PEER_TABLE: &str = "peer";
 
-/// The request of an HTTP API, without what is the sender's.
+/// A request of an HTTP API, without the sender's part.
 const HTTP_API: &str = include_str!("../../../../functions/ingest/events/http-api.json");
 /// A batch of one message, of which only the frame is used.
 const BATCH: &str = include_str!("../../../../functions/processor/events/good.json");
 
-/// What a function does.
+/// The job of a function.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Job {
     /// Takes a signed request.
@@ -46,7 +39,7 @@ pub(super) struct Subject {
     pub(super) is_a_binary: bool,
 }
 
-/// What the functions run on.
+/// The engines that the functions run on, and the events that they get.
 pub(super) struct Ground {
     engines: Engines,
     source: Source,
@@ -59,10 +52,6 @@ impl Ground {
         let engines = Engines::in_memory(Box::new(system_now)).await?;
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("hookgate.toml"), CONFIG)?;
-        let project = Project {
-            config: Config::parse(CONFIG)?,
-            variables: [("BENCH".to_owned(), SECRET.to_owned())].into(),
-        };
         let id = AttributeDefinition::builder()
             .attribute_name("id")
             .attribute_type(ScalarAttributeType::S);
@@ -82,7 +71,7 @@ impl Ground {
             .await?;
         Ok(Ground {
             engines,
-            source: project.source("bench").await?,
+            source: source().await?,
             folder,
             serial: AtomicU64::new(0),
         })
@@ -151,7 +140,7 @@ impl Ground {
     fn environment(&self) -> Vec<(String, String)> {
         let config = self.folder.path().join("hookgate.toml");
         let pairs = [
-            ("BENCH", SECRET.to_owned()),
+            (VARIABLE, SECRET.to_owned()),
             ("HOOKGATE_CONFIG", config.display().to_string()),
             ("HOOKGATE_TABLE", TABLE.to_owned()),
             ("HOOKGATE_QUEUE_URL", self.engines.queue_url()),

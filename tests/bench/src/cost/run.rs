@@ -1,15 +1,15 @@
-//! Events on their way through ingest and the processor, on embedded engines, with a meter at every call.
+//! Runs of events through ingest and the processor, on embedded engines, with a meter at every call.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
-use hookgate::system_now;
-use hookgate::{Clock, Documents, DynamoTable, MetricLines, Secrets, SqsQueue, telemetry};
-use hookgate::{Runtime, Source, Sources};
+use hookgate::{
+    BoxError, Clock, Documents, MetricLines, Runtime, Secrets, Source, Sources, system_now,
+    telemetry,
+};
 use hookgate_ingest::Ingest;
 use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
@@ -17,10 +17,10 @@ use hookgate_sweeper::{Sweeper, run_once};
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
 use http::Request;
 
-use crate::BoxError;
-use crate::bench::meter::{Counting, Meter, Used};
-use crate::bench::{PATH, signed};
+use super::meter::{Meter, Metered, Used};
+use crate::source::{PATH, signed, source, variables};
 
+/// A configuration whose handler does no more than log.
 const CONFIG: &str = r#"
 [sources.bench]
 provider = "product"
@@ -31,18 +31,18 @@ type = "project.created"
 to   = "handler:project_created"
 "#;
 
-/// What is run.
+/// A run of events.
 pub(super) struct Run {
     pub(super) bytes: u32,
     /// Messages in a batch.
     pub(super) batch: usize,
-    /// Whether payloads are kept.
+    /// Keeps payloads in the archive.
     pub(super) archive: bool,
     /// `HOOKGATE_LOG`.
     pub(super) filter: &'static str,
 }
 
-/// What a run used.
+/// The units that a run used.
 pub(super) struct Usage {
     pub(super) used: Used,
     pub(super) batches: u64,
@@ -51,7 +51,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// What is charged for, apart from calls.
+    /// The units that are charged for, apart from calls.
     pub(super) fn units(&self) -> [(&'static str, f64); 5] {
         [
             ("write units", self.used.writes),
@@ -63,7 +63,7 @@ impl Usage {
     }
 }
 
-/// What one sweep uses that finds nothing to do.
+/// The units that one sweep uses that finds nothing to do.
 pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     let functions = Functions::start(true).await?;
     let lines = telemetry(
@@ -78,7 +78,7 @@ pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     Ok(functions.meter.used())
 }
 
-/// The functions, and what they run on.
+/// The functions and their engines.
 struct Functions {
     engines: Engines,
     meter: Meter,
@@ -120,14 +120,9 @@ impl Functions {
     async fn start(archive: bool) -> Result<Functions, BoxError> {
         let meter = Meter::default();
         let engines = Engines::in_memory(Box::new(system_now)).await?;
-        let engines = engines.over(Counting::new(meter.clone()));
+        let engines = engines.over(Metered::new(meter.clone()));
         let config = Config::parse(CONFIG)?;
-        let secrets = Secrets::new(
-            HashMap::from([("BENCH".to_owned(), "a secret".to_owned())]),
-            None,
-        );
-        let source =
-            Source::load("bench", &config.sources["bench"], &secrets, Runtime::Local).await?;
+        let secrets = Secrets::new(variables(), None);
         let sources = Sources::load(
             &config,
             secrets,
@@ -137,14 +132,8 @@ impl Functions {
         )
         .await?;
         let bodies = Some(engines.bodies());
-        let dynamodb = engines.dynamodb_client().config().to_builder();
-        let dynamodb =
-            aws_sdk_dynamodb::Client::from_conf(dynamodb.interceptor(meter.clone()).build());
-        let sqs = engines.sqs_client().config().to_builder();
-        let sqs = aws_sdk_sqs::Client::from_conf(sqs.interceptor(meter.clone()).build());
-        let table = DynamoTable::new(dynamodb, TABLE, archive.then_some(DEFAULT_RETENTION));
-        let queue = SqsQueue::new(sqs, engines.queue_url())
-            .with_dead_letters(engines.dead_letter_queue_url());
+        let table = engines.table(archive.then_some(DEFAULT_RETENTION));
+        let queue = engines.queue();
         Ok(Functions {
             sweeper: Sweeper::new(table.clone(), queue.clone(), Clock::system()),
             ingest: Ingest::new(
@@ -164,7 +153,7 @@ impl Functions {
             )?,
             engines,
             meter,
-            source,
+            source: source().await?,
         })
     }
 
@@ -178,11 +167,15 @@ impl Functions {
         if answer.status().is_success() {
             Ok(())
         } else {
-            Err(format!("an event was answered with {}", answer.status()).into())
+            Err(format!(
+                "an event was answered with {}; run it again when this machine is less busy",
+                answer.status()
+            )
+            .into())
         }
     }
 
-    /// Does what Lambda does between the queue and the processor; whether there was anything.
+    /// Does the part of Lambda between the queue and the processor; false when the queue is empty.
     async fn process(&self, batch: usize) -> Result<bool, BoxError> {
         let received = self
             .engines
@@ -220,7 +213,7 @@ impl Functions {
         Ok(true)
     }
 
-    /// The size of all items, as DynamoDB reckons it: names and values.
+    /// The size of all items, as DynamoDB computes it: names and values.
     async fn table_bytes(&self) -> Result<u64, BoxError> {
         let client = self.engines.dynamodb_client();
         let mut pages = client

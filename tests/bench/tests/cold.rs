@@ -1,12 +1,12 @@
-//! What `hookgate bench cold` says where it cannot measure.
+//! The refusal of `hookgate-bench cold` where it cannot measure.
 
 use std::process::Command;
 
 #[test]
 fn a_program_that_is_missing_is_named_with_the_command_that_provides_it() {
     let empty = tempfile::tempdir().expect("a folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_hookgate"))
-        .args(["bench", "cold", "--target"])
+    let output = Command::new(env!("CARGO_BIN_EXE_hookgate-bench"))
+        .args(["cold", "--target"])
         .arg(empty.path())
         .output()
         .expect("the command runs");

@@ -1,4 +1,4 @@
-//! A function under Lambda's own Runtime Interface Emulator, and what can be measured of it.
+//! A function under Lambda's own Runtime Interface Emulator, and its measurements.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -6,13 +6,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use hookgate::BoxError;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::BoxError;
-
-/// How long a function may take to listen, or to answer.
+/// The time that a function may take to listen, or to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running function.
@@ -77,7 +76,7 @@ impl Function {
         Ok(())
     }
 
-    /// Invokes the function; how long that took, in milliseconds.
+    /// Invokes the function, and returns the time that it took, in milliseconds.
     pub(super) async fn invoke(&self, event: &Value) -> Result<f64, BoxError> {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
@@ -105,14 +104,14 @@ impl Function {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// How long its initialisation took by the emulator's own account, in milliseconds.
+    /// The time of its initialisation by the emulator's own account, in milliseconds.
     pub(super) fn init_ms(&self) -> Option<f64> {
         let log = self.log();
         let (_, rest) = log.split_once("INIT REPORT(durationMs: ")?;
         rest.split(')').next()?.parse().ok()
     }
 
-    /// What the function's process used until now: processor time in milliseconds, and the most memory
+    /// The processor time that the function's process used until now, in milliseconds, and the most memory
     /// that it held, in MB.
     pub(super) fn process(&self) -> Option<(f64, f64)> {
         let parent = self.emulator.id()?;

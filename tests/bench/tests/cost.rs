@@ -1,12 +1,12 @@
-//! What an event costs is what its page says.
+//! The costs of an event, against the page on costs.
 
 use std::process::Command;
 
 use serde_json::Value;
 
 fn bench() -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_hookgate"))
-        .args(["bench", "cost", "--events", "20", "--json"])
+    let output = Command::new(env!("CARGO_BIN_EXE_hookgate-bench"))
+        .args(["cost", "--events", "20", "--json"])
         .output()
         .expect("the command runs");
     assert!(output.status.success(), "{output:?}");
@@ -16,7 +16,7 @@ fn bench() -> Value {
 #[test]
 fn an_event_makes_the_calls_that_the_page_says() {
     let told = bench();
-    let page = include_str!("../../docs/costs.md");
+    let page = include_str!("../../../docs/costs.md");
     for (key, marks) in [("calls_per_event", "`"), ("units_per_event", "")] {
         for (what, count) in told[key].as_object().expect("an object") {
             let line = format!("| {marks}{what}{marks} | {count} |").replace(".0 |", " |");
@@ -53,4 +53,19 @@ fn a_topology_that_is_said_to_save_saves() {
     }
     // The API's dollar, and its lines in the log.
     assert!((1.0..1.3).contains(&(base - sum("Function URL"))));
+}
+
+#[test]
+fn the_page_has_the_alarms_and_series_that_the_templates_have() {
+    let stack = &bench()["stack"];
+    let page = include_str!("../../../docs/costs.md");
+    let (alarms, series) = (&stack["alarm_metrics"], &stack["series"]);
+    assert!(
+        page.contains(&format!("alarms: {alarms} metrics")),
+        "{stack}"
+    );
+    assert_eq!(stack["series_per_source"], 9, "the page says nine");
+    let line = format!("metrics: {series}, and nine for each source");
+    assert!(page.contains(&line), "{stack}");
+    assert_eq!(stack["dashboards"], 1, "the page has one dashboard");
 }
