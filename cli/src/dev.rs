@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::lines::{FILTER, log_lines};
 use crate::project::{ConfigFile, Project};
 use crate::token::{TOKEN_VARIABLE, TokenFile};
-use crate::{Outcome, listen, secrets};
+use crate::{Outcome, changes, listen, secrets};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -75,7 +75,12 @@ impl Dev {
             tracing::warn!(%error, "other commands do not find the token: give it to them");
         }
         self.announce(&twin, &sources, &data)?;
-        terminated().await?;
+        let config = self.config.path.clone();
+        let changes = changes::report([config.with_extension("env"), config]);
+        tokio::select! {
+            ended = terminated() => ended?,
+            () = changes => {}
+        }
         twin.stop().await;
         Ok(ExitCode::SUCCESS)
     }

@@ -4,6 +4,8 @@
 #![warn(clippy::print_stdout)]
 
 mod api;
+mod changes;
+mod curl;
 mod demo;
 mod dev;
 mod dlq;

@@ -43,7 +43,7 @@ fn json_content() -> (String, String) {
     ("Content-Type".to_owned(), "application/json".to_owned())
 }
 
-/// A sample for a provider of the user's own: nothing but the fields that the row names.
+/// A sample for a provider of the user's own: the fields that the row names, and empty `data`.
 fn of_own(source: &SourceConfig, values: &SampleValues<'_>) -> Unsigned {
     let event = source.provider.event();
     let mut headers = vec![json_content()];
@@ -68,11 +68,20 @@ fn of_own(source: &SourceConfig, values: &SampleValues<'_>) -> Unsigned {
     if body.is_empty() {
         set(&mut body, "sample", values.id);
     }
+    // Most handlers look for the event itself there.
+    body.entry("data").or_insert_with(|| json!({}));
     Unsigned {
         headers,
         body: Value::Object(body).to_string().into_bytes(),
         carries_tenant: event.tenant.is_some(),
     }
+}
+
+/// A JSON object with another id at this path; `None` of what is no object.
+pub(crate) fn with_id(body: &[u8], path: &str, id: &str) -> Option<Vec<u8>> {
+    let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    set(&mut body, path, id);
+    Some(Value::Object(body).to_string().into_bytes())
 }
 
 /// Sets a plain path such as `data.id`; what is more than names and dots is left to the user.

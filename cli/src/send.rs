@@ -1,5 +1,5 @@
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use crate::output::lines;
 use crate::project::{ConfigFile, Project};
 use crate::samples::{self, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
-use crate::{BoxError, Outcome, secrets};
+use crate::{BoxError, Outcome, curl, secrets};
 
 /// Send a sample event of a source's provider, signed as the provider signs it.
 #[derive(Debug, Args)]
@@ -21,6 +21,7 @@ use crate::{BoxError, Outcome, secrets};
   hookgate send product --id evt_1              twice: the second is a duplicate
   hookgate send pakk --tamper                   one byte changed after signing: refused
   hookgate send stripe --data payload.json --to https://…/webhooks/stripe
+  hookgate send stripe --print                  the same, as a curl command
 
 It exits with 0 where the answer is a 2xx, with 1 otherwise.")]
 pub(crate) struct Send {
@@ -31,10 +32,10 @@ pub(crate) struct Send {
     /// The event's type; the sample's own otherwise.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Send this body, byte for byte.
+    /// Send this body, byte for byte but for what --id says.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// The event's id; a new one otherwise.
+    /// The event's id; a new one otherwise, or that of --data.
     #[arg(long)]
     id: Option<String>,
     /// The tenant: where the provider puts it, else in the path.
@@ -49,6 +50,9 @@ pub(crate) struct Send {
     /// Change one byte after signing.
     #[arg(long)]
     tamper: bool,
+    /// Print the signed request as a curl command, and send nothing.
+    #[arg(long)]
+    print: bool,
     /// Sign as if this many seconds ago.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     age: u64,
@@ -80,17 +84,41 @@ impl Send {
         };
         let mut unsigned = samples::of(&project.config.sources[&self.source], &values, false);
         if let Some(file) = &self.data {
-            unsigned.body = std::fs::read(file)
-                .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+            unsigned.body = self.body(file, &source)?;
         }
         let url = self.target(unsigned.carries_tenant);
         let mut signed = sign(&source, &twin, unsigned, values.id, &url, at).await?;
         if self.tamper {
             tamper(&source, &mut signed);
         }
+        if self.print {
+            writeln!(
+                stdout(),
+                "{}",
+                curl::command(&url, &signed, self.as_sent())?
+            )?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let (status, answer) = twin.post(&url, &signed.headers, signed.body).await?;
         writeln!(stdout(), "{status} {}", lines(&answer))?;
         Ok(ExitCode::from(u8::from(!(200..300).contains(&status))))
+    }
+
+    /// The body of a file, with the id that was asked for.
+    fn body(&self, file: &Path, source: &Source) -> Result<Vec<u8>, BoxError> {
+        let body = std::fs::read(file);
+        let body = body.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        match (&self.id, &source.verifier().provider().event().id) {
+            (Some(id), Some(Place::Body(path))) => samples::with_id(&body, path.as_str(), id)
+                .ok_or_else(|| format!("--id: {} is no JSON object", file.display()).into()),
+            _ => Ok(body),
+        }
+    }
+
+    /// The file that holds the body as it is sent.
+    fn as_sent(&self) -> Option<&Path> {
+        let changed = self.tamper || self.id.is_some();
+        self.data.as_deref().filter(|_| !changed)
     }
 
     /// The time in the sample. With an id of your own it is the same sample each time, except where the body

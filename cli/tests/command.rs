@@ -97,6 +97,31 @@ fn a_sample_is_sent_processed_and_shown() {
 }
 
 #[test]
+fn a_printed_request_is_accepted_as_the_sent_one() {
+    let folder = project(CONFIG, "PRODUCT=one\nACME=two\n");
+    let dev = Dev::start(folder.path(), &[]);
+    let file = folder.path().join("it's.json");
+    std::fs::write(&file, "{\"data\": {\"id\": \"a1\"},\n\"type\": \"t\"}\n").unwrap();
+    let data = ["--data", file.to_str().unwrap()];
+    for (options, status) in [
+        (&[][..], "accepted"),
+        (&data[..], "accepted"),
+        (&[data[0], data[1], "--id", "a2"], "accepted"),
+        (&[data[0], data[1], "--id", "a2"], "duplicate"),
+        (&[data[0], data[1], "--tamper"], "authenticated"),
+    ] {
+        let (code, printed) = dev.ask(&[&["send", "acme", "--print"], options].concat());
+        assert_eq!(code, 0, "{printed}");
+        let mut curl = std::process::Command::new("sh");
+        let (code, answer, err) = run(curl.args(["-c", &printed]));
+        assert_eq!(code, 0, "{printed}{err}");
+        assert!(answer.contains(status), "{options:?}: {printed}{answer}");
+    }
+    let list = dev.json(&["events", "list"]);
+    assert_eq!(list.as_array().unwrap().len(), 3, "{list}");
+}
+
+#[test]
 fn what_is_wrong_at_the_start_is_named() {
     let folder = project(CONFIG, "# secrets\nPRODUCT=one\nACME=two\n");
     let path = folder.path();

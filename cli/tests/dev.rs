@@ -2,7 +2,12 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use support::{Dev, hookgate, project, run};
@@ -73,4 +78,33 @@ fn the_aws_cli_is_told_what_it_needs() {
     }
     assert_eq!(dev.ready["bucket"], "hookgate-archive");
     assert_eq!(dev.ready["region"], "us-east-1");
+}
+
+#[test]
+fn a_changed_configuration_is_said_to_want_a_restart() {
+    let folder = project(CONFIG, "");
+    let mut dev = hookgate(folder.path(), &["dev", "--listen", "0"]);
+    let mut dev = dev.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(dev.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    lines.find(|line| line.contains("Send one")).unwrap();
+    for file in ["hookgate.toml", "hookgate.env"] {
+        // The first look may come after a change; one of the next sees the next.
+        let path = folder.path().join(file);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut file = File::options().append(true).open(&path).unwrap();
+                    writeln!(file, "# edited").unwrap();
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            });
+            let said = format!("{file} changed: restart to apply");
+            assert!(lines.any(|line| line.contains(&said)));
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+    dev.kill().unwrap();
+    dev.wait().unwrap();
 }
