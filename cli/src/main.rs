@@ -10,6 +10,7 @@ mod demo;
 mod dev;
 mod dlq;
 mod events;
+mod handle;
 mod lines;
 mod listen;
 mod moment;
@@ -61,6 +62,8 @@ enum Command {
     Replay(replay::Replay),
     /// See the dead letters, and send them again.
     Dlq(dlq::Dlq),
+    /// Run one handler of the processor on one event, and show what it would do.
+    Handle(handle::Handle),
     /// Send each of the five systems good and bad events, and show what happens.
     Demo(demo::Demo),
 }
@@ -76,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Events(events) => events.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,
+        Command::Handle(handle) => handle.run().await,
         Command::Demo(demo) => demo.run().await,
     };
     match result {

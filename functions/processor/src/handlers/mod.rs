@@ -70,6 +70,16 @@ impl Handlers {
         self.0.iter().map(|(name, _)| *name)
     }
 
+    /// Calls one of them; `None` where there is none of this name.
+    pub fn call<'a>(
+        &self,
+        name: &str,
+        event: &'a Event,
+        body: &'a Bytes,
+    ) -> Option<BoxFuture<'a, Result<Effect, HandlerError>>> {
+        self.get(name).map(|handler| handler(event, body))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<Handler> {
         let mut all = self.0.iter();
         let found = all.find(|(known, _)| *known == name);
