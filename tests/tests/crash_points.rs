@@ -30,6 +30,7 @@ mod no_fault_at_any_call_loses_an_event_that {
         is_poison: story(&[Act::Permanent]);
         is_poison_and_redriven: Scenario { redrive: true, ..story(&[Act::Permanent]) };
         is_replayed_by_its_key: Scenario { replay: Some(Replayed::Key), ..story(&[]) };
+        is_replayed_while_it_waits: Scenario { early_replay: true, ..story(&[Act::Transient]) };
         is_replayed_by_its_time: Scenario { replay: Some(Replayed::Range), ..story(&[]) };
         is_a_write: Scenario { double_send: true, ..story(&[Act::Write]) };
         fails_and_then_is_a_write: story(&[Act::Transient, Act::Write]);
@@ -138,6 +139,20 @@ async fn after_eight_failures_an_event_is_given_up() {
         .await
         .unwrap_or_else(|found| panic!("{found}"));
     assert_eq!((ended.state, ended.attempts), ("done", 16));
+}
+
+#[tokio::test]
+async fn a_replay_of_an_event_that_waits_begins_eight_new_attempts() {
+    let mut world = World::start().await;
+    let story = Scenario {
+        script: vec![Act::Transient; 8],
+        early_replay: true,
+        ..Scenario::default()
+    };
+    let ended = run(&mut world, &story)
+        .await
+        .unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!((ended.state, ended.attempts), ("done", 9));
 }
 
 /// The queue is down at the first calls: the event goes by the outbox.
@@ -261,6 +276,7 @@ fn random(seed: u64) -> Scenario {
                 )
             })
             .collect(),
+        early_replay: random.u8(0..4) == 0,
     }
 }
 

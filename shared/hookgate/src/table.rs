@@ -45,8 +45,6 @@ pub(crate) mod event_item {
     pub(crate) const LEASE_UNTIL: &str = "lu";
     /// How often the event was claimed.
     pub(crate) const CLAIMS: &str = "att";
-    /// How often it had been claimed when it was last done or dead.
-    pub(crate) const CLAIMS_BEFORE: &str = "base";
     /// SHA-256 of the body.
     pub(crate) const BODY_SHA256: &str = "bh";
     /// When its request arrived, in ms since 1970.
@@ -63,6 +61,11 @@ pub(crate) mod event_item {
     pub(crate) const EVENT_TYPE: &str = "typ";
     /// The last attempt's error.
     pub(crate) const ERROR: &str = "err";
+
+    /// How often the event was claimed at this epoch, since it was last done or dead at it.
+    pub(crate) fn claims_at(epoch: u32) -> String {
+        format!("a{epoch}")
+    }
 }
 
 /// The attributes of payloads and outbox entries.

@@ -40,6 +40,8 @@ pub struct Scenario {
     pub double_send: bool,
     /// An operator has dead letters sent again, once.
     pub redrive: bool,
+    /// An operator has it replayed after its first attempt, which may have failed.
+    pub early_replay: bool,
     /// An operator has it replayed, once it has ended.
     pub replay: Option<Replayed>,
     /// What goes wrong.
@@ -50,6 +52,8 @@ impl Scenario {
     /// Whether the handler fails for good, or so often that it is given up.
     fn is_poison(&self) -> bool {
         let failures = self.script.iter().filter(|act| **act != Act::Write).count();
+        // The attempts before a replay do not count.
+        let failures = failures - usize::from(self.early_replay).min(failures);
         self.script.contains(&Act::Permanent) || failures >= MAX_ATTEMPTS as usize
     }
 }
@@ -116,6 +120,10 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violat
     deliver(world, &mut run).await?;
     if scenario.double_send {
         deliver(world, &mut run).await?;
+    }
+    if scenario.early_replay {
+        world.process().await;
+        replay(world, &mut run, Replayed::Key).await;
     }
     drain(world, &run).await?;
     if scenario.redrive {

@@ -13,8 +13,8 @@ use hookgate_ledger::{
 
 use crate::error::OrFailed;
 use crate::table::event_item::{
-    BODY_SHA256, CLAIMS, CLAIMS_BEFORE, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED,
-    SOURCE, STATE, TENANT,
+    BODY_SHA256, CLAIMS, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, SOURCE, STATE,
+    TENANT, claims_at,
 };
 use crate::table::{
     Attributes, DynamoTable, EXPIRES, LEDGER_RETENTION, PK, SK, b, bytes, expires_s, n, names,
@@ -55,7 +55,7 @@ pub enum ClaimOutcome {
 /// How often an event was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// In this round, which a success, a dead letter or a replay ends: 1 is the first.
+    /// At this epoch, since the event was last done or dead: 1 is the first.
     pub attempt: u32,
     /// In all.
     pub claims: u32,
@@ -127,16 +127,14 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
         let event = &request.message.event;
-        let set = format!(
-            "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, {DESCRIBE} ADD #att :one"
-        );
+        let epoch = request.message.epoch;
         let mut claim = values([
             (":received", state(State::Received)),
             (":enqueued", state(State::Enqueued)),
             (":processing", state(State::Processing)),
             (":done", state(State::Done)),
             (":dead", state(State::Dead)),
-            (":ep", n(request.message.epoch)),
+            (":ep", n(epoch)),
             (":me", s(request.owner)),
             (":lu", n(unix_ms(request.lease_until))),
             (":now", n(unix_ms(request.now))),
@@ -144,7 +142,7 @@ impl DynamoTable {
         ]);
         claim.extend(described(event));
         let updated = self
-            .update(&event.key, CLAIM, &set)
+            .update(&event.key, CLAIM, &claiming(epoch))
             .set_expression_attribute_values(Some(claim))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -153,7 +151,7 @@ impl DynamoTable {
         match updated.map_err(|error| error.into_service_error()) {
             Ok(output) => {
                 let item = output.attributes.unwrap_or_default();
-                Ok(ClaimOutcome::Granted(grant(&item)))
+                Ok(ClaimOutcome::Granted(grant(&item, epoch)))
             }
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 refused(&failed.item.unwrap_or_default(), request)
@@ -168,7 +166,7 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn complete(&self, claim: Claim<'_>, now: SystemTime) -> Result<(), AwsError> {
         let update = self
-            .update(&claim.event.key, COMPLETE, &completion())
+            .update(&claim.event.key, COMPLETE, &completion(claim.epoch))
             .set_expression_attribute_values(Some(completion_values(claim, now)));
         unless_overtaken("complete the event", update).await
     }
@@ -200,17 +198,18 @@ impl DynamoTable {
         error: &str,
         now: SystemTime,
     ) -> Result<(), AwsError> {
-        const SET: &str =
-            "SET #st = :dead, #err = :err, #t1 = :now, #base = :claims REMOVE #own, #lu";
+        let set = format!(
+            "SET #st = :dead, #err = :err, #t1 = :now REMOVE #own, #lu, #{}",
+            claims_at(claim.epoch)
+        );
         let update = self
-            .update(&claim.event.key, OWNED, SET)
+            .update(&claim.event.key, OWNED, &set)
             .set_expression_attribute_values(Some(values([
                 (":processing", state(State::Processing)),
                 (":dead", state(State::Dead)),
                 (":me", s(claim.owner)),
                 (":err", s(shortened(error))),
                 (":now", n(unix_ms(now))),
-                (":claims", n(claim.grant.claims)),
             ])));
         unless_overtaken("mark the event as dead", update).await
     }
@@ -244,11 +243,24 @@ impl DynamoTable {
 const CLAIM_THE_EVENT: &str = "claim the event";
 const CONTRADICTION: &str = "the stored item contradicts the refusal";
 
-/// The update that writes `Done`, under the condition [`COMPLETE`].
-pub(crate) fn completion() -> String {
+/// The update that writes `Processing`, under the condition [`CLAIM`].
+///
+/// It counts the claim twice: in all, and at its epoch, so that a replay begins to count anew even while an
+/// attempt of the epoch before waits. What was left of that epoch goes, and so does the time of an earlier end.
+fn claiming(epoch: u32) -> String {
+    let of_this = claims_at(epoch);
+    let before = epoch.checked_sub(1).map(claims_at);
+    let before = before.map_or_else(String::new, |name| format!(", #{name}"));
     format!(
-        "SET #st = :done, #ep = :ep, #t1 = :now, #base = :claims, {DESCRIBE} REMOVE #own, #lu, #err"
+        "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, {DESCRIBE} \
+         REMOVE #t1{before} ADD #att :one, #{of_this} :one"
     )
+}
+
+/// The update that writes `Done`, under the condition [`COMPLETE`].
+pub(crate) fn completion(epoch: u32) -> String {
+    let claims = claims_at(epoch);
+    format!("SET #st = :done, #ep = :ep, #t1 = :now, {DESCRIBE} REMOVE #own, #lu, #err, #{claims}")
 }
 
 /// The values of [`completion`] and its condition.
@@ -257,7 +269,6 @@ pub(crate) fn completion_values(claim: Claim<'_>, now: SystemTime) -> Attributes
         (":done", state(State::Done)),
         (":ep", n(claim.epoch)),
         (":now", n(unix_ms(now))),
-        (":claims", n(claim.grant.claims)),
     ]);
     completion.extend(described(claim.event));
     completion
@@ -293,12 +304,10 @@ fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<ClaimOutcome, 
     }
 }
 
-fn grant(item: &Attributes) -> Grant {
-    let claims: u32 = number(item, CLAIMS).unwrap_or(1);
-    let before: u32 = number(item, CLAIMS_BEFORE).unwrap_or(0);
+fn grant(item: &Attributes, epoch: u32) -> Grant {
     Grant {
-        attempt: claims.saturating_sub(before).max(1),
-        claims,
+        attempt: number(item, &claims_at(epoch)).unwrap_or(1),
+        claims: number(item, CLAIMS).unwrap_or(1),
     }
 }
 

@@ -97,7 +97,7 @@ impl DynamoTable {
     }
 
     fn completion(&self, claim: Claim<'_>, now: SystemTime) -> Result<Update, BuildError> {
-        let update = completion();
+        let update = completion(claim.epoch);
         Update::builder()
             .table_name(&self.name)
             .key(PK, s(claim.event.key.as_str()))
