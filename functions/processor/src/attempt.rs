@@ -216,8 +216,12 @@ pub(crate) fn dead_letter<'a>(record: &'a SqsMessage, reason: &Reason<'_>) -> Ne
 }
 
 /// Text that a message attribute takes: no control characters, not empty, not long.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn attribute_text(text: &str) -> String {
-    let printable = text.chars().filter(|c| !c.is_control());
+    // SQS takes the characters of XML alone: these two are none.
+    let refused = |c: &char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let printable = text.chars().filter(|c| !refused(c));
     let text: String = printable.take(MAX_REASON).collect();
     if text.is_empty() {
         "-".to_owned()
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn a_reason_travels_without_control_characters_and_not_too_long() {
         assert_eq!(
-            attribute_text("no\u{0}\u{1b}[31m such\r\n order"),
+            attribute_text("no\u{0}\u{1b}[31m such\r\n order\u{fffe}\u{ffff}"),
             "no[31m such order"
         );
         assert_eq!(attribute_text("\u{7}"), "-");
