@@ -3,6 +3,7 @@
 // `println!` panics when its reader has gone, as after `| head`: commands write, and return the error.
 #![warn(clippy::print_stdout)]
 
+mod address;
 mod api;
 mod changes;
 mod curl;
@@ -58,6 +59,8 @@ enum Command {
     Providers(providers::Providers),
     /// See which events came in, and what became of them.
     Events(events::Events),
+    /// Follow events as they come in, and forward them to a program on this machine.
+    Listen(listen::Listen),
     /// Have events handled again: some by their keys, or those of a source and a time.
     Replay(replay::Replay),
     /// See the dead letters, and send them again.
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
         Command::Verify(verify) => verify.run().await,
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run().await,
+        Command::Listen(listen) => listen.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,
         Command::Handle(handle) => handle.run().await,
@@ -92,7 +96,7 @@ async fn main() -> ExitCode {
     }
 }
 
-type Outcome = Result<ExitCode, BoxError>;
+type CommandResult = Result<ExitCode, BoxError>;
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +127,11 @@ mod tests {
                 ours.or_else(|| line.strip_prefix("hookgate "))
             })
             .map(|line| shlex::split(line).expect("quotes that match"))
+            .map(|words| {
+                let own = words.into_iter();
+                own.take_while(|word| !word.starts_with(['>', '|']))
+                    .collect()
+            })
             .collect()
     }
 

@@ -4,7 +4,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 
 /// How long an event may take to its end on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a command may take that is to come to an end by itself, on such a machine.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A folder with a configuration and its secrets.
 pub(crate) fn project(config: &str, secrets: &str) -> TempDir {
@@ -37,7 +41,8 @@ pub(crate) fn hookgate(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Runs it to its end: exit code, standard output, standard error.
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
-    told(&command.output().expect("the command runs"))
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    told(command.spawn().expect("the command starts"))
 }
 
 /// Runs it to its end with this standard input.
@@ -52,13 +57,24 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> (i32, String
     // A command that refuses its arguments does not read.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
-    told(&child.wait_with_output().expect("the command ends"))
+    told(child)
 }
 
-fn told(output: &Output) -> (i32, String, String) {
+/// What a command told until its end. One that does not come to an end is killed, and fails the test.
+fn told(child: Child) -> (i32, String, String) {
+    let pid = Pid::from_child(&child);
+    let (ended, end) = mpsc::channel::<()>();
+    let killer = std::thread::spawn(move || {
+        let late = end.recv_timeout(COMMAND_PATIENCE) == Err(RecvTimeoutError::Timeout);
+        late.then(|| kill_process(pid, Signal::KILL))
+    });
+    let output = child.wait_with_output().expect("the command ends");
+    drop(ended);
+    let killed = killer.join().expect("the thread ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("an exit code");
-    (code, text(&output.stdout), text(&output.stderr))
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(killed.is_none(), "the command did not end: {out}{err}");
+    (output.status.code().expect("an exit code"), out, err)
 }
 
 /// The key in `200 {"event":"…","status":"…"}`.
