@@ -1,5 +1,6 @@
 //! End-to-end tests, conformance suites and checks of the template.
 
+pub mod archived;
 pub mod batch;
 pub mod cloud;
 pub mod crash;

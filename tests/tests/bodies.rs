@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,7 @@ use hookgate::{Body, Clock, EventKey, Message, Route, Runtime, Sources, StoredBo
 use hookgate::{Documents, DynamoTable, S3Bodies, Secrets};
 use hookgate_api::{EventDetail, EventState};
 use hookgate_ingest::{INLINE_BODY_BYTES, Ingest, MAX_BODY_BYTES, MAX_MESSAGE_BODY_BYTES};
-use hookgate_processor::handlers::{Effect, Handlers};
+use hookgate_processor::handlers::{Effect, HandlerError, Handlers};
 use hookgate_processor::{Invocation, Processor};
 use hookgate_tests::provider::{self, Signed};
 use hookgate_tests::servers::config;
@@ -357,6 +358,103 @@ async fn while_the_bucket_is_down_nothing_large_is_accepted_and_what_was_accepte
     assert_eq!((messages.len(), finished), (1, false), "it comes again");
     let event = up.event(&answer).await.summary;
     assert!(event.error.unwrap().starts_with("read the body failed: "));
+}
+
+#[tokio::test]
+async fn a_bucket_that_refuses_has_stored_nothing() {
+    let engines = engines().await;
+    let body = noise(INLINE_BODY_BYTES + 1);
+    for (status, code) in [
+        (StatusCode::FORBIDDEN, "AccessDenied"),
+        (StatusCode::NOT_FOUND, "NoSuchBucket"),
+        (StatusCode::TEMPORARY_REDIRECT, "TemporaryRedirect"),
+        (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+    ] {
+        let once = config(&refusing(status, code).await)
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let bucket = S3Bodies::new(&once, BUCKET);
+        let refused = bucket
+            .put(
+                &StoredBody::of(&EventKey::new(None, "pakk", "a"), &body),
+                &Bytes::from(body.clone()),
+            )
+            .await;
+        let why = hookgate::chain(&refused.unwrap_err());
+        let said = format!("S3 answered {} {code}", status.as_u16());
+        assert!(why.contains(&said), "{why}");
+        let gateway = Gateway::of(&engines, Some(bucket)).await;
+        let answer = gateway.send(&body).await;
+        assert_eq!(answer.status, 503, "{code}: {}", answer.json);
+        let error = answer.error();
+        assert!(
+            error.starts_with("the event could not be stored"),
+            "{error}"
+        );
+        let (messages, _) = gateway.process(&engines).await;
+        assert!(messages.is_empty(), "{code}: no message without its body");
+    }
+    // The provider comes again, and by now the bucket takes it.
+    let gateway = Gateway::of(&engines, Some(engines.bodies())).await;
+    assert_eq!(gateway.send(&body).await.status, 200);
+    assert!(gateway.process(&engines).await.1);
+    assert_eq!(gateway.taken(), [&body[..]]);
+}
+
+/// The URL of a bucket that refuses every request.
+async fn refusing(status: StatusCode, code: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let refuse = move || async move { (status, format!("<Error><Code>{code}</Code></Error>")) };
+    let bucket = axum::Router::new().fallback(refuse);
+    tokio::spawn(async move { axum::serve(listener, bucket).await });
+    url
+}
+
+#[tokio::test]
+async fn whatever_a_handler_says_of_its_failure_its_event_is_dead_lettered() {
+    let engines = engines().await;
+    for reason in [
+        "no\u{0}\u{1b}[31m such\r\n order\u{fffe}",
+        "\u{7}",
+        "",
+        &"\u{1f4e6}".repeat(9000),
+    ] {
+        let gateway = Gateway::of(&engines, None).await;
+        let said = reason.to_owned();
+        let handlers = Handlers::default().with("fail", move |_, _| {
+            let said = said.clone();
+            Box::pin(async { Err(HandlerError::permanent(said)) })
+        });
+        let processor = Processor::new(
+            gateway.table.clone(),
+            engines.queue(),
+            None,
+            Clock::system(),
+            &handlers,
+            vec![Route::new("*", "*", "handler:fail")],
+        );
+        let gateway = Gateway {
+            processor: processor.unwrap(),
+            ..gateway
+        };
+        let answer = gateway.send(reason.as_bytes()).await;
+        assert_eq!(answer.status, 200);
+        assert!(gateway.process(&engines).await.1, "{reason:.20}");
+        assert_eq!(gateway.event(&answer).await.summary.state, EventState::Dead);
+        let letters = engines
+            .dead_letters()
+            .receive(Duration::from_secs(30))
+            .await;
+        let letters = letters.unwrap();
+        assert_eq!(letters.len(), 1, "{reason:.20}");
+        let shown = &letters[0].attributes["Reason"];
+        assert!(
+            !shown.is_empty() && !shown.contains(char::is_control),
+            "{shown:?}"
+        );
+    }
 }
 
 #[tokio::test]

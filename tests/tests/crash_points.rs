@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use hookgate_tests::crash::{
-    Act, Fault, Plan, Replayed, Scenario, Violation, World, run, run_batch,
+    Act, Fault, Plan, Replayed, Scenario, Size, Violation, World, run, run_batch, run_foreign,
 };
 
-/// Tells a story with every fault at every call, in a test of its own.
+/// Tells a story with every fault at every call after those of its plan, in a test of its own.
 macro_rules! stories {
     ($($name:ident: $story:expr;)*) => {
         $(#[tokio::test]
@@ -35,6 +35,13 @@ mod no_fault_at_any_call_loses_an_event_that {
         is_a_write: Scenario { double_send: true, ..story(&[Act::Write]) };
         fails_and_then_is_a_write: story(&[Act::Transient, Act::Write]);
         is_a_write_and_replayed: Scenario { replay: Some(Replayed::Key), ..story(&[Act::Write]) };
+        is_a_write_and_replayed_by_its_time: Scenario { replay: Some(Replayed::Range), ..story(&[Act::Write]) };
+        // The queue is down when it comes.
+        goes_by_the_outbox: Scenario { plan: Plan::from([(SEND, Fault::Fail)]), ..story(&[]) };
+        // Its first request dies when it is recorded, so that only the provider's next one sends a message.
+        was_recorded_without_a_message: Scenario { plan: Plan::from([(RECORD, Fault::CrashAfter)]), ..story(&[]) };
+        has_two_messages: Scenario { plan: Plan::from([(SEND, Fault::Twice)]), ..story(&[]) };
+        fails_and_has_two_messages: Scenario { plan: Plan::from([(SEND, Fault::Twice)]), ..story(&[Act::Transient]) };
     }
 }
 
@@ -42,13 +49,24 @@ mod no_fault_at_any_call_loses_an_event_that {
 mod no_fault_at_any_call_loses_or_alters_a_large_body_that {
     use super::*;
 
+    const IN_BUCKET: Size = Size::InBucket;
+    const IN_PARTS: Size = Size::InParts;
+
     stories! {
-        fails_and_then_is_handled: Scenario { large: true, ..story(&[Act::Transient]) };
+        fails_and_then_is_handled: Scenario { size: IN_BUCKET, ..story(&[Act::Transient]) };
         is_sent_twice_and_replayed: Scenario {
-            large: true, double_send: true, replay: Some(Replayed::Key), ..story(&[])
+            size: IN_BUCKET, double_send: true, replay: Some(Replayed::Key), ..story(&[])
         };
+        was_recorded_without_a_message: Scenario {
+            size: IN_BUCKET, plan: Plan::from([(RECORD, Fault::CrashAfter)]), ..story(&[])
+        };
+        is_archived_in_parts_and_replayed: Scenario { size: IN_PARTS, replay: Some(Replayed::Key), ..story(&[]) };
     }
 }
+
+// The first calls of every story.
+const RECORD: usize = 0;
+const SEND: usize = 1;
 
 fn story(script: &[Act]) -> Scenario {
     Scenario {
@@ -57,24 +75,63 @@ fn story(script: &[Act]) -> Scenario {
     }
 }
 
-/// Tells a story with every fault at every call.
+/// Tells a story with every fault at every call after those of its plan.
 async fn strike(story: Scenario) {
     let mut world = World::start().await;
-    let untouched = run(&mut world, &story).await;
-    let calls = untouched.unwrap_or_else(|found| panic!("{found}")).calls;
+    let calls = calls(&mut world, &story).await;
     println!("{} calls: {}", calls.len(), calls.join(", "));
-    for call in 0..calls.len() {
+    let first = story.plan.keys().last().map_or(0, |last| last + 1);
+    for call in first..calls.len() {
         for fault in Fault::ALL {
-            let plan = Plan::from([(call, fault)]);
-            let scenario = Scenario {
-                plan,
-                ..story.clone()
-            };
+            let mut scenario = story.clone();
+            scenario.plan.insert(call, fault);
             if let Err(found) = run(&mut world, &scenario).await {
                 panic!("{fault:?} at call {call}: {found}");
             }
         }
     }
+}
+
+/// The calls of a story with no faults but its own.
+async fn calls(world: &mut World, story: &Scenario) -> Vec<String> {
+    let ended = run(world, story).await;
+    ended.unwrap_or_else(|found| panic!("{found}")).calls
+}
+
+/// Else the stories would not strike what they are told for.
+#[tokio::test]
+async fn what_the_stories_mean_to_strike_is_called() {
+    let mut world = World::start().await;
+    let refused = Scenario {
+        plan: Plan::from([(SEND, Fault::Fail)]),
+        ..Scenario::default()
+    };
+    let expected = [
+        "PutItem event",
+        "SendMessage hookgate-events",
+        "PutItem outbox#0",
+    ];
+    assert_eq!(calls(&mut world, &refused).await[..3], expected);
+    for (size, expected) in [
+        (Size::Small, &["PutItem payload"][..]),
+        (Size::InBucket, &["PutItem payload", "GET"]),
+        (Size::InParts, &["PutItem payload.0001", "PutItem payload"]),
+    ] {
+        let story = Scenario {
+            size,
+            ..Scenario::default()
+        };
+        let calls = calls(&mut world, &story).await;
+        let claim = calls.iter().position(|call| call == "UpdateItem event");
+        let archived = &calls[claim.expect("it is claimed") + 1..][..expected.len()];
+        assert_eq!(archived, expected, "{size:?}");
+    }
+}
+
+/// The answer, or a failure where there is none within a minute: a test is not to hang with what it tests.
+async fn in_time(answer: impl Future<Output = bool>) -> bool {
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+    answer.expect("an answer before the provider gives up")
 }
 
 /// A call that does not come back is answered by ingest itself, before its caller gives up: without a
@@ -83,10 +140,11 @@ async fn strike(story: Scenario) {
 async fn a_call_that_hangs_costs_no_event() {
     let mut world = World::start().await;
     for call in 0..3 {
-        let accepted = world.send_while_it_hangs(call).await;
+        let accepted = in_time(world.send_while_it_hangs(call)).await;
         assert!(!accepted || world.is_carried().await, "call {call}");
     }
-    assert!(!world.send_while_it_hangs(0).await, "the record hung");
+    let accepted = in_time(world.send_while_it_hangs(0)).await;
+    assert!(!accepted, "the record hung");
 }
 
 #[tokio::test]
@@ -94,6 +152,114 @@ async fn a_message_whose_event_somebody_held_who_died_waits_and_is_handled() {
     let mut world = World::start().await;
     assert_eq!(world.meet_a_dead_holder().await, (0, 1));
     assert!(world.comes_to_its_end().await);
+}
+
+/// A lease holds until five seconds after the invocation must have ended, which is after 30 s.
+const LEASE: Duration = Duration::from_secs(35);
+
+/// The template's visibility timeout.
+const VISIBILITY: Duration = Duration::from_secs(240);
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+#[tokio::test]
+async fn a_lease_outlasts_every_handler_and_no_longer() {
+    let mut world = World::start().await;
+    for time in [Duration::ZERO, Duration::from_secs(30), LEASE] {
+        let handlers = world.handlers_when_one_runs_for(time).await;
+        assert_eq!(handlers, 1, "after {time:?}");
+        assert!(!world.is_taken_over_after(time).await, "after {time:?}");
+    }
+    assert!(world.is_taken_over_after(LEASE + MOMENT).await);
+}
+
+#[tokio::test]
+async fn a_message_whose_processor_died_comes_again_when_the_lease_is_over() {
+    let mut world = World::start().await;
+    let early = world.comes_again_after(VISIBILITY - MOMENT).await;
+    assert_eq!(early, (false, false));
+    assert_eq!(world.comes_again_after(VISIBILITY).await, (true, true));
+}
+
+#[tokio::test]
+async fn a_message_of_an_event_that_is_held_waits_for_the_rest_of_the_lease() {
+    let mut world = World::start().await;
+    world.meet_a_dead_holder().await;
+    // One second, and up to two more, so that not all come at once.
+    let delays = world.delays();
+    assert!(matches!(delays[..], [36..=38]), "{delays:?}");
+}
+
+/// The ceilings double from two seconds on; each wait is drawn evenly from nothing to that.
+#[tokio::test]
+async fn a_failure_that_may_pass_waits_up_to_its_ceiling_and_half_of_it_on_average() {
+    const CEILINGS: [u64; 7] = [2, 4, 8, 16, 32, 64, 128];
+    let story = story(&[Act::Transient; 7]);
+    let mut sum = 0;
+    for number in 0..10 {
+        let mut world = World::numbered(number).await;
+        calls(&mut world, &story).await;
+        let delays = world.delays();
+        assert_eq!(delays.len(), CEILINGS.len(), "{delays:?}");
+        let waits = delays.iter().zip(CEILINGS);
+        assert!(
+            waits.clone().all(|(wait, ceiling)| *wait <= ceiling),
+            "{delays:?}"
+        );
+        sum += delays.iter().sum::<u64>();
+    }
+    let all = 10 * CEILINGS.iter().sum::<u64>();
+    assert!((all / 4..all * 3 / 4).contains(&sum), "{sum} of {all}");
+}
+
+#[tokio::test]
+async fn an_event_whose_handler_says_when_waits_until_then() {
+    let mut world = World::start().await;
+    calls(&mut world, &story(&[Act::Throttled])).await;
+    assert_eq!(world.delays(), [60]);
+}
+
+#[tokio::test]
+async fn an_event_that_the_dead_letter_queue_does_not_take_waits_up_to_its_ceiling() {
+    let mut world = World::start().await;
+    let mut poison = story(&[Act::Permanent, Act::Permanent]);
+    let untouched = calls(&mut world, &poison).await;
+    let letter = |call: &String| call == "SendMessage hookgate-dead-letters";
+    let letter = untouched.iter().position(letter).expect("a dead letter");
+    poison.plan.insert(letter, Fault::Fail);
+    calls(&mut world, &poison).await;
+    let delays = world.delays();
+    assert!(matches!(delays[..], [0..=2]), "{delays:?}");
+}
+
+/// What cannot be read is somebody's: it is set aside as it is, or stays.
+#[tokio::test]
+async fn no_fault_at_any_call_loses_a_message_of_somebody_else() {
+    let mut world = World::start().await;
+    let calls = run_foreign(&mut world, Plan::new()).await;
+    let calls = calls.unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(
+        calls,
+        [
+            "receive",
+            "SendMessage hookgate-dead-letters",
+            "acknowledge"
+        ]
+    );
+    for call in 0..calls.len() {
+        for fault in Fault::ALL {
+            let plan = Plan::from([(call, fault)]);
+            if let Err(found) = run_foreign(&mut world, plan).await {
+                panic!("{found}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outbox_entry_that_cannot_be_read_stays_and_holds_nothing_up() {
+    let mut world = World::start().await;
+    assert_eq!(world.sweep_past_an_unreadable_entry().await, (1, 1));
 }
 
 #[tokio::test]
@@ -155,37 +321,6 @@ async fn a_replay_of_an_event_that_waits_begins_eight_new_attempts() {
     assert_eq!((ended.state, ended.attempts), ("done", 9));
 }
 
-/// The queue is down at the first calls: the event goes by the outbox.
-#[tokio::test]
-async fn an_event_that_the_queue_does_not_take_goes_by_the_outbox() {
-    let mut world = World::start().await;
-    // PutItem event, SendMessage (fails), PutItem outbox#0.
-    let down = Plan::from([(1, Fault::Fail)]);
-    let scenario = Scenario {
-        plan: down.clone(),
-        ..Scenario::default()
-    };
-    let ended = run(&mut world, &scenario).await;
-    let calls = ended.unwrap_or_else(|found| panic!("{found}")).calls;
-    assert_eq!(
-        calls[1..3],
-        ["SendMessage hookgate-events", "PutItem outbox#0"]
-    );
-    for fault in Fault::ALL {
-        for call in 2..calls.len() {
-            let mut plan = down.clone();
-            plan.insert(call, fault);
-            let scenario = Scenario {
-                plan,
-                ..Scenario::default()
-            };
-            if let Err(found) = run(&mut world, &scenario).await {
-                panic!("{fault:?} at call {call}: {found}");
-            }
-        }
-    }
-}
-
 /// A replay that waits for its slice needs no item in the ledger, and is not undone by a redelivery that
 /// makes a new one.
 #[tokio::test]
@@ -195,8 +330,7 @@ async fn a_range_is_replayed_though_its_event_is_forgotten_and_sent_again_meanwh
         replay: Some(Replayed::Range),
         ..Scenario::default()
     };
-    let untouched = run(&mut world, &story).await;
-    let calls = untouched.unwrap_or_else(|found| panic!("{found}")).calls;
+    let calls = calls(&mut world, &story).await;
     let asked = calls.iter().position(|call| call == "PutItem replay");
     let sent = calls
         .iter()
@@ -262,9 +396,10 @@ fn random(seed: u64) -> Scenario {
         .map(|_| acts[random.usize(0..acts.len())])
         .collect();
     let faults = 1 + random.usize(0..4);
-    Scenario {
+    let large = random.u8(0..4) == 0;
+    let mut scenario = Scenario {
         script,
-        large: random.u8(0..4) == 0,
+        size: if large { Size::InBucket } else { Size::Small },
         double_send: random.bool(),
         redrive: random.bool(),
         replay: [None, Some(Replayed::Key), Some(Replayed::Range)][random.usize(0..3)],
@@ -277,7 +412,12 @@ fn random(seed: u64) -> Scenario {
             })
             .collect(),
         early_replay: random.u8(0..4) == 0,
+    };
+    // In the end it writes, again and again.
+    if random.u8(0..4) == 0 {
+        scenario.script.push(Act::Write);
     }
+    scenario
 }
 
 /// Takes faults out as long as the invariant still does not hold.

@@ -51,25 +51,43 @@ async fn attempts(gateway: &Gateway, key: &str, count: u64) -> Value {
 async fn nobody_is_an_operator_without_the_token() {
     let gateway = Gateway::start().await;
     let http = reqwest::Client::new();
-    for path in [
-        "/admin/events",
-        "/admin/replays",
-        "/admin/dead-letters",
-        "/admin/no",
+    let key = ended(&gateway, "evt_1", "run.failed", &json!({})).await;
+    let right = gateway.twin.token.reveal();
+    let more = format!("{right}0");
+    let wrong = [
+        "",
+        "wrong",
+        &right[..1],
+        &right[..right.len() - 1],
+        &right[1..],
+        &more,
+    ];
+    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    for (method, path) in [
+        (&get, "/admin/events"),
+        (&get, &format!("/admin/events/{key}")),
+        (&get, "/admin/replays"),
+        (&get, "/admin/replays/199c82cc07b-00000007"),
+        (&delete, "/admin/replays/199c82cc07b-00000007"),
+        (&get, "/admin/dead-letters"),
+        (&get, "/admin/dead-letters/redrive"),
+        (&post, "/admin/dead-letters/redrive"),
+        (&post, "/admin/replay"),
+        (&Method::PUT, "/admin/events"),
+        (&Method::HEAD, "/admin/events"),
+        (&get, "/admin/no"),
     ] {
         let url = format!("{}{path}", gateway.twin.url);
-        let right = gateway.twin.token.reveal();
-        for wrong in ["", "wrong", &right[1..], &format!("{right}0")] {
-            let answer = http.get(&url).bearer_auth(wrong).send().await.unwrap();
-            assert_eq!(answer.status(), 401, "{path} with `{wrong}`");
+        let ask = || http.request(method.clone(), &url).body("{}");
+        let answer = ask().send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{method} {path}");
+        for wrong in wrong {
+            let answer = ask().bearer_auth(wrong).send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{method} {path} with `{wrong}`");
         }
-        assert_eq!(http.get(&url).send().await.unwrap().status(), 401, "{path}");
+        let answer = ask().bearer_auth(right).send().await.unwrap();
+        assert_ne!(answer.status(), 401, "{method} {path} with the token");
     }
-    let url = format!("{}/admin/replay", gateway.twin.url);
-    assert_eq!(
-        http.post(&url).body("{}").send().await.unwrap().status(),
-        401
-    );
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use hookgate_api::EventState;
-use hookgate_twin::engines::QUEUE;
+use hookgate_ledger::State;
 
 use super::handler::Act;
 use super::world::LATE;
@@ -34,7 +33,7 @@ pub async fn run_batch(
     timeout: Duration,
     plan: Plan,
 ) -> Cut {
-    *world.effects.lock().expect("no handler panics here") = Effects {
+    *world.effects() = Effects {
         script: script.to_vec(),
         ..Effects::default()
     };
@@ -66,7 +65,7 @@ pub async fn run_batch(
                 .map_or("", |event| event.state.name()),
         );
     }
-    let effects = world.effects.lock().expect("no handler panics here").count;
+    let effects = world.effects().count;
     Cut {
         acknowledged,
         effects,
@@ -95,8 +94,7 @@ impl World {
             .begin(Plan::from([(1, super::Fault::CrashAfter)]));
         self.process().await;
         self.faults.begin(Plan::new());
-        let again = self.engines.sqs.release_in_flight(QUEUE).await;
-        again.expect("the queue answers");
+        self.deliver_again().await;
         let acknowledged = self.process().await.len();
         (acknowledged, self.queued().await)
     }
@@ -109,7 +107,7 @@ impl World {
         }
         self.event()
             .await
-            .is_some_and(|event| event.state == EventState::Done)
+            .is_some_and(|event| event.state == State::Done)
     }
 
     /// Whether the event of the last request is in the queue or the outbox.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
@@ -22,6 +23,9 @@ pub enum Fault {
     MeetDuplicate,
     /// Before the call, another processor handles whatever is visible.
     MeetProcessor,
+    /// Before the call so much time passes, and then the message is delivered to another processor too. Only
+    /// for stories of their own.
+    MeetProcessorAfter(Duration),
     /// Before the call, visibility timeout and lease run out although their holder lives.
     Late,
     /// The call does not come back before the function's time-out, which ends the invocation.
@@ -65,6 +69,7 @@ pub(crate) enum Signal {
 pub(crate) enum Interloper {
     Provider,
     Processor,
+    ProcessorAfter(Duration),
     TimeToLive,
     Clock,
 }
@@ -160,6 +165,9 @@ impl Faults {
             Fault::Forget => self.after(Interloper::TimeToLive, call).await,
             Fault::MeetDuplicate => self.after(Interloper::Provider, call).await,
             Fault::MeetProcessor => self.after(Interloper::Processor, call).await,
+            Fault::MeetProcessorAfter(time) => {
+                self.after(Interloper::ProcessorAfter(time), call).await
+            }
             Fault::Late => self.after(Interloper::Clock, call).await,
             Fault::TimeOut => self.end(Signal::TimeOut).await,
             Fault::Hang => {

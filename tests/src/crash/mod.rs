@@ -4,17 +4,24 @@
 //! where each request is a call. A plan says what happens at which call: the k-th that the functions make, whoever makes it. Afterwards everything is
 //! drained without faults, and the invariants of the protocol are checked.
 
+mod acts;
 mod batch;
+mod checks;
 mod faults;
+mod foreign;
 mod handler;
+mod limits;
+mod looks;
 mod run;
 mod wire;
 mod world;
 
 pub use batch::{Cut, run_batch};
+pub use checks::Violation;
 pub use faults::{Fault, Fired, Plan};
+pub use foreign::run_foreign;
 pub use handler::Act;
-pub use run::{Ended, Replayed, Scenario, Violation, run};
+pub use run::{Ended, Replayed, Scenario, Size, run};
 pub use world::World;
 
 pub(crate) use faults::{Faults, Interloper, Signal};

@@ -68,7 +68,8 @@ fn failure(fault: Fault) -> Result<HttpResponse, ConnectorError> {
     Ok(HttpResponse::new(status, SdkBody::from("injected failure")))
 }
 
-/// The operation of a request and what it is about: `PutItem payload.0001`, `SendMessage hookgate-events`, `PUT`.
+/// The operation of a request and what it is about: `PutItem payload.0001`, `SendMessage hookgate-events`,
+/// `ChangeMessageVisibility 60`, `PUT`.
 fn name(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let Some((_, operation)) = target.split_once('.') else {
@@ -76,6 +77,9 @@ fn name(request: &HttpRequest) -> String {
     };
     let body = request.body().bytes().unwrap_or_default();
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if operation == "ChangeMessageVisibility" {
+        return format!("{operation} {}", body["VisibilityTimeout"]);
+    }
     let about = ["/Key/sk/S", "/Item/sk/S", "/IndexName", "/QueueUrl"];
     let about = about.iter().find_map(|path| body.pointer(path)?.as_str());
     match about.and_then(|about| about.rsplit('/').next()) {

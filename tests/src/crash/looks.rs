@@ -1,0 +1,100 @@
+//! What is looked at past the wire, so that no fault strikes it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use hookgate::EventKey;
+use hookgate_ledger::State;
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE, TABLE};
+
+use super::World;
+
+/// An event's item.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) state: State,
+    pub(crate) epoch: u32,
+    pub(crate) attempts: u32,
+}
+
+impl World {
+    /// The event's item.
+    pub(crate) async fn event(&self) -> Option<Seen> {
+        self.event_of(&self.key()).await
+    }
+
+    /// An event's item.
+    pub(crate) async fn event_of(&self, key: &EventKey) -> Option<Seen> {
+        let item = self.item(key.as_str(), "event").await?;
+        let state = item["st"].as_s().expect("a text");
+        Some(Seen {
+            state: State::from_code(state).expect("a state"),
+            epoch: number(&item, "ep"),
+            attempts: number(&item, "att"),
+        })
+    }
+
+    /// The count that the handler's writes add to.
+    pub(crate) async fn count(&self) -> usize {
+        let item = self.item("crash-test", self.key().as_str()).await;
+        item.map_or(0, |item| number(&item, "n"))
+    }
+
+    async fn item(&self, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
+        let get = self.dynamodb.get_item().table_name(TABLE);
+        let get = get.key("pk", text(pk)).key("sk", text(sk));
+        let found = get.consistent_read(true).send().await;
+        found.expect("the table answers").item
+    }
+
+    /// Messages in the queue, seen or not.
+    pub(crate) async fn queued(&self) -> usize {
+        depth(&self.engines, QUEUE).await
+    }
+
+    /// Messages in the dead-letter queue.
+    pub(crate) async fn dead_letters(&self) -> usize {
+        depth(&self.engines, DEAD_LETTER_QUEUE).await
+    }
+
+    /// Whether a replay is not carried out yet.
+    pub(crate) async fn is_replaying(&self) -> bool {
+        let running = self.table.running_replays().await;
+        !running.expect("the table answers").is_empty()
+    }
+
+    /// When the event's story began, RFC 3339.
+    pub(crate) fn began(&self) -> String {
+        let began = jiff::Timestamp::try_from(self.began).expect("a time of today");
+        began.to_string()
+    }
+
+    /// Messages in the outbox, which are all in the same part of the index.
+    pub(crate) async fn outbox(&self) -> usize {
+        let query = self.dynamodb.query().table_name(TABLE);
+        let query = query
+            .index_name("by-received")
+            .key_condition_expression("gpk = :outbox")
+            .expression_attribute_values(":outbox", text(&format!("outbox#{}", self.part())))
+            .select(Select::Count);
+        let counted = query.send().await.expect("the table answers").count;
+        usize::try_from(counted).expect("a small number")
+    }
+}
+
+fn number<N: std::str::FromStr + Default>(item: &HashMap<String, AttributeValue>, name: &str) -> N {
+    let number = item
+        .get(name)
+        .map(|number| number.as_n().expect("a number"));
+    let parsed = number.map(|number| number.parse().ok().expect("a small number"));
+    parsed.unwrap_or_default()
+}
+
+async fn depth(engines: &Engines, queue: &str) -> usize {
+    let depth = engines.sqs.depth(queue).await.expect("the queue answers");
+    usize::try_from(depth.visible + depth.in_flight + depth.delayed).expect("a small number")
+}
+
+pub(crate) fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}

@@ -1,0 +1,259 @@
+//! What is done once a minute: the outbox is emptied, and replays of ranges are carried out. On the embedded
+//! engines.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hookgate::config::DEFAULT_RETENTION;
+use hookgate::event::EventFilter;
+use hookgate::metrics::Metric;
+use hookgate::replay::{EventRange, Progress, Replay, ReplayId, ReplayState, Replayed};
+use hookgate::{Body, Clock, DynamoTable, Event, Message, SqsQueue, system_now, unix_ms};
+use hookgate_admin::Admin;
+use hookgate_sweeper::{Slice, Sweeper, run_once};
+use hookgate_tests::archived::{SOURCE, event, events_over_midnight, table_in_pages};
+use hookgate_tests::gate::Gate;
+use hookgate_tests::telemetry::Output;
+use hookgate_twin::engines::{Engines, QUEUE};
+use http::{Method, Request};
+
+/// More than a queue takes: 1 MiB.
+const TOO_LARGE: usize = 1_200_000;
+
+async fn engines() -> Engines {
+    Engines::in_memory(Box::new(system_now)).await.unwrap()
+}
+
+/// Enough time for any sweep.
+fn later() -> SystemTime {
+    system_now() + Duration::from_secs(600)
+}
+
+/// The engines' queue, asked at another URL.
+fn queue_at(engines: &Engines, url: &str) -> SqsQueue {
+    let config = engines.sqs_client().config().to_builder();
+    let client = aws_sdk_sqs::Client::from_conf(config.endpoint_url(url).build());
+    SqsQueue::new(client, format!("{url}/000000000000/{QUEUE}"))
+}
+
+/// Takes all messages out of the queue.
+async fn queued(engines: &Engines) -> Vec<Message> {
+    let mut messages = Vec::new();
+    loop {
+        let received = engines.sqs.receive(QUEUE, 10, Duration::ZERO, None);
+        let received = received.await.unwrap();
+        if received.is_empty() {
+            return messages;
+        }
+        let texts = received.iter().map(|message| &message.body);
+        messages.extend(texts.map(|text| Message::from_json(text).unwrap()));
+    }
+}
+
+fn large(event: Event) -> Event {
+    Event {
+        body: Body::Inline(Bytes::from(vec![0; TOO_LARGE])),
+        ..event
+    }
+}
+
+/// Notes a replay of all these events, and returns it.
+async fn asked(table: &DynamoTable, events: &[Event]) -> Replay {
+    let now = system_now();
+    let times = events.iter().map(|event| unix_ms(event.received));
+    let replay = Replay {
+        id: ReplayId::new(now, 1),
+        reason: "a test".to_owned(),
+        of: Replayed::Range(EventRange {
+            source: SOURCE.to_owned(),
+            filter: EventFilter::default(),
+            since_ms: times.clone().min().unwrap(),
+            until_ms: times.max().unwrap(),
+        }),
+        rate_per_s: 500,
+        asked_ms: unix_ms(now),
+        ended_ms: None,
+        state: ReplayState::Running,
+        progress: Progress::default(),
+        version: 0,
+    };
+    table.add_replay(&replay, now).await.unwrap();
+    replay
+}
+
+async fn read(table: &DynamoTable, replay: &Replay) -> Replay {
+    table.replay(&replay.id).await.unwrap().unwrap()
+}
+
+fn keys<'a>(events: impl IntoIterator<Item = &'a Event>) -> HashSet<&'a str> {
+    events.into_iter().map(|event| event.key.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_range_of_many_pages_is_replayed_whole_and_each_event_once() {
+    let engines = engines().await;
+    let table = table_in_pages(&engines, 7);
+    let events = events_over_midnight(&table, 250).await;
+    let replay = asked(&table, &events).await;
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let slice = sweeper.replay(later()).await.unwrap();
+    assert_eq!(slice, Slice { sent: 250, done: 1 });
+
+    let messages = queued(&engines).await;
+    assert_eq!(messages.len(), 250, "each once");
+    let sent = messages.iter().map(|message| &message.event);
+    assert_eq!(keys(sent), keys(&events));
+    assert!(messages.iter().all(|message| message.epoch == 1));
+    let replay = read(&table, &replay).await;
+    assert_eq!(replay.state, ReplayState::Done);
+    assert_eq!((replay.progress.found, replay.progress.sent), (250, 250));
+    // What is done is not begun again.
+    let slice = sweeper.replay(later()).await.unwrap();
+    assert_eq!(slice, Slice::default());
+}
+
+#[tokio::test]
+async fn a_replay_that_is_cancelled_while_a_slice_sends_stays_cancelled() {
+    let engines = engines().await;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let events = events_over_midnight(&table, 40).await;
+    let replay = asked(&table, &events).await;
+    let gate = Gate::holding(&engines.sqs_endpoint).await;
+    let slow = queue_at(&engines, &gate.url());
+    let sweeper = Sweeper::new(table.clone(), slow, Clock::system());
+    let slice = tokio::spawn(async move { sweeper.replay(later()).await });
+    gate.someone_came().await;
+
+    let admin = Admin::new(
+        vec![SOURCE.to_owned()],
+        Some(DEFAULT_RETENTION),
+        table.clone(),
+        engines.queue(),
+        engines.dead_letters(),
+        Clock::system(),
+    );
+    let cancel = Request::builder()
+        .method(Method::DELETE)
+        .uri(format!("/admin/replays/{}", replay.id));
+    let answer = admin.handle(cancel.body(Bytes::new()).unwrap()).await;
+    assert_eq!(answer.status(), 200, "{:?}", answer.body());
+    gate.open();
+    slice.await.unwrap().unwrap();
+
+    let replay = read(&table, &replay).await;
+    assert_eq!(replay.state, ReplayState::Cancelled);
+    assert!(
+        replay.progress.pending.is_empty(),
+        "nothing is left to send"
+    );
+    let sent = queued(&engines).await.len();
+    assert!(sent < 40, "{sent} of 40 were sent");
+    let sweeper = Sweeper::new(table, engines.queue(), Clock::system());
+    let slice = sweeper.replay(later()).await.unwrap();
+    assert_eq!(slice, Slice::default());
+    assert!(queued(&engines).await.is_empty(), "and none afterwards");
+}
+
+#[tokio::test]
+async fn an_event_that_no_queue_takes_is_named_and_the_replay_goes_on_without_it() {
+    let engines = engines().await;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let mut events = events_over_midnight(&table, 4).await;
+    let unsendable = large(event(4, events[3].received));
+    table.record(&unsendable, system_now()).await.unwrap();
+    table.archive(&unsendable).await.unwrap();
+    events.push(unsendable.clone());
+    let replay = asked(&table, &events).await;
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let mut sweeps = 0;
+    while read(&table, &replay).await.state == ReplayState::Running {
+        sweeps += 1;
+        assert!(sweeps < 20, "the replay does not end");
+        sweeper.replay(later()).await.unwrap();
+    }
+    let progress = read(&table, &replay).await.progress;
+    assert_eq!((progress.found, progress.sent, progress.failed), (5, 4, 1));
+    assert_eq!(progress.failed_keys, [unsendable.key.as_str()]);
+    assert!(progress.error.is_some(), "the operator reads why");
+    assert!(sweeps > 5, "it was tried often");
+    let messages = queued(&engines).await;
+    let sent = messages.iter().map(|message| &message.event);
+    assert_eq!((keys(sent), messages.len()), (keys(&events[..4]), 4));
+}
+
+/// Adds so many messages to the outbox.
+async fn waiting(table: &DynamoTable, count: usize) {
+    for number in 0..count {
+        let event = event(number, system_now());
+        let message = Message { event, epoch: 0 };
+        table.add_to_outbox(&message).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_ends_before_its_time_is_over_and_the_rest_waits_for_the_next() {
+    let engines = engines().await;
+    let table = engines.table(None);
+    waiting(&table, 30).await;
+    // Each look at the clock takes a second.
+    let (start, seconds) = (system_now(), AtomicU32::new(0));
+    let clock = move || {
+        let passed = seconds.fetch_add(1, Ordering::Relaxed);
+        start + Duration::from_secs(passed.into())
+    };
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::new(clock));
+    let swept = sweeper
+        .sweep(start + Duration::from_secs(14))
+        .await
+        .unwrap();
+    assert!((1..30).contains(&swept.sent), "{swept:?}");
+    let left = table.outbox_depth().await.unwrap();
+    assert_eq!(swept.sent as u64 + left, 30);
+
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let rest = sweeper.sweep(later()).await.unwrap();
+    assert_eq!(rest.sent as u64, left);
+    assert_eq!(table.outbox_depth().await.unwrap(), 0);
+    assert_eq!(queued(&engines).await.len(), 30);
+}
+
+#[tokio::test]
+async fn replays_go_on_while_the_outbox_cannot_be_swept() {
+    let engines = engines().await;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let event = large(event(100, system_now()));
+    let unsendable = Message { event, epoch: 0 };
+    table.add_to_outbox(&unsendable).await.unwrap();
+    let events = events_over_midnight(&table, 4).await;
+    let replay = asked(&table, &events).await;
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    assert!(sweeper.sweep(later()).await.is_err());
+    run_once(&sweeper, later()).await;
+    assert_eq!(read(&table, &replay).await.state, ReplayState::Done);
+    assert_eq!(queued(&engines).await.len(), 4);
+    assert_eq!(table.outbox_depth().await.unwrap(), 1, "it is not lost");
+}
+
+#[tokio::test]
+async fn the_depth_of_the_outbox_is_what_waits_there() {
+    let (output, _taken) = Output::take("info");
+    let engines = engines().await;
+    let table = engines.table(None);
+    waiting(&table, 5).await;
+    let down = queue_at(&engines, "http://127.0.0.1:9");
+    let sweeper = Sweeper::new(table.clone(), down, Clock::system());
+    run_once(&sweeper, later()).await;
+    assert_eq!(output.sum(Metric::OutboxDepth), 5);
+    assert_eq!(output.sum(Metric::SweeperRuns), 0, "that one failed");
+    let sweeper = Sweeper::new(table, engines.queue(), Clock::system());
+    run_once(&sweeper, later()).await;
+    assert_eq!(output.sum(Metric::OutboxDepth), 5, "and nothing more");
+    assert_eq!(output.sum(Metric::SweeperRuns), 1);
+}
