@@ -133,6 +133,11 @@ impl Api {
         Api::new(url, Signer::Token(Some(token.to_owned())))
     }
 
+    /// Where the gateway is.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// A GET of a path with its query.
     pub(crate) async fn get(
         &self,

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use crate::BoxError;
-use crate::send::Signed;
+use crate::samples::Signed;
 
 /// The command that sends a signed request. A body that is in a file as it is sent is taken from there.
 pub(crate) fn command(url: &str, signed: &Signed, file: Option<&Path>) -> Result<String, BoxError> {

@@ -16,9 +16,10 @@ use crate::lines::log_lines;
 use crate::output::coloured;
 use crate::project::Project;
 use crate::samples;
-use crate::send::{Signed, sign, tamper};
+use crate::samples::Signed;
+use crate::send::{sign, tamper};
 use crate::twin::TwinClient;
-use crate::{BoxError, Outcome, variables};
+use crate::{BoxError, CommandResult, variables};
 
 /// Send each of the five systems good and bad events, and show what happens.
 #[derive(Debug, Args)]
@@ -101,7 +102,7 @@ struct System<'a> {
 }
 
 impl Demo {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let filter = if self.verbose {
             crate::lines::FILTER
         } else {

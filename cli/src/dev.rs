@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::lines::{FILTER, log_lines};
 use crate::project::{ConfigFile, Project};
 use crate::token::{TOKEN_VARIABLE, TokenFile};
-use crate::{Outcome, changes, listen, secrets};
+use crate::{CommandResult, address, changes, secrets};
 
 /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Dev {
     #[command(flatten)]
     config: ConfigFile,
     /// Where to listen: an address, or a host or port alone.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = listen::address)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = address::parse)]
     listen: SocketAddr,
     /// Where to keep events; a temporary folder otherwise.
     #[arg(long, value_name = "DIR")]
@@ -39,7 +39,7 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let project = Project::open(&self.config.path)?;
         for source in project.config.sources.keys() {
             secrets::check(&self.config.path, &project, source).await?;
@@ -130,7 +130,7 @@ impl Dev {
 }
 
 /// Waits for Ctrl-C, or for the signal that ends a service.
-async fn terminated() -> std::io::Result<()> {
+pub(crate) async fn terminated() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,

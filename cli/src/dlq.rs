@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use hookgate::EventKey;
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::CommandResult;
 use crate::api::{Access, Api};
 use crate::output::{each, lines, text};
 
@@ -13,13 +13,13 @@ use crate::output::{each, lines, text};
 #[derive(Debug, Args)]
 pub(crate) struct Dlq {
     #[command(subcommand)]
-    command: Command,
+    command: DlqCommand,
     #[command(flatten)]
     access: Access,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum DlqCommand {
     /// List dead letters, each with its reason. A large queue shows only some of its messages.
     List {
         /// At most so many.
@@ -59,7 +59,7 @@ A key that begins with a hyphen goes after `--`.")]
 }
 
 impl Dlq {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let api = self.access.open().await?;
         let answer = self.ask(&api).await?;
         let failed = answer["failed"]
@@ -79,18 +79,18 @@ impl Dlq {
     async fn ask(&self, api: &Api) -> Result<Value, crate::api::ApiError> {
         const REDRIVE: &str = "/admin/dead-letters/redrive";
         match &self.command {
-            Command::List { limit } => {
+            DlqCommand::List { limit } => {
                 let query = [("limit", limit.to_string())];
                 api.get("/admin/dead-letters", &query).await
             }
-            Command::Show { name } => api.get(&format!("/admin/dead-letters/{name}"), &[]).await,
-            Command::Redrive {
+            DlqCommand::Show { name } => api.get(&format!("/admin/dead-letters/{name}"), &[]).await,
+            DlqCommand::Redrive {
                 all: true, rate, ..
             } => {
                 api.post(REDRIVE, &json!({ "all": true, "rate_per_s": rate }))
                     .await
             }
-            Command::Redrive { names, .. } => {
+            DlqCommand::Redrive { names, .. } => {
                 let names = names.iter();
                 let (keys, message_ids): (Vec<_>, Vec<_>) =
                     names.partition(|name| EventKey::parse(name).is_some());
@@ -100,22 +100,22 @@ impl Dlq {
                 )
                 .await
             }
-            Command::Moves => api.get(REDRIVE, &[]).await,
+            DlqCommand::Moves => api.get(REDRIVE, &[]).await,
         }
     }
 
     fn print(&self, answer: &Value) -> io::Result<()> {
         match &self.command {
-            Command::List { .. } => print_list(answer),
-            Command::Show { .. } => print_letters(answer),
-            Command::Redrive { all: true, .. } => {
+            DlqCommand::List { .. } => print_list(answer),
+            DlqCommand::Show { .. } => print_letters(answer),
+            DlqCommand::Redrive { all: true, .. } => {
                 writeln!(
                     stdout(),
                     "SQS moves them; `hookgate dlq moves` shows how far it is"
                 )
             }
-            Command::Redrive { .. } => print_redriven(answer),
-            Command::Moves => print_moves(answer),
+            DlqCommand::Redrive { .. } => print_redriven(answer),
+            DlqCommand::Moves => print_moves(answer),
         }
     }
 }

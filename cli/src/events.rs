@@ -9,19 +9,19 @@ use serde_json::Value;
 use crate::api::Access;
 use crate::moment::moment;
 use crate::output::{each, lines, text};
-use crate::{BoxError, Outcome};
+use crate::{BoxError, CommandResult};
 
 /// See which events came in, and what became of them.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     #[command(subcommand)]
-    command: Command,
+    command: EventsCommand,
     #[command(flatten)]
     access: Access,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum EventsCommand {
     /// List events, newest first.
     #[command(after_help = "Examples:
   hookgate events list --source partssource --state dead
@@ -62,10 +62,10 @@ pub(crate) const NO_PAYLOAD: &str =
     "the payload is gone, or the processor has not seen the event yet";
 
 impl Events {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let api = self.access.open().await?;
         let answer = match &self.command {
-            Command::List {
+            EventsCommand::List {
                 source,
                 state,
                 event_type,
@@ -86,9 +86,11 @@ impl Events {
                 let query: Vec<_> = given.chain([("limit", limit.to_string())]).collect();
                 api.get("/admin/events", &query).await?
             }
-            Command::Show { key, .. } => api.get(&format!("/admin/events/{key}"), &[]).await?,
+            EventsCommand::Show { key, .. } => {
+                api.get(&format!("/admin/events/{key}"), &[]).await?
+            }
         };
-        if let Command::Show { raw: true, .. } = self.command {
+        if let EventsCommand::Show { raw: true, .. } = self.command {
             stdout().write_all(&raw(&answer["payload"])?)?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::lines::{FILTER, log_lines};
 use crate::output::line;
 use crate::recorded::Recorded;
-use crate::{BoxError, Outcome};
+use crate::{BoxError, CommandResult};
 
 /// The time that a deployed handler has at most, as in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         if !self.json {
             log_lines(EnvFilter::try_new(FILTER)?);
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
@@ -17,6 +17,12 @@ pub(crate) fn coloured() -> bool {
 pub(crate) fn is_closed(error: &(dyn Error + 'static)) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Says something on standard error, beside what a command prints.
+pub(crate) fn tell(text: &str) {
+    // Without a standard error there is no one to tell.
+    let _ = writeln!(io::stderr(), "{}", lines(text));
 }
 
 /// A JSON value on one line; `-` where there is none.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::CommandResult;
 use crate::api::{Access, Api, ApiError};
 use crate::moment::moment;
 use crate::output::{each, text};
@@ -32,7 +32,7 @@ A key that begins with a hyphen goes after `--`."
 )]
 pub(crate) struct Replay {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<ReplayCommand>,
     #[command(flatten)]
     access: Access,
     /// The events' keys, as `hookgate events list` shows them.
@@ -72,7 +72,7 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ReplayCommand {
     /// List replays, newest first.
     List,
     /// Show one replay: how far it is.
@@ -91,14 +91,14 @@ enum Command {
 }
 
 impl Replay {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let api = self.access.open().await?;
         let json = self.access.json;
         match &self.command {
-            Some(Command::List) => self.list(&api).await,
-            Some(Command::Show { id, watch: true }) => watch(&api, id, json).await,
-            Some(Command::Show { id, .. }) => shown(&find(&api, id).await?, json),
-            Some(Command::Cancel { id }) => {
+            Some(ReplayCommand::List) => self.list(&api).await,
+            Some(ReplayCommand::Show { id, watch: true }) => watch(&api, id, json).await,
+            Some(ReplayCommand::Show { id, .. }) => shown(&find(&api, id).await?, json),
+            Some(ReplayCommand::Cancel { id }) => {
                 shown(&api.delete(&format!("/admin/replays/{id}")).await?, json)
             }
             None if self.source.is_some() => self.range(&api).await,
@@ -106,7 +106,7 @@ impl Replay {
         }
     }
 
-    async fn list(&self, api: &Api) -> Outcome {
+    async fn list(&self, api: &Api) -> CommandResult {
         let replays = api.get("/admin/replays", &[]).await?;
         if self.access.json {
             writeln!(stdout(), "{replays:#}")?;
@@ -133,7 +133,7 @@ impl Replay {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn some(&self, api: &Api) -> Outcome {
+    async fn some(&self, api: &Api) -> CommandResult {
         let asked = json!({ "keys": self.keys, "reason": self.reason });
         let answer = api.post("/admin/replay", &asked).await?;
         if self.access.json {
@@ -160,7 +160,7 @@ impl Replay {
         Ok(ExitCode::from(u8::from(!all)))
     }
 
-    async fn range(&self, api: &Api) -> Outcome {
+    async fn range(&self, api: &Api) -> CommandResult {
         let asked = json!({
             "source": self.source, "type": self.event_type, "state": self.state,
             "since": self.since, "until": self.until, "reason": self.reason,
@@ -205,7 +205,7 @@ async fn find(api: &Api, id: &str) -> Result<Value, ApiError> {
 }
 
 /// Shows a replay until it has ended; 1 where events could not be sent, or it was cancelled.
-async fn watch(api: &Api, id: &str, json: bool) -> Outcome {
+async fn watch(api: &Api, id: &str, json: bool) -> CommandResult {
     let mut last = String::new();
     loop {
         let replay = find(api, id).await?;
@@ -223,7 +223,7 @@ async fn watch(api: &Api, id: &str, json: bool) -> Outcome {
     }
 }
 
-fn shown(replay: &Value, json: bool) -> Outcome {
+fn shown(replay: &Value, json: bool) -> CommandResult {
     if json {
         writeln!(stdout(), "{replay:#}")?;
         return Ok(ExitCode::SUCCESS);

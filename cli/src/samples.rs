@@ -4,6 +4,13 @@ use hookgate::config::SourceConfig;
 use hookgate_signature::{About, Place, Sample, SampleValues};
 use serde_json::{Map, Value, json};
 
+/// A request, signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
 /// A request before it is signed.
 #[derive(Clone, Debug)]
 pub(crate) struct Unsigned {

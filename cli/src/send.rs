@@ -10,9 +10,9 @@ use hookgate_signature::{Outgoing, Place, SampleValues};
 
 use crate::output::lines;
 use crate::project::{ConfigFile, Project};
-use crate::samples::{self, Unsigned};
+use crate::samples::{self, Signed, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
-use crate::{BoxError, Outcome, curl, secrets};
+use crate::{BoxError, CommandResult, curl, secrets};
 
 /// Send a sample event of a source's provider, signed as the provider signs it.
 #[derive(Debug, Args)]
@@ -58,15 +58,8 @@ pub(crate) struct Send {
     age: u64,
 }
 
-/// A request, signed.
-#[derive(Clone, Debug)]
-pub(crate) struct Signed {
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-}
-
 impl Send {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let project = Project::open(&self.config.path)?;
         secrets::check(&self.config.path, &project, &self.source).await?;
         let source = project.source(&self.source).await?;

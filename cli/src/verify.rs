@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::project::{ConfigFile, Project};
 use crate::recorded::Recorded;
-use crate::{Outcome, secrets};
+use crate::{CommandResult, secrets};
 
 /// Check a request against a source, and say why it is refused.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ const REFUSED: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 impl Verify {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> CommandResult {
         let (answer, code) = match self.check().await {
             Ok(answer) => answer,
             Err(problem) => (

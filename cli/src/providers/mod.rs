@@ -5,7 +5,7 @@ use clap::Args;
 use hookgate_signature::{About, Part, Provider, Sample};
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::CommandResult;
 
 mod words;
 
@@ -24,7 +24,7 @@ pub(crate) struct Providers {
 }
 
 impl Providers {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(self) -> CommandResult {
         match (&self.name, self.json) {
             (None, false) => print_list()?,
             (None, true) => writeln!(stdout(), "{:#}", list())?,

@@ -38,7 +38,7 @@ const NOTE: &str =
 /// How many letters to list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
+pub(crate) struct DeadLetterListQuery {
     limit: Option<usize>,
 }
 
@@ -62,7 +62,10 @@ struct Received {
 }
 
 impl Admin {
-    pub(crate) async fn list_dead_letters(&self, query: ListQuery) -> Result<Answer, Rejection> {
+    pub(crate) async fn list_dead_letters(
+        &self,
+        query: DeadLetterListQuery,
+    ) -> Result<Answer, Rejection> {
         let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
         let received = self.receive(limit).await?;
         self.release(&received.letters).await;

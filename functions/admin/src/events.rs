@@ -19,7 +19,7 @@ const MAX_PATTERN: usize = 256;
 /// The query of a list of events.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
+pub(crate) struct EventListQuery {
     source: Option<String>,
     state: Option<String>,
     #[serde(rename = "type")]
@@ -30,7 +30,7 @@ pub(crate) struct ListQuery {
 }
 
 impl Admin {
-    pub(crate) async fn list_events(&self, query: ListQuery) -> Result<Answer, Rejection> {
+    pub(crate) async fn list_events(&self, query: EventListQuery) -> Result<Answer, Rejection> {
         let (since, until) = self.times(query.since.as_deref(), query.until.as_deref())?;
         let list = EventQuery {
             sources: self.sources(query.source.as_deref())?,

@@ -44,14 +44,14 @@ struct Kind {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeysRequest {
+struct ReplayOfKeys {
     keys: Vec<String>,
     reason: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RangeRequest {
+struct ReplayOfRange {
     source: String,
     #[serde(rename = "type")]
     event_type: Option<String>,
@@ -65,7 +65,7 @@ struct RangeRequest {
 }
 
 /// How the replay of one event went.
-enum Outcome {
+enum EventOutcome {
     Sent(Pending),
     Unknown,
     PayloadGone,
@@ -83,7 +83,7 @@ impl Admin {
 
     /// Sends each event at its next epoch. Nothing is written before; what is noted afterwards is
     /// for the operator only.
-    async fn replay_keys(&self, request: KeysRequest) -> Result<Answer, Rejection> {
+    async fn replay_keys(&self, request: ReplayOfKeys) -> Result<Answer, Rejection> {
         let reason = reason(&request.reason)?;
         let keys = event_keys(&request.keys)?;
         let mut progress = Progress {
@@ -115,18 +115,18 @@ impl Admin {
         Ok((StatusCode::ACCEPTED, answer))
     }
 
-    async fn replay_event(&self, key: &EventKey) -> Outcome {
+    async fn replay_event(&self, key: &EventKey) -> EventOutcome {
         let stored = match self.table.stored_event(key).await {
             Ok(stored) => stored,
-            Err(error) => return Outcome::Failed(error),
+            Err(error) => return EventOutcome::Failed(error),
         };
         let Some(pending) = stored.and_then(|stored| Pending::after(key, stored.epoch)) else {
-            return Outcome::Unknown;
+            return EventOutcome::Unknown;
         };
         match send_again(&self.table, &self.queue, &pending).await {
-            Ok(Sent::Yes) => Outcome::Sent(pending),
-            Ok(Sent::PayloadGone) => Outcome::PayloadGone,
-            Err(error) => Outcome::Failed(error),
+            Ok(Sent::Yes) => EventOutcome::Sent(pending),
+            Ok(Sent::PayloadGone) => EventOutcome::PayloadGone,
+            Err(error) => EventOutcome::Failed(error),
         }
     }
 
@@ -152,7 +152,7 @@ impl Admin {
         }
     }
 
-    async fn replay_range(&self, request: RangeRequest) -> Result<Answer, Rejection> {
+    async fn replay_range(&self, request: ReplayOfRange) -> Result<Answer, Rejection> {
         let reason = match (request.reason, request.dry_run) {
             (None, true) => String::new(),
             (given, _) => reason(&given.unwrap_or_default())?,
@@ -218,22 +218,22 @@ impl Admin {
 }
 
 /// Counts an outcome; the epoch, or the error for the operator.
-fn count(progress: &mut Progress, outcome: Outcome) -> Result<u32, String> {
+fn count(progress: &mut Progress, outcome: EventOutcome) -> Result<u32, String> {
     match outcome {
-        Outcome::Sent(pending) => {
+        EventOutcome::Sent(pending) => {
             let epoch = pending.epoch;
             progress.sent += 1;
             Ok(epoch)
         }
-        Outcome::Unknown => {
+        EventOutcome::Unknown => {
             progress.skipped += 1;
             Err("there is no event of this key".into())
         }
-        Outcome::PayloadGone => {
+        EventOutcome::PayloadGone => {
             progress.skipped += 1;
             Err("its payload is gone".into())
         }
-        Outcome::Failed(error) => {
+        EventOutcome::Failed(error) => {
             progress.failed += 1;
             Err(chain(&error))
         }

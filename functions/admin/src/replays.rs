@@ -18,10 +18,10 @@ const CANCEL_TRIES: usize = 5;
 /// No filters: what is listed is little.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {}
+pub(crate) struct ReplayListQuery {}
 
 impl Admin {
-    pub(crate) async fn list_replays(&self, _: ListQuery) -> Result<Answer, Rejection> {
+    pub(crate) async fn list_replays(&self, _: ReplayListQuery) -> Result<Answer, Rejection> {
         let replays = self.table.recent_replays(LISTED).await?;
         let views: Vec<Value> = replays.iter().map(view).collect();
         Ok((StatusCode::OK, json!(views)))

@@ -9,6 +9,8 @@ mod events;
 pub mod openapi;
 mod operations;
 mod replays;
+#[cfg(feature = "openapi")]
+mod schemas;
 
 pub use dead_letters::{
     DeadLetter, DeadLetterDetail, DeadLetterDetails, DeadLetterList, DeadLetterListRequest,

@@ -1,41 +1,11 @@
 //! The OpenAPI document of the table of operations.
 
-use std::fmt;
-
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::schemas::reference;
 use crate::{Failure, OPERATIONS, OperationInfo};
-
-/// The schemas of an operation's request and answer.
-#[derive(Clone, Copy)]
-pub(crate) struct Schemas {
-    request: fn(&mut SchemaGenerator) -> Value,
-    answer: fn(&mut SchemaGenerator) -> Value,
-    /// The request's members, one by one.
-    members: fn(&mut SchemaGenerator) -> Value,
-}
-
-impl Schemas {
-    pub(crate) const fn of<R: JsonSchema, A: JsonSchema>() -> Schemas {
-        Schemas {
-            request: reference::<R>,
-            answer: reference::<A>,
-            members: |generator| R::json_schema(generator).to_value(),
-        }
-    }
-}
-
-impl fmt::Debug for Schemas {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Schemas")
-    }
-}
-
-fn reference<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
-    generator.subschema_for::<T>().to_value()
-}
 
 /// The document, of OpenAPI 3.1.
 pub fn document() -> Value {

@@ -33,7 +33,7 @@ pub struct OperationInfo {
     /// A sentence about it.
     pub summary: &'static str,
     #[cfg(feature = "openapi")]
-    pub(crate) schemas: crate::openapi::Schemas,
+    pub(crate) schemas: crate::schemas::Schemas,
 }
 
 /// The reason why a method and a path are no operation.
@@ -95,7 +95,7 @@ macro_rules! operations {
                 status: $status,
                 summary: concat!($($summary),+),
                 #[cfg(feature = "openapi")]
-                schemas: crate::openapi::Schemas::of::<$request, $answer>(),
+                schemas: crate::schemas::Schemas::of::<$request, $answer>(),
             };
             type Request = $request;
             type Answer = $answer;
