@@ -50,7 +50,6 @@ mod no_fault_at_any_call_loses_or_alters_a_large_body_that {
     use super::*;
 
     const IN_BUCKET: Size = Size::InBucket;
-    const IN_PARTS: Size = Size::InParts;
 
     stories! {
         fails_and_then_is_handled: Scenario { size: IN_BUCKET, ..story(&[Act::Transient]) };
@@ -60,7 +59,13 @@ mod no_fault_at_any_call_loses_or_alters_a_large_body_that {
         was_recorded_without_a_message: Scenario {
             size: IN_BUCKET, plan: Plan::from([(RECORD, Fault::CrashAfter)]), ..story(&[])
         };
-        is_archived_in_parts_and_replayed: Scenario { size: IN_PARTS, replay: Some(Replayed::Key), ..story(&[]) };
+    }
+
+    /// Strikes only while it is archived: what compresses it takes long in a build for tests.
+    #[tokio::test]
+    async fn is_archived_in_parts_and_replayed() {
+        let story = Scenario { size: Size::InParts, replay: Some(Replayed::Key), ..story(&[]) };
+        strike_where(story, |call| call.starts_with("PutItem payload")).await;
     }
 }
 
@@ -77,11 +82,15 @@ fn story(script: &[Act]) -> Scenario {
 
 /// Tells a story with every fault at every call after those of its plan.
 async fn strike(story: Scenario) {
+    strike_where(story, |_| true).await;
+}
+
+async fn strike_where(story: Scenario, struck: impl Fn(&str) -> bool) {
     let mut world = World::start().await;
     let calls = calls(&mut world, &story).await;
     println!("{} calls: {}", calls.len(), calls.join(", "));
     let first = story.plan.keys().last().map_or(0, |last| last + 1);
-    for call in first..calls.len() {
+    for call in (first..calls.len()).filter(|call| struck(&calls[*call])) {
         for fault in Fault::ALL {
             let mut scenario = story.clone();
             scenario.plan.insert(call, fault);

@@ -21,7 +21,7 @@ use crate::provider;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Letters of a body that does not become small by compression: one that is archived in two parts.
-const LETTERS: usize = 690_000;
+const LETTERS: usize = 490_000;
 
 impl World {
     /// Sends the provider's request once; whether it was answered with a 2xx.
