@@ -1,6 +1,6 @@
 //! What the provider, the functions, operators and AWS do in a world.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::looks::text;
 use super::world::{Actors, LATE, SECRET, TestClock};
-use super::{Faults, Interloper, Signal, Size, World};
+use super::{Effects, Faults, Interloper, Signal, Size, World};
 use crate::provider;
 
 /// The processor's time-out.
@@ -47,6 +47,7 @@ impl World {
         poll(
             sqs,
             faults,
+            self.effects.clone(),
             self.actors.clone(),
             self.clock.clone(),
             timeout,
@@ -186,6 +187,7 @@ fn letters() -> &'static str {
 async fn poll(
     sqs: hookgate_sqs::Sqs,
     faults: Arc<Faults>,
+    effects: Arc<Mutex<Effects>>,
     actors: Arc<Actors>,
     clock: TestClock,
     timeout: Duration,
@@ -236,6 +238,8 @@ async fn poll(
         .filter(|record| !again(record))
         .collect();
     for record in &finished {
+        let is_replay = message_of(record).is_some_and(|message| message.epoch > 0);
+        effects.lock().expect("no handler panics here").replays += usize::from(is_replay);
         let handle = record.receipt_handle.clone().unwrap_or_default();
         let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(drop) };
         // An acknowledgement that fails is one that comes too late: the message comes again.

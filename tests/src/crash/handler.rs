@@ -57,6 +57,8 @@ pub(crate) struct Effects {
     /// The body that the provider sent, and how many runs were given another.
     pub(crate) sent: Bytes,
     pub(crate) altered: usize,
+    /// How many messages of replays were let go.
+    pub(crate) replays: usize,
     /// The sort key of the count that its writes add to.
     pub(crate) counter: String,
 }

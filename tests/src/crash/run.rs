@@ -81,6 +81,8 @@ pub(crate) struct Run {
     pub(crate) epoch: u32,
     /// Accepted replays of an event that had ended: each is to have an effect of its own.
     pub(crate) repeats: usize,
+    /// How many messages of replays had been let go when the newest replay was asked for.
+    pub(crate) replays: usize,
     /// Whether a replay is carried out slice by slice.
     slices: bool,
 }
@@ -210,12 +212,14 @@ async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
         let Some(event) = world.event().await else {
             return;
         };
+        let replays = world.effects().replays;
         run.asked += 1;
         // A range ends now, and the event is to be in it.
         world.clock.advance(Duration::from_secs(1));
         match world.operate("/admin/replay", &asked).await {
             Some((202, _)) => {
                 run.epoch = event.epoch + 1;
+                run.replays = replays;
                 run.slices = replayed == Replayed::Range;
                 return;
             }

@@ -56,7 +56,7 @@ pub struct World {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) clock: TestClock,
     pub(crate) faults: Arc<Faults>,
-    effects: Arc<Mutex<Effects>>,
+    pub(crate) effects: Arc<Mutex<Effects>>,
     pub(crate) signals: mpsc::UnboundedReceiver<Signal>,
     pub(crate) actors: Arc<Actors>,
     /// The world's number, which everything that a run could do by chance follows from.
