@@ -7,9 +7,11 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use clap::{Args, ValueEnum};
+use hookgate_api::{Failure, Operation, OperationInfo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Url};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -133,40 +135,36 @@ impl Api {
         Api::new(url, Signer::Token(Some(token.to_owned())))
     }
 
-    /// Where the gateway is.
+    /// The gateway's URL.
     pub(crate) fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// A GET of a path with its query.
-    pub(crate) async fn get(
+    /// Asks for an operation on what `name` names; the empty text where its path has no name.
+    pub(crate) async fn ask<O: Operation>(
         &self,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Value, ApiError> {
-        let mut url = self.at(path);
-        let query = query
-            .iter()
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)));
-        let query: Vec<String> = query.collect();
-        if !query.is_empty() {
-            url.set_query(Some(&query.join("&")));
+        name: &str,
+        request: &O::Request,
+    ) -> Result<O::Answer, ApiError> {
+        let OperationInfo { method, path, .. } = O::INFO;
+        let name = utf8_percent_encode(name, RESERVED);
+        let mut url = self.at(&match path.split_once('{') {
+            Some((before, _)) => format!("{before}{name}"),
+            None => path.to_owned(),
+        });
+        let strange = || ApiError::Strange(self.url.to_string(), 0);
+        let asked = serde_json::to_value(request).map_err(|_| strange())?;
+        if method == "GET" {
+            url.set_query(query(&asked).as_deref());
         }
-        self.ask(Request::new(Method::GET, url)).await
-    }
-
-    /// A POST of JSON.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
-        let mut request = Request::new(Method::POST, self.at(path));
-        *request.body_mut() = Some(body.to_string().into());
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert("content-type", json);
-        self.ask(request).await
-    }
-
-    /// A DELETE of a path.
-    pub(crate) async fn delete(&self, path: &str) -> Result<Value, ApiError> {
-        self.ask(Request::new(Method::DELETE, self.at(path))).await
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| strange())?;
+        let mut http = Request::new(method, url);
+        if http.method() == Method::POST {
+            *http.body_mut() = Some(asked.to_string().into());
+            let json = HeaderValue::from_static("application/json");
+            http.headers_mut().insert("content-type", json);
+        }
+        self.send(http).await
     }
 
     /// The URL of a path, after what the gateway's own URL has for a path.
@@ -176,7 +174,7 @@ impl Api {
         url
     }
 
-    async fn ask(&self, mut request: Request) -> Result<Value, ApiError> {
+    async fn send<T: DeserializeOwned>(&self, mut request: Request) -> Result<T, ApiError> {
         self.sign(&mut request).await?;
         let lost = |error: reqwest::Error| {
             ApiError::Unreachable(self.url.to_string(), error.without_url())
@@ -184,19 +182,12 @@ impl Api {
         let response = self.http.execute(request).await.map_err(lost)?;
         let status = response.status();
         let text = response.text().await.map_err(lost)?;
-        let strange = |_| ApiError::Strange(self.url.to_string(), status.as_u16());
-        let answer: Value = serde_json::from_str(&text).map_err(strange)?;
+        let strange = || ApiError::Strange(self.url.to_string(), status.as_u16());
         if status.is_success() {
-            return Ok(answer);
+            return serde_json::from_str(&text).map_err(|_| strange());
         }
-        // API Gateway says `message` (or `Message`) where the gateway says `error`.
-        let why = ["error", "message", "Message"];
-        let why = why.iter().find_map(|field| answer[field].as_str());
-        Err(ApiError::Refused(
-            status.as_u16(),
-            why.unwrap_or("the gateway refused, and does not say why")
-                .to_owned(),
-        ))
+        let failure = failure(&text).ok_or_else(strange)?;
+        Err(ApiError::Refused(status.as_u16(), told(&failure)))
     }
 
     async fn sign(&self, request: &mut Request) -> Result<(), ApiError> {
@@ -213,6 +204,44 @@ impl Api {
             Signer::Iam(config) => sign_v4(config, request).await,
         }
     }
+}
+
+/// The query of a request: its members that are not null.
+fn query(request: &Value) -> Option<String> {
+    let members = request.as_object().into_iter().flatten();
+    let pairs: Vec<String> = members
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name}={}", utf8_percent_encode(&text, RESERVED))
+        })
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join("&"))
+}
+
+/// The failure in an answer. API Gateway says `message` (or `Message`) where the gateway says `error`.
+fn failure(text: &str) -> Option<Failure> {
+    let answer: Value = serde_json::from_str(text).ok()?;
+    let said = ["message", "Message"]
+        .iter()
+        .find_map(|field| answer[field].as_str());
+    let said = said
+        .unwrap_or("the gateway refused, and does not say why")
+        .to_owned();
+    let failure = serde_json::from_value(answer);
+    Some(failure.unwrap_or(Failure {
+        error: said,
+        failed: Vec::new(),
+    }))
+}
+
+/// A failure as one text, with each of the things that were not done.
+fn told(failure: &Failure) -> String {
+    let failed = failure.failed.iter();
+    let failed = failed.map(|failed| format!("; {}: {}", failed.name, failed.error));
+    failure.error.clone() + &failed.collect::<String>()
 }
 
 /// Signs a request as an IAM identity (Signature Version 4).

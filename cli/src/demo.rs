@@ -6,6 +6,7 @@ use clap::Args;
 use hookgate::Source;
 use hookgate::config::Config;
 use hookgate::system_now;
+use hookgate_api::{EventState, Nothing, ShowEvent};
 use hookgate_signature::SampleValues;
 use hookgate_twin::{Token, Twin, TwinOptions};
 use serde_json::Value;
@@ -218,10 +219,11 @@ impl System<'_> {
     async fn end(&self, key: &str) -> Result<String, BoxError> {
         let deadline = system_now() + PATIENCE;
         loop {
-            let event = self.api.get(&format!("/admin/events/{key}"), &[]).await?;
-            let state = event["state"].as_str().unwrap_or("unknown").to_owned();
-            if matches!(state.as_str(), "done" | "dead") || system_now() > deadline {
-                return Ok(state);
+            let event = self.api.ask::<ShowEvent>(key, &Nothing {}).await?;
+            let state = event.summary.state;
+            let is_over = matches!(state, EventState::Done | EventState::Dead);
+            if is_over || system_now() > deadline {
+                return Ok(state.to_string());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -3,13 +3,21 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use hookgate::EventKey;
-use serde_json::{Value, json};
+use hookgate_api::{
+    DeadLetterDetails, DeadLetterList, DeadLetterListRequest, DeadLetterSummary, Discard,
+    DiscardDeadLetters, Failed, ListDeadLetters, ListMoves, MoveDeadLetters, MoveList, MoveRequest,
+    Nothing, Redrive, RedriveDeadLetters, Redriven, ShowDeadLetter,
+};
+use serde::Serialize;
 
 use crate::CommandResult;
 use crate::api::{Access, Api};
-use crate::output::{each, lines, text};
+use crate::output::{fields, json, line, lines, or_dash};
 
-/// See the dead letters, and send them again.
+/// How many batches without a dead letter to redrive are asked for before giving up.
+const EMPTY_BATCHES: usize = 3;
+
+/// See the dead letters, send them again, or throw them away.
 #[derive(Debug, Args)]
 pub(crate) struct Dlq {
     #[command(subcommand)]
@@ -26,7 +34,7 @@ enum DlqCommand {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
-    /// Show the letters of one event, with their text.
+    /// Show the dead letters of one event, with their text.
     Show {
         /// The event's key, or the message's id.
         #[arg(allow_hyphen_values = true)] // a key may begin with a hyphen
@@ -35,172 +43,280 @@ enum DlqCommand {
     /// Send dead letters back to the queue.
     #[command(after_help = "Examples:
   hookgate dlq redrive KEY MESSAGE_ID
+  hookgate dlq redrive --source pakk --reason-contains timeout
   hookgate dlq redrive --all --rate 20
-  hookgate dlq moves
 
 A key that begins with a hyphen goes after `--`.")]
-    Redrive {
+    Redrive(RedriveArgs),
+    /// Throw dead letters away. Their events stay dead, and can be replayed.
+    Discard {
         /// Events' keys, or messages' ids.
-        #[arg(
-            value_name = "NAME",
-            required_unless_present = "all",
-            conflicts_with = "all"
-        )]
+        #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
-        /// All of them; SQS moves them itself.
+        /// Why: it is logged, and shown with the event.
         #[arg(long)]
-        all: bool,
-        /// How many messages are moved a second, at most.
-        #[arg(long, value_name = "PER_SECOND", requires = "all")]
-        rate: Option<u32>,
+        reason: String,
     },
-    /// Show how far the moves of all letters are.
+    /// Show how far the moves of all dead letters are.
     Moves,
+}
+
+#[derive(Debug, Args)]
+struct RedriveArgs {
+    /// Events' keys, or messages' ids.
+    #[arg(
+        value_name = "NAME",
+        required_unless_present_any = ["all", "source", "event_type", "reason_contains"],
+        conflicts_with_all = ["all", "source", "event_type", "reason_contains"]
+    )]
+    names: Vec<String>,
+    /// Those of this source.
+    #[arg(long, conflicts_with = "all")]
+    source: Option<String>,
+    /// Those of a type that this pattern matches: `order.*`.
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "all")]
+    event_type: Option<String>,
+    /// Those whose reason contains this text.
+    #[arg(long, value_name = "TEXT", conflicts_with = "all")]
+    reason_contains: Option<String>,
+    /// All of them; SQS moves them itself.
+    #[arg(long)]
+    all: bool,
+    /// How many messages are moved a second, at most.
+    #[arg(long, value_name = "PER_SECOND", requires = "all")]
+    rate: Option<u32>,
 }
 
 impl Dlq {
     pub(crate) async fn run(self) -> CommandResult {
-        let api = self.access.open().await?;
-        let answer = self.ask(&api).await?;
-        let failed = answer["failed"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-            || answer["not_found"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty());
-        if self.access.json {
-            writeln!(stdout(), "{answer:#}")?;
-        } else {
-            self.print(&answer)?;
-        }
-        Ok(ExitCode::from(u8::from(failed)))
-    }
-
-    async fn ask(&self, api: &Api) -> Result<Value, crate::api::ApiError> {
-        const REDRIVE: &str = "/admin/dead-letters/redrive";
-        match &self.command {
+        let api = &self.access.open().await?;
+        let printer = Printer(self.access.json);
+        match self.command {
             DlqCommand::List { limit } => {
-                let query = [("limit", limit.to_string())];
-                api.get("/admin/dead-letters", &query).await
+                let request = DeadLetterListRequest { limit: Some(limit) };
+                let list = api.ask::<ListDeadLetters>("", &request).await?;
+                printer.print(&list, print_list)
             }
-            DlqCommand::Show { name } => api.get(&format!("/admin/dead-letters/{name}"), &[]).await,
-            DlqCommand::Redrive {
-                all: true, rate, ..
-            } => {
-                api.post(REDRIVE, &json!({ "all": true, "rate_per_s": rate }))
-                    .await
+            DlqCommand::Show { name } => {
+                let letters = api.ask::<ShowDeadLetter>(&name, &Nothing {}).await?;
+                printer.print(&letters, print_letters)
             }
-            DlqCommand::Redrive { names, .. } => {
-                let names = names.iter();
-                let (keys, message_ids): (Vec<_>, Vec<_>) =
-                    names.partition(|name| EventKey::parse(name).is_some());
-                api.post(
-                    REDRIVE,
-                    &json!({ "keys": keys, "message_ids": message_ids }),
-                )
-                .await
+            DlqCommand::Redrive(redrive) if redrive.all => {
+                let request = MoveRequest {
+                    rate_per_s: redrive.rate,
+                };
+                let started = api.ask::<MoveDeadLetters>("", &request).await?;
+                printer.print(&started, |_| {
+                    writeln!(
+                        stdout(),
+                        "SQS moves them; `hookgate dlq moves` shows how far it is"
+                    )
+                })
             }
-            DlqCommand::Moves => api.get(REDRIVE, &[]).await,
-        }
-    }
-
-    fn print(&self, answer: &Value) -> io::Result<()> {
-        match &self.command {
-            DlqCommand::List { .. } => print_list(answer),
-            DlqCommand::Show { .. } => print_letters(answer),
-            DlqCommand::Redrive { all: true, .. } => {
-                writeln!(
-                    stdout(),
-                    "SQS moves them; `hookgate dlq moves` shows how far it is"
-                )
+            DlqCommand::Redrive(redrive) => redrive.run(api, printer).await,
+            DlqCommand::Discard { names, reason } => {
+                let (keys, message_ids) = keys_and_ids(names);
+                let request = Discard {
+                    keys,
+                    message_ids,
+                    reason,
+                };
+                let answer = api.ask::<DiscardDeadLetters>("", &request).await?;
+                printer.print(&answer, |answer| {
+                    print_done(&answer.discarded, "discarded")?;
+                    print_not_done(&answer.failed, &answer.not_found)
+                })?;
+                Ok(code(&answer.failed, &answer.not_found))
             }
-            DlqCommand::Redrive { .. } => print_redriven(answer),
-            DlqCommand::Moves => print_moves(answer),
+            DlqCommand::Moves => {
+                let moves = api.ask::<ListMoves>("", &Nothing {}).await?;
+                printer.print(&moves, print_moves)
+            }
         }
     }
 }
 
-fn print_list(answer: &Value) -> io::Result<()> {
-    for letter in each(&answer["dead_letters"]) {
-        writeln!(
-            stdout(),
-            "{}  {}  {}  {}  {}",
-            text(&letter["sent_at"]),
-            text(&letter["message_id"]),
-            text(&letter["key"]),
-            text(&letter["source"]),
-            text(&letter["reason"])
-        )?;
+impl RedriveArgs {
+    /// Asks for batch after batch where dead letters are chosen by what they have in common.
+    async fn run(self, api: &Api, printer: Printer) -> CommandResult {
+        let by_names = !self.names.is_empty();
+        let (keys, message_ids) = keys_and_ids(self.names);
+        let request = Redrive {
+            keys,
+            message_ids,
+            source: self.source,
+            event_type: self.event_type,
+            reason_contains: self.reason_contains,
+        };
+        let mut sum = Redriven::default();
+        let mut empty = 0;
+        loop {
+            let mut batch = api.ask::<RedriveDeadLetters>("", &request).await?;
+            if !printer.0 {
+                print_done(&batch.redriven, "sent again")?;
+            }
+            empty = if batch.redriven.is_empty() {
+                empty + 1
+            } else {
+                0
+            };
+            sum.complete = batch.complete;
+            sum.redriven.append(&mut batch.redriven);
+            sum.failed.append(&mut batch.failed);
+            sum.not_found.append(&mut batch.not_found);
+            if by_names || sum.complete || !sum.failed.is_empty() || empty == EMPTY_BATCHES {
+                break;
+            }
+            eprintln!("{} sent again so far", sum.redriven.len());
+        }
+        printer.print(&sum, |sum| {
+            print_not_done(&sum.failed, &sum.not_found)?;
+            match by_names {
+                true => Ok(()),
+                false => print_sum(sum),
+            }
+        })?;
+        let unfinished = !by_names && !sum.complete;
+        Ok(match unfinished {
+            true => ExitCode::FAILURE,
+            false => code(&sum.failed, &sum.not_found),
+        })
     }
-    writeln!(stdout(), "{} dead letters, about", answer["count"])?;
-    if answer["complete"] != true {
-        writeln!(stdout(), "Not all of them are shown.")?;
+}
+
+/// Prints answers: true for JSON.
+#[derive(Clone, Copy)]
+struct Printer(bool);
+
+impl Printer {
+    fn print<T: Serialize>(
+        self,
+        answer: &T,
+        print: impl Fn(&T) -> io::Result<()>,
+    ) -> CommandResult {
+        match self.0 {
+            true => json(answer)?,
+            false => print(answer)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Tells events' keys from messages' ids.
+fn keys_and_ids(names: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let names = names.into_iter();
+    names.partition(|name| EventKey::parse(name).is_some())
+}
+
+/// 1 where something that was named was not done.
+fn code(failed: &[Failed], not_found: &[String]) -> ExitCode {
+    ExitCode::from(u8::from(!failed.is_empty() || !not_found.is_empty()))
+}
+
+fn print_list(list: &DeadLetterList) -> io::Result<()> {
+    row([
+        "SENT",
+        "SOURCE",
+        "TYPE",
+        "CLASS",
+        "ATTEMPT",
+        "TARGET",
+        "KEY OR MESSAGE ID",
+        "REASON",
+    ])?;
+    for letter in &list.dead_letters {
+        row([
+            &or_dash(letter.sent_at.as_deref()),
+            &or_dash(letter.source.as_deref()),
+            &or_dash(letter.event_type.as_deref()),
+            &or_dash(letter.class.as_deref()),
+            &or_dash(letter.attempt.as_deref()),
+            &or_dash(letter.target.as_deref()),
+            letter.key.as_ref().unwrap_or(&letter.message_id),
+            &or_dash(letter.reason.as_deref()),
+        ])?;
+    }
+    eprintln!("{} dead letters, about", list.count);
+    if !list.complete {
+        eprintln!("Not all of them are shown.");
     }
     Ok(())
 }
 
-fn print_letters(answer: &Value) -> io::Result<()> {
-    for letter in each(&answer["dead_letters"]) {
-        for field in [
-            "message_id",
-            "sent_at",
-            "key",
-            "source",
-            "type",
-            "event_id",
-            "tenant",
-        ] {
-            writeln!(stdout(), "{field:<11} {}", text(&letter[field]))?;
+fn row(cells: [&str; 8]) -> io::Result<()> {
+    let [sent, source, kind, class, attempt, target, name, reason] = cells;
+    writeln!(
+        stdout(),
+        "{sent:<24}  {source:<12}  {kind:<20}  {class:<10}  {attempt:>7}  {target:<22}  {name:<43}  {reason}"
+    )
+}
+
+fn print_letters(letters: &DeadLetterDetails) -> io::Result<()> {
+    for detail in &letters.dead_letters {
+        let letter = &detail.dead_letter;
+        fields(&[
+            ("message_id", Some(&letter.message_id)),
+            ("sent_at", letter.sent_at.as_ref()),
+            ("key", letter.key.as_ref()),
+            ("source", letter.source.as_ref()),
+            ("type", letter.event_type.as_ref()),
+            ("event_id", letter.event_id.as_ref()),
+            ("tenant", letter.tenant.as_ref()),
+        ])?;
+        for (name, value) in &detail.attributes {
+            fields(&[(name, Some(value))])?;
         }
-        for (name, value) in letter["attributes"].as_object().into_iter().flatten() {
-            writeln!(stdout(), "{name:<11} {}", text(value))?;
-        }
+        writeln!(stdout(), "\n{}\n", lines(&detail.body))?;
+    }
+    Ok(())
+}
+
+fn print_done(letters: &[DeadLetterSummary], done: &str) -> io::Result<()> {
+    for letter in letters {
+        let key = or_dash(letter.key.as_deref());
+        writeln!(stdout(), "{}  {key}  {done}", letter.message_id)?;
+    }
+    Ok(())
+}
+
+fn print_not_done(failed: &[Failed], not_found: &[String]) -> io::Result<()> {
+    for failed in failed {
         writeln!(
             stdout(),
-            "\n{}\n",
-            lines(letter["body"].as_str().unwrap_or("-"))
+            "{}  not done: {}",
+            failed.name,
+            line(&failed.error)
+        )?;
+    }
+    for name in not_found {
+        writeln!(
+            stdout(),
+            "{}  not found among the dead letters that the queue handed out",
+            line(name)
         )?;
     }
     Ok(())
 }
 
-fn print_redriven(answer: &Value) -> io::Result<()> {
-    for letter in each(&answer["redriven"]) {
-        writeln!(
-            stdout(),
-            "{}  {}  sent again",
-            text(&letter["message_id"]),
-            text(&letter["key"])
-        )?;
-    }
-    for failed in each(&answer["failed"]) {
-        writeln!(
-            stdout(),
-            "{}  not sent: {}",
-            text(&failed["message_id"]),
-            text(&failed["error"])
-        )?;
-    }
-    for name in each(&answer["not_found"]) {
-        writeln!(
-            stdout(),
-            "{}  not found among the letters that the queue handed out",
-            text(name)
-        )?;
+fn print_sum(sum: &Redriven) -> io::Result<()> {
+    writeln!(stdout(), "{} sent again", sum.redriven.len())?;
+    if !sum.complete {
+        eprintln!("The queue may have more of them: ask again.");
     }
     Ok(())
 }
 
-fn print_moves(answer: &Value) -> io::Result<()> {
-    for task in each(&answer["tasks"]) {
+fn print_moves(list: &MoveList) -> io::Result<()> {
+    for task in &list.moves {
+        let to_move = task.to_move.map(|count| count.to_string());
         writeln!(
             stdout(),
             "{}  {}  {} of {} moved  {}",
-            text(&task["started_at"]),
-            text(&task["status"]),
-            task["moved"],
-            task["to_move"],
-            text(&task["failure"])
+            task.started_at,
+            line(&task.status),
+            task.moved,
+            or_dash(to_move.as_deref()),
+            or_dash(task.failure.as_deref())
         )?;
     }
     Ok(())

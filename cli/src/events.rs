@@ -4,12 +4,18 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use hookgate_api::{
+    EventDetail, EventList, EventListRequest, EventState, EventSummary, ListEvents, Nothing,
+    Payload, ShowEvent,
+};
 
-use crate::api::Access;
+use crate::api::{Access, Api};
 use crate::moment::moment;
-use crate::output::{each, lines, text};
+use crate::output::{fields, json, line, lines, or_dash};
 use crate::{BoxError, CommandResult};
+
+/// The most events that one answer lists.
+const PAGE: usize = 1000;
 
 /// See which events came in, and what became of them.
 #[derive(Debug, Args)]
@@ -25,27 +31,12 @@ enum EventsCommand {
     /// List events, newest first.
     #[command(after_help = "Examples:
   hookgate events list --source partssource --state dead
-  hookgate events list --type order.created --json | jq '.[].key'")]
-    List {
-        /// Only of this source.
-        #[arg(long)]
-        source: Option<String>,
-        /// Only in this state: received, enqueued, processing, done or dead.
-        #[arg(long)]
-        state: Option<String>,
-        /// Only of a type that this pattern matches: `order.*`.
-        #[arg(long = "type", value_name = "TYPE")]
-        event_type: Option<String>,
-        /// Received from then on: 2026-01-31T12:00:00Z, or 30m, 2h, 7d ago.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        since: Option<String>,
-        /// Received until then.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        until: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
+  hookgate events list --source stripe --event-id evt_1
+  hookgate events list --type order.created --json | jq '.events[].key'
+
+It looks through the archive, event by event. Only --source with --event-id (and --tenant, where events have
+one) finds an event at once, if its provider signs its ids.")]
+    List(List),
     /// Show one event: its state, attempts, times and raw payload.
     Show {
         /// The event's key, as `list` and the answer to a webhook give it.
@@ -57,6 +48,40 @@ enum EventsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+struct List {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only in this state.
+    #[arg(long, value_parser = state)]
+    state: Option<EventState>,
+    /// Only of a type that this pattern matches: `order.*`.
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only with this id of the provider's.
+    #[arg(long, value_name = "ID")]
+    event_id: Option<String>,
+    /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<String>,
+    /// Received then or earlier.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, conflicts_with = "all")]
+    limit: usize,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+    /// Go on where an earlier list ended.
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
 /// Said where there is no payload.
 pub(crate) const NO_PAYLOAD: &str =
     "the payload is gone, or the processor has not seen the event yet";
@@ -64,101 +89,128 @@ pub(crate) const NO_PAYLOAD: &str =
 impl Events {
     pub(crate) async fn run(self) -> CommandResult {
         let api = self.access.open().await?;
-        let answer = match &self.command {
-            EventsCommand::List {
-                source,
-                state,
-                event_type,
-                since,
-                until,
-                limit,
-            } => {
-                let filters = [
-                    ("source", source),
-                    ("state", state),
-                    ("type", event_type),
-                    ("since", since),
-                    ("until", until),
-                ];
-                let given = filters
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value.clone()?)));
-                let query: Vec<_> = given.chain([("limit", limit.to_string())]).collect();
-                api.get("/admin/events", &query).await?
+        match self.command {
+            EventsCommand::List(list) => list.run(&api, self.access.json).await,
+            EventsCommand::Show { key, raw } => {
+                let event = api.ask::<ShowEvent>(&key, &Nothing {}).await?;
+                match (raw, self.access.json) {
+                    (true, _) => stdout().write_all(&bytes(event.payload.as_ref())?)?,
+                    (false, true) => json(&event)?,
+                    (false, false) => print_event(&event)?,
+                }
+                Ok(ExitCode::SUCCESS)
             }
-            EventsCommand::Show { key, .. } => {
-                api.get(&format!("/admin/events/{key}"), &[]).await?
-            }
-        };
-        if let EventsCommand::Show { raw: true, .. } = self.command {
-            stdout().write_all(&raw(&answer["payload"])?)?;
-            return Ok(ExitCode::SUCCESS);
         }
-        match answer {
-            answer if self.access.json => writeln!(stdout(), "{answer:#}")?,
-            Value::Array(events) => print_list(&events)?,
-            event => print_event(&event)?,
+    }
+}
+
+impl List {
+    /// Asks until there are as many as are wanted, or no more. Rows are printed as they come.
+    async fn run(self, api: &Api, as_json: bool) -> CommandResult {
+        let mut left = if self.all { usize::MAX } else { self.limit };
+        let mut request = self.request();
+        let mut all = EventList::default();
+        if !as_json {
+            print_heads()?;
+        }
+        while left > 0 {
+            request.limit = Some(left.min(PAGE));
+            let mut page = api.ask::<ListEvents>("", &request).await?;
+            left = left.saturating_sub(page.events.len());
+            all.next.clone_from(&page.next);
+            if as_json {
+                all.events.append(&mut page.events);
+            } else {
+                page.events.iter().try_for_each(print_row)?;
+            }
+            request.cursor = page.next;
+            if request.cursor.is_none() {
+                break;
+            }
+        }
+        match &all.next {
+            _ if as_json => json(&all)?,
+            Some(next) => {
+                eprintln!("There may be more: the same with --cursor {next}, or with --all.")
+            }
+            None => {}
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    fn request(self) -> EventListRequest {
+        EventListRequest {
+            source: self.source,
+            state: self.state,
+            event_type: self.event_type,
+            tenant: self.tenant,
+            event_id: self.event_id,
+            since: self.since,
+            until: self.until,
+            order: None,
+            limit: None,
+            cursor: self.cursor,
+        }
+    }
 }
 
-fn print_list(events: &[Value]) -> io::Result<()> {
-    let row = |r: [&str; 6]| {
-        let [received, source, kind, state, attempts, key] = r;
-        writeln!(
-            stdout(),
-            "{received:<24}  {source:<14}  {kind:<24}  {state:<10}  {attempts:>8}  {key}"
-        )
-    };
-    row(["RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "KEY"])?;
-    for event in events {
-        row([
-            &text(&event["received_at"]),
-            &text(&event["source"]),
-            &text(&event["type"]),
-            &text(&event["state"]),
-            &text(&event["attempts"]),
-            &text(&event["key"]),
-        ])?;
-    }
-    Ok(())
+/// Reads the name of a state.
+pub(crate) fn state(text: &str) -> Result<EventState, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+fn print_heads() -> io::Result<()> {
+    row(["RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "KEY"])
+}
+
+fn print_row(event: &EventSummary) -> io::Result<()> {
+    row([
+        &event.received_at,
+        &line(&event.source),
+        &or_dash(event.event_type.as_deref()),
+        event.state.name(),
+        &event.attempts.to_string(),
+        &event.key,
+    ])
+}
+
+fn row(cells: [&str; 6]) -> io::Result<()> {
+    let [received, source, kind, state, attempts, key] = cells;
+    writeln!(
+        stdout(),
+        "{received:<24}  {source:<14}  {kind:<24}  {state:<10}  {attempts:>8}  {key}"
+    )
 }
 
 /// The bytes of a payload's body.
-fn raw(payload: &Value) -> Result<Vec<u8>, BoxError> {
-    let body = payload["body_base64"].as_str().ok_or(NO_PAYLOAD)?;
-    Ok(STANDARD.decode(body)?)
+fn bytes(payload: Option<&Payload>) -> Result<Vec<u8>, BoxError> {
+    Ok(STANDARD.decode(&payload.ok_or(NO_PAYLOAD)?.body_base64)?)
 }
 
-fn print_event(event: &Value) -> io::Result<()> {
-    for field in [
-        "key",
-        "source",
-        "tenant",
-        "event_id",
-        "type",
-        "state",
-        "received_at",
-        "completed_at",
-        "error",
-        "attempts",
-    ] {
-        writeln!(stdout(), "{field:<13} {}", text(&event[field]))?;
-    }
-    let payload = &event["payload"];
-    if payload.is_null() {
-        writeln!(stdout(), "\n{NO_PAYLOAD}")?;
-        return Ok(());
+fn print_event(event: &EventDetail) -> io::Result<()> {
+    let EventDetail { summary, payload } = event;
+    fields(&[
+        ("key", Some(&summary.key)),
+        ("source", Some(&summary.source)),
+        ("tenant", summary.tenant.as_ref()),
+        ("event_id", summary.event_id.as_ref()),
+        ("type", summary.event_type.as_ref()),
+        ("state", Some(&summary.state.to_string())),
+        ("received_at", Some(&summary.received_at)),
+        ("completed_at", summary.completed_at.as_ref()),
+        ("error", summary.error.as_ref()),
+        ("attempts", Some(&summary.attempts.to_string())),
+    ])?;
+    let Some(payload) = payload else {
+        return writeln!(stdout(), "\n{NO_PAYLOAD}");
+    };
+    writeln!(stdout())?;
+    for (name, value) in &payload.headers {
+        writeln!(stdout(), "{}: {}", line(name), line(value))?;
     }
     writeln!(stdout())?;
-    for header in each(&payload["headers"]) {
-        writeln!(stdout(), "{}: {}", text(&header[0]), text(&header[1]))?;
+    match &payload.body {
+        Some(body) => writeln!(stdout(), "{}", lines(body)),
+        None => writeln!(stdout(), "(base64) {}", payload.body_base64),
     }
-    writeln!(stdout())?;
-    match payload["body"].as_str() {
-        Some(body) => writeln!(stdout(), "{}", lines(body))?,
-        None => writeln!(stdout(), "(base64) {}", text(&payload["body_base64"]))?,
-    }
-    Ok(())
 }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write, stdout};
 
 use anstream::{AutoStream, ColorChoice};
-use serde_json::Value;
+use serde::Serialize;
 
 /// Answers whether standard output is in colour: on a terminal, unless `NO_COLOR`, `CLICOLOR` or
 /// `CLICOLOR_FORCE` say otherwise.
@@ -25,18 +25,28 @@ pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{}", lines(text));
 }
 
-/// A JSON value on one line; `-` where there is none.
-pub(crate) fn text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::Null => Cow::Borrowed("-"),
-        Value::String(text) => line(text),
-        other => Cow::Owned(other.to_string()),
-    }
+/// Prints a value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(value)?)
 }
 
-/// The members of an array; none where it is missing.
-pub(crate) fn each(array: &Value) -> impl Iterator<Item = &Value> {
-    array.as_array().into_iter().flatten()
+/// Prints names and values, a line each; `-` where there is no value.
+pub(crate) fn fields(fields: &[(&str, Option<&String>)]) -> io::Result<()> {
+    let widest = fields.iter().map(|(name, _)| name.len()).max();
+    for (name, value) in fields {
+        let value = or_dash(value.map(String::as_str));
+        writeln!(
+            stdout(),
+            "{name:<width$}  {value}",
+            width = widest.unwrap_or(0)
+        )?;
+    }
+    Ok(())
+}
+
+/// Text on one line; `-` where there is none.
+pub(crate) fn or_dash(text: Option<&str>) -> Cow<'_, str> {
+    text.map_or(Cow::Borrowed("-"), line)
 }
 
 /// Text on one line: control characters are escaped, as providers and handlers may write anything.

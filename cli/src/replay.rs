@@ -3,12 +3,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use hookgate_api::{
+    CancelReplay, CountRange, EventState, KeysReplayed, KeysRequest, ListReplays, Nothing,
+    RangeCount, RangeRequest, ReplayKeys, ReplayListRequest, ReplayRange, ReplayState,
+    ReplaySummary, ShowReplay,
+};
 
 use crate::CommandResult;
 use crate::api::{Access, Api, ApiError};
+use crate::events::state;
 use crate::moment::moment;
-use crate::output::{each, text};
+use crate::output::{fields, json, line};
 
 /// How often a watched replay is looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -48,10 +53,10 @@ pub(crate) struct Replay {
     /// Only of a type that this pattern matches: `order.*`.
     #[arg(long = "type", value_name = "TYPE", requires = "source")]
     event_type: Option<String>,
-    /// Only in this state: received, enqueued, processing, done or dead.
-    #[arg(long, requires = "source")]
-    state: Option<String>,
-    /// Received from then on: 2026-01-31T12:00:00Z, or 30m, 2h, 7d ago.
+    /// Only in this state.
+    #[arg(long, requires = "source", value_parser = state)]
+    state: Option<EventState>,
+    /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     since: Option<String>,
     /// Received until then; until now otherwise.
@@ -74,7 +79,14 @@ pub(crate) struct Replay {
 #[derive(Debug, Subcommand)]
 enum ReplayCommand {
     /// List replays, newest first.
-    List,
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// Go on where an earlier list ended.
+        #[arg(long)]
+        cursor: Option<String>,
+    },
     /// Show one replay: how far it is.
     Show {
         /// The replay's id.
@@ -93,128 +105,147 @@ enum ReplayCommand {
 impl Replay {
     pub(crate) async fn run(self) -> CommandResult {
         let api = self.access.open().await?;
-        let json = self.access.json;
-        match &self.command {
-            Some(ReplayCommand::List) => self.list(&api).await,
-            Some(ReplayCommand::Show { id, watch: true }) => watch(&api, id, json).await,
-            Some(ReplayCommand::Show { id, .. }) => shown(&find(&api, id).await?, json),
+        let as_json = self.access.json;
+        match self.command {
+            Some(ReplayCommand::List { limit, cursor }) => list(&api, limit, cursor, as_json).await,
+            Some(ReplayCommand::Show { id, watch: true }) => watch(&api, &id, as_json).await,
+            Some(ReplayCommand::Show { id, .. }) => shown(&find(&api, &id).await?, as_json),
             Some(ReplayCommand::Cancel { id }) => {
-                shown(&api.delete(&format!("/admin/replays/{id}")).await?, json)
+                shown(&api.ask::<CancelReplay>(&id, &Nothing {}).await?, as_json)
             }
-            None if self.source.is_some() => self.range(&api).await,
-            None => self.some(&api).await,
+            None => match self.source.clone() {
+                Some(source) => self.range(&api, source).await,
+                None => self.some(&api).await,
+            },
         }
     }
 
-    async fn list(&self, api: &Api) -> CommandResult {
-        let replays = api.get("/admin/replays", &[]).await?;
-        if self.access.json {
-            writeln!(stdout(), "{replays:#}")?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let heads = ["ID", "ASKED", "STATE", "SENT", "FAILED"];
-        let [id, asked, state, sent, failed] = heads;
-        writeln!(
-            stdout(),
-            "{id:<20}  {asked:<24}  {state:<9}  {sent:>7}  {failed:>7}  REASON"
-        )?;
-        for replay in replays.as_array().into_iter().flatten() {
-            writeln!(
-                stdout(),
-                "{:<20}  {:<24}  {:<9}  {:>7}  {:>7}  {}",
-                text(&replay["id"]),
-                text(&replay["asked_at"]),
-                text(&replay["state"]),
-                text(&replay["sent"]),
-                text(&replay["failed"]),
-                text(&replay["reason"])
-            )?;
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn some(&self, api: &Api) -> CommandResult {
-        let asked = json!({ "keys": self.keys, "reason": self.reason });
-        let answer = api.post("/admin/replay", &asked).await?;
-        if self.access.json {
-            writeln!(stdout(), "{answer:#}")?;
-        } else {
-            for replayed in each(&answer["replayed"]) {
-                writeln!(
-                    stdout(),
-                    "{}  sent again, replay {}",
-                    text(&replayed["key"]),
-                    replayed["epoch"]
-                )?;
-            }
-            for failed in each(&answer["failed"]) {
-                writeln!(
-                    stdout(),
-                    "{}  not sent: {}",
-                    text(&failed["key"]),
-                    text(&failed["error"])
-                )?;
-            }
-        }
-        let all = answer["failed"].as_array().is_some_and(Vec::is_empty);
-        Ok(ExitCode::from(u8::from(!all)))
-    }
-
-    async fn range(&self, api: &Api) -> CommandResult {
-        let asked = json!({
-            "source": self.source, "type": self.event_type, "state": self.state,
-            "since": self.since, "until": self.until, "reason": self.reason,
-            "dry_run": self.dry_run, "rate_per_s": self.rate,
-        });
-        let answer = api.post("/admin/replay", &asked).await?;
-        match (self.dry_run, self.watch) {
-            (false, true) => watch(api, &text(&answer["id"]), self.access.json).await,
-            (false, false) => shown(&answer, self.access.json),
-            (true, _) => {
-                self.print_count(&answer)?;
-                Ok(ExitCode::SUCCESS)
-            }
-        }
-    }
-
-    fn print_count(&self, answer: &Value) -> io::Result<()> {
-        if self.access.json {
-            return writeln!(stdout(), "{answer:#}");
-        }
-        let at_least = if answer["complete"] == true {
-            ""
-        } else {
-            "at least "
+    async fn some(self, api: &Api) -> CommandResult {
+        let request = KeysRequest {
+            keys: self.keys,
+            reason: self.reason.unwrap_or_default(),
         };
-        writeln!(
-            stdout(),
-            "{at_least}{} events, received from {} to {}; none was replayed",
-            answer["found"],
-            text(&answer["since"]),
-            text(&answer["until"])
-        )?;
-        for key in each(&answer["sample"]) {
-            writeln!(stdout(), "  {}", text(key))?;
+        let answer = api.ask::<ReplayKeys>("", &request).await?;
+        if self.access.json {
+            json(&answer)?;
+        } else {
+            print_replayed(&answer)?;
         }
-        Ok(())
+        Ok(ExitCode::from(u8::from(!answer.failed.is_empty())))
+    }
+
+    async fn range(self, api: &Api, source: String) -> CommandResult {
+        let request = RangeRequest {
+            source,
+            event_type: self.event_type,
+            state: self.state,
+            since: self.since.unwrap_or_default(),
+            until: self.until,
+            reason: self.reason,
+            rate_per_s: Some(self.rate),
+        };
+        let as_json = self.access.json;
+        if self.dry_run {
+            let count = api.ask::<CountRange>("", &request).await?;
+            return counted(&count, as_json);
+        }
+        let replay = api.ask::<ReplayRange>("", &request).await?;
+        if self.watch {
+            return watch(api, &replay.id, as_json).await;
+        }
+        shown(&replay, as_json)
     }
 }
 
-async fn find(api: &Api, id: &str) -> Result<Value, ApiError> {
-    api.get(&format!("/admin/replays/{id}"), &[]).await
+async fn list(api: &Api, limit: usize, cursor: Option<String>, as_json: bool) -> CommandResult {
+    let request = ReplayListRequest {
+        limit: Some(limit),
+        cursor,
+    };
+    let list = api.ask::<ListReplays>("", &request).await?;
+    if as_json {
+        json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    row(["ID", "ASKED", "STATE", "SENT", "FAILED", "REASON"])?;
+    for replay in &list.replays {
+        row([
+            &replay.id,
+            &replay.asked_at,
+            replay.state.name(),
+            &replay.sent.to_string(),
+            &replay.failed.to_string(),
+            &line(&replay.reason),
+        ])?;
+    }
+    if let Some(next) = list.next {
+        eprintln!("There are more: the same with --cursor {next}.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(cells: [&str; 6]) -> io::Result<()> {
+    let [id, asked, state, sent, failed, reason] = cells;
+    writeln!(
+        stdout(),
+        "{id:<20}  {asked:<24}  {state:<9}  {sent:>7}  {failed:>7}  {reason}"
+    )
+}
+
+fn print_replayed(answer: &KeysReplayed) -> io::Result<()> {
+    for event in &answer.replayed {
+        writeln!(
+            stdout(),
+            "{}  sent again, replay {}",
+            event.key,
+            event.epoch
+        )?;
+    }
+    for failed in &answer.failed {
+        writeln!(
+            stdout(),
+            "{}  not sent: {}",
+            failed.name,
+            line(&failed.error)
+        )?;
+    }
+    Ok(())
+}
+
+fn counted(count: &RangeCount, as_json: bool) -> CommandResult {
+    if as_json {
+        json(count)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let at_least = if count.complete { "" } else { "at least " };
+    writeln!(
+        stdout(),
+        "{at_least}{} events, received from {} to {}; none was replayed",
+        count.found,
+        count.since,
+        count.until
+    )?;
+    for key in &count.sample {
+        writeln!(stdout(), "  {key}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(api: &Api, id: &str) -> Result<ReplaySummary, ApiError> {
+    api.ask::<ShowReplay>(id, &Nothing {}).await
 }
 
 /// Shows a replay until it has ended; 1 where events could not be sent, or it was cancelled.
-async fn watch(api: &Api, id: &str, json: bool) -> CommandResult {
+async fn watch(api: &Api, id: &str, as_json: bool) -> CommandResult {
     let mut last = String::new();
     loop {
         let replay = find(api, id).await?;
-        if replay["state"] != "running" {
-            shown(&replay, json)?;
-            let good = replay["state"] == "done" && replay["failed"] == 0;
+        if replay.state != ReplayState::Running {
+            shown(&replay, as_json)?;
+            let good = replay.state == ReplayState::Done && replay.failed == 0;
             return Ok(ExitCode::from(u8::from(!good)));
         }
-        let line = format!("found {}, sent {}", replay["found"], replay["sent"]);
+        let line = format!("found {}, sent {}", replay.found, replay.sent);
         if line != last {
             eprintln!("{line}");
             last = line;
@@ -223,19 +254,25 @@ async fn watch(api: &Api, id: &str, json: bool) -> CommandResult {
     }
 }
 
-fn shown(replay: &Value, json: bool) -> CommandResult {
-    if json {
-        writeln!(stdout(), "{replay:#}")?;
+fn shown(replay: &ReplaySummary, as_json: bool) -> CommandResult {
+    if as_json {
+        json(replay)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for field in ["id", "state", "reason", "asked_at", "ended_at", "error"] {
-        writeln!(stdout(), "{field:<9} {}", text(&replay[field]))?;
-    }
-    for field in ["found", "sent", "skipped", "failed"] {
-        writeln!(stdout(), "{field:<9} {}", replay[field])?;
-    }
-    for key in each(&replay["failed_keys"]) {
-        writeln!(stdout(), "  not sent: {}", text(key))?;
+    fields(&[
+        ("id", Some(&replay.id)),
+        ("state", Some(&replay.state.to_string())),
+        ("reason", Some(&replay.reason)),
+        ("asked_at", Some(&replay.asked_at)),
+        ("ended_at", replay.ended_at.as_ref()),
+        ("error", replay.error.as_ref()),
+        ("found", Some(&replay.found.to_string())),
+        ("sent", Some(&replay.sent.to_string())),
+        ("skipped", Some(&replay.skipped.to_string())),
+        ("failed", Some(&replay.failed.to_string())),
+    ])?;
+    for key in &replay.failed_keys {
+        writeln!(stdout(), "  not sent: {key}")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -51,7 +51,7 @@ fn an_operator_replays_by_keys_and_by_time() {
         ]
         .concat(),
     );
-    assert!(code == 0 && out.contains("sent      1"), "{out}");
+    assert!(code == 0 && out.contains("sent       1"), "{out}");
     assert_eq!(dev.ended(&key, 3)["epoch"], 2);
 
     let (code, list) = dev.ask(&["replay", "list"]);
@@ -60,7 +60,7 @@ fn an_operator_replays_by_keys_and_by_time() {
     let heads = columns("REASON").collect::<Vec<_>>();
     let reasons = columns("lost disk").chain(columns("fixed"));
     assert_eq!(heads.repeat(2), reasons.collect::<Vec<_>>(), "{list}");
-    let id = dev.json(&["replay", "list"])[0]["id"].clone();
+    let id = dev.json(&["replay", "list"])["replays"][0]["id"].clone();
     let (code, out) = dev.ask(&["replay", "cancel", id.as_str().unwrap()]);
     assert!(code == 2 && out.contains("done already"), "{out}");
     let (code, out) = dev.ask(&[
@@ -98,6 +98,72 @@ fn an_operator_sees_and_redrives_dead_letters() {
     assert!(code == 0 && moves.contains("1 of 1 moved"), "{moves}");
     let (code, out) = dev.ask(&["dlq", "redrive", "nothing"]);
     assert!(code == 2 && out.contains("no dead letter"), "{out}");
+}
+
+#[test]
+fn an_operator_redrives_dead_letters_by_reason_and_discards_one() {
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start(folder.path(), &[]);
+    let key = dev.send("product", &body("3"));
+    dev.ended(&key, 1);
+    let redrive = |reason: &str| {
+        let by_reason = ["dlq", "redrive", "--source", "product", "--reason-contains"];
+        dev.ask(&[&by_reason[..], &[reason]].concat())
+    };
+    let (code, out) = redrive("no such reason");
+    assert!(code == 0 && out.contains("0 sent again"), "{out}");
+    let (code, out) = redrive("invalid");
+    assert!(code == 0 && out.contains("1 sent again"), "{out}");
+    dev.ended(&key, 2);
+
+    let (code, out) = dev.ask(&["dlq", "discard", "--", &key]);
+    assert!(code == 2 && out.contains("--reason"), "{out}");
+    let (code, out) = dev.ask(&["dlq", "discard", "--reason", "a test order", "--", &key]);
+    assert!(code == 0 && out.contains("discarded"), "{out}");
+    let (_, list) = dev.ask(&["dlq", "list"]);
+    assert!(
+        list.contains("0 dead letters") && !list.contains(&key),
+        "{list}"
+    );
+    let (_, event) = dev.ask(&["events", "show", &key]);
+    assert!(event.contains("discarded: a test order"), "{event}");
+}
+
+#[test]
+fn a_list_that_is_cut_says_how_to_go_on() {
+    let folder = project(CONFIG, "PRODUCT=one\n");
+    let dev = Dev::start(folder.path(), &[]);
+    let mut keys = Vec::new();
+    for number in 0..3 {
+        let text =
+            format!(r#"{{"id":"evt_{number}","type":"project.created","data":{{"name":"A"}}}}"#);
+        keys.push(dev.send("product", &text));
+        dev.ended(&keys[number], 1);
+    }
+    let listed = |arguments: &[&str]| {
+        let (code, out) = dev.ask(&[&["events", "list"], arguments].concat());
+        assert_eq!(code, 0, "{out}");
+        let found = keys.iter().filter(|key| out.contains(*key)).count();
+        (found, out)
+    };
+    let (found, out) = listed(&["--limit", "2"]);
+    assert!(found == 2 && out.contains("--all"), "{out}");
+    let cursor = out
+        .split("--cursor ")
+        .nth(1)
+        .unwrap()
+        .split([' ', ','])
+        .next()
+        .unwrap();
+    let (found, rest) = listed(&["--limit", "2", "--cursor", cursor]);
+    assert!(found == 1 && !rest.contains("--cursor"), "{rest}");
+    let (found, out) = listed(&["--all"]);
+    assert!(found == 3 && !out.contains("--cursor"), "{out}");
+    let (found, out) = listed(&["--source", "product", "--event-id", "evt_1"]);
+    assert!(found == 1 && out.contains(&keys[1]), "{out}");
+    let events = dev.json(&["events", "list", "--limit", "1"]);
+    assert_eq!(events["events"][0]["key"], keys[2]);
+    assert!(events["next"].is_string(), "{events}");
 }
 
 /// The file that a gateway's token is in.
@@ -164,15 +230,21 @@ fn the_token_of_a_killed_gateway_is_sent_to_no_one() {
     drop(next);
 }
 
-/// One request, answered with no failures: its head and its body.
+/// One request, answered as a gateway does that has nothing: its head and its body.
 fn one_request(listener: &TcpListener) -> (String, Vec<u8>) {
     let (mut stream, _) = listener.accept().unwrap();
     let request = read_request(&mut stream);
-    stream
-        .write_all(
-            b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"failed\":[]}",
-        )
-        .unwrap();
+    let answer = match request.0.split(' ').next() {
+        Some("GET") => r#"{"events":[]}"#,
+        Some("POST") => r#"{"replayed":[],"failed":[]}"#,
+        _ => {
+            r#"{"id":"1","state":"cancelled","reason":"x","asked_at":"2026-01-01T00:00:00Z",
+            "found":0,"sent":0,"skipped":0,"failed":0,"failed_keys":[]}"#
+        }
+    };
+    let length = answer.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all((head + answer).as_bytes()).unwrap();
     request
 }
 

@@ -104,7 +104,7 @@ async fn events_are_replayed_by_their_keys() {
         answer["replayed"],
         json!([{ "key": one, "epoch": 1 }, { "key": two, "epoch": 1 }])
     );
-    assert_eq!(answer["failed"][0]["key"], unknown, "{answer}");
+    assert_eq!(answer["failed"][0]["name"], unknown, "{answer}");
     let before = gateway.ended(&two).await["payload"].clone();
     for key in [&one, &two] {
         let event = attempts(&gateway, key, 2).await;
@@ -127,7 +127,11 @@ async fn events_are_replayed_by_their_keys() {
         (&json!("done"), &json!(2), &json!(1))
     );
     let (_, replays) = gateway.get("/admin/replays").await;
-    assert_eq!(replays.as_array().map(Vec::len), Some(1), "{replays}");
+    assert_eq!(
+        replays["replays"].as_array().map(Vec::len),
+        Some(1),
+        "{replays}"
+    );
 
     // The provider's own redelivery stays a duplicate.
     assert_eq!(sent(&gateway, "evt_1", "project.created", &data).await, one);
@@ -177,7 +181,7 @@ async fn a_range_is_counted_first_and_then_replayed() {
         asked.as_object_mut().expect("an object").extend(more);
         asked
     };
-    let (status, count) = post(&gateway, "/admin/replay", with(json!({ "dry_run": true }))).await;
+    let (status, count) = post(&gateway, "/admin/replays/count", with(json!({}))).await;
     assert_eq!(
         (status, &count["found"], &count["complete"]),
         (200, &json!(20), &json!(true))
@@ -187,13 +191,13 @@ async fn a_range_is_counted_first_and_then_replayed() {
         "{count}"
     );
     assert_eq!(
-        gateway.get("/admin/replays").await.1,
+        gateway.get("/admin/replays").await.1["replays"],
         json!([]),
-        "a dry run is no replay"
+        "a count is not a replay"
     );
 
     let asked = with(json!({ "reason": "lost our database", "rate_per_s": 200 }));
-    let (status, replay) = post(&gateway, "/admin/replay", asked).await;
+    let (status, replay) = post(&gateway, "/admin/replays", asked).await;
     assert_eq!((status, &replay["state"]), (202, &json!("running")));
     let path = format!("/admin/replays/{}", replay["id"].as_str().unwrap());
     let replay = until(&gateway, &path, |replay| replay["state"] == "done").await;
@@ -219,7 +223,7 @@ async fn a_running_replay_can_be_cancelled() {
         "source": "product", "type": "project.created", "since": "2026-01-01T00:00:00Z",
         "reason": "a mistake", "rate_per_s": 1,
     });
-    let (_, replay) = post(&gateway, "/admin/replay", asked).await;
+    let (_, replay) = post(&gateway, "/admin/replays", asked).await;
     let path = format!("/admin/replays/{}", replay["id"].as_str().unwrap());
     let (status, replay) = gateway.operate(Method::DELETE, &path, None).await;
     assert_eq!((status, &replay["state"]), (200, &json!("cancelled")));
@@ -229,7 +233,7 @@ async fn a_running_replay_can_be_cancelled() {
     let asked = json!({
         "source": "product", "type": "run.failed", "since": "2026-01-01T00:00:00Z", "reason": "x",
     });
-    let (_, second) = post(&gateway, "/admin/replay", asked).await;
+    let (_, second) = post(&gateway, "/admin/replays", asked).await;
     let second = format!("/admin/replays/{}", second["id"].as_str().unwrap());
     until(&gateway, &second, |replay| replay["state"] == "done").await;
     let (_, replay) = gateway.get(&path).await;
@@ -307,16 +311,17 @@ async fn dead_letters_are_listed_shown_and_redriven() {
     attempts(&gateway, &keys[2], 2).await;
 
     until(&gateway, "/admin/dead-letters", all).await;
-    let (status, answer) = post(&gateway, redrive, json!({ "all": true, "rate_per_s": 100 })).await;
+    let moves = "/admin/dead-letters/moves";
+    let (status, answer) = post(&gateway, moves, json!({ "rate_per_s": 100 })).await;
     assert_eq!(status, 202, "{answer}");
     for (key, count) in keys.iter().zip([2, 3, 3, 2]) {
         attempts(&gateway, key, count).await;
     }
-    let moves = until(&gateway, redrive, |moves| {
-        moves["tasks"][0]["status"] == "COMPLETED"
+    let moves = until(&gateway, moves, |moves| {
+        moves["moves"][0]["status"] == "COMPLETED"
     })
     .await;
-    assert_eq!(moves["tasks"][0]["moved"], 4, "{moves}");
+    assert_eq!(moves["moves"][0]["moved"], 4, "{moves}");
 }
 
 #[tokio::test]
@@ -332,17 +337,22 @@ async fn what_an_operator_did_wrong_is_told() {
         ("/admin/replay", json!({ "keys": [], "reason": "x" }), "1 to 100"),
         ("/admin/replay", json!({ "keys": ["short"], "reason": "x" }), "43 characters"),
         ("/admin/replay", json!({ "keys": [key], "reason": "x", "source": "pakk" }), "source"),
-        ("/admin/replay", json!({ "source": "pakk", "since": since }), "reason"),
-        ("/admin/replay", json!({ "source": "nobody", "since": since, "reason": "x" }), "there are"),
-        ("/admin/replay", json!({ "source": "pakk", "since": "today", "reason": "x" }), "2026-01-31"),
-        ("/admin/replay", json!({ "source": "pakk", "since": "2999-01-01T00:00:00Z", "reason": "x" }), "before"),
-        ("/admin/replay", json!({ "source": "pakk", "since": since, "reason": "x", "rate_per_s": 0 }), "between 1 and"),
-        ("/admin/replay", json!({ "source": "pakk", "since": since, "reason": "x", "state": "lost" }), "received, enqueued"),
-        ("/admin/replay", json!({ "source": "pakk", "since": since, "reason": "x", "rate": 1 }), "rate_per_s"),
+        ("/admin/replays", json!({ "source": "pakk", "since": since }), "reason"),
+        ("/admin/replays", json!({ "source": "nobody", "since": since, "reason": "x" }), "there are"),
+        ("/admin/replays", json!({ "source": "pakk", "since": "today", "reason": "x" }), "2026-01-31"),
+        ("/admin/replays", json!({ "source": "pakk", "since": "2999-01-01T00:00:00Z", "reason": "x" }), "before"),
+        ("/admin/replays", json!({ "source": "pakk", "since": since, "reason": "x", "rate_per_s": 0 }), "between 1 and"),
+        ("/admin/replays", json!({ "source": "pakk", "since": since, "reason": "x", "state": "lost" }), "`received`, `enqueued`"),
+        ("/admin/replays", json!({ "source": "pakk", "since": since, "reason": "x", "rate": 1 }), "rate_per_s"),
         ("/admin/dead-letters/redrive", json!({}), "all"),
         ("/admin/dead-letters/redrive", json!({ "all": true, "keys": [key] }), "all"),
         ("/admin/dead-letters/redrive", json!({ "keys": [key], "rate_per_s": 1 }), "rate_per_s"),
-        ("/admin/dead-letters/redrive", json!({ "all": true, "rate_per_s": 501 }), "500"),
+        ("/admin/dead-letters/redrive", json!({ "keys": [key], "source": "pakk" }), "either"),
+        ("/admin/dead-letters/redrive", json!({ "source": "pakk", "age": 1 }), "reason_contains"),
+        ("/admin/dead-letters/moves", json!({ "rate_per_s": 501 }), "500"),
+        ("/admin/dead-letters/moves", json!({ "keys": [key] }), "rate_per_s"),
+        ("/admin/dead-letters/discard", json!({ "keys": [key] }), "reason"),
+        ("/admin/dead-letters/discard", json!({ "reason": "x" }), "1 to 100"),
     ];
     for (path, asked, told) in wrong {
         let (status, answer) = post(&gateway, path, asked.clone()).await;
@@ -356,6 +366,8 @@ async fn what_an_operator_did_wrong_is_told() {
         ("/admin/events?state=lost", 400),
         ("/admin/events?source=nobody", 400),
         ("/admin/events?colour=red", 400),
+        ("/admin/events?cursor=n1", 400),
+        ("/admin/replays?cursor=1", 400),
         ("/admin/events/short", 400),
         (&*format!("/admin/events/{key}"), 404),
         ("/admin/replays/short", 400),

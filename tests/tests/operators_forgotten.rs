@@ -25,8 +25,8 @@ async fn forgotten(gateway: &Gateway, id: &str, event_type: &str) -> String {
     key
 }
 
-async fn replay(gateway: &Gateway, asked: Value) -> Value {
-    let asked = gateway.operate(Method::POST, "/admin/replay", Some(asked));
+async fn replay(gateway: &Gateway, path: &str, asked: Value) -> Value {
+    let asked = gateway.operate(Method::POST, path, Some(asked));
     let (status, answer) = asked.await;
     assert_eq!(status, 202, "{answer}");
     answer
@@ -47,7 +47,12 @@ async fn replayed(gateway: &Gateway, key: &str) -> Value {
 async fn a_forgotten_event_is_replayed_by_its_key_as_it_came_in() {
     let gateway = Gateway::start().await;
     let key = forgotten(&gateway, "evt_1", "project.created").await;
-    let answer = replay(&gateway, json!({ "keys": [key], "reason": "a test" })).await;
+    let answer = replay(
+        &gateway,
+        "/admin/replay",
+        json!({ "keys": [key], "reason": "a test" }),
+    )
+    .await;
     assert_eq!(answer["replayed"], json!([{ "key": key, "epoch": 1 }]));
     let event = replayed(&gateway, &key).await;
     for (name, value) in [
@@ -65,14 +70,14 @@ async fn forgotten_events_of_a_range_are_replayed_unless_a_state_is_asked_for() 
     let gateway = Gateway::start().await;
     let created = forgotten(&gateway, "evt_1", "project.created").await;
     let failed = forgotten(&gateway, "evt_2", "run.failed").await;
-    let range = json!({ "source": "product", "since": "2020-01-01T00:00:00Z", "dry_run": true });
+    let range = json!({ "source": "product", "since": "2020-01-01T00:00:00Z" });
     let counted = |more: Value| {
         let mut asked = range.clone();
         let more = more.as_object().expect("an object").clone();
         asked.as_object_mut().expect("an object").extend(more);
         let gateway = &gateway;
         async move {
-            let asked = gateway.operate(Method::POST, "/admin/replay", Some(asked));
+            let asked = gateway.operate(Method::POST, "/admin/replays/count", Some(asked));
             asked.await.1["found"].clone()
         }
     };
@@ -82,10 +87,9 @@ async fn forgotten_events_of_a_range_are_replayed_unless_a_state_is_asked_for() 
     assert_eq!(counted(json!({ "state": "done" })).await, 0);
 
     let mut asked = range.clone();
-    asked["dry_run"] = json!(false);
     asked["type"] = json!("project.*");
     asked["reason"] = json!("a test");
-    replay(&gateway, asked).await;
+    replay(&gateway, "/admin/replays", asked).await;
     assert_eq!(replayed(&gateway, &created).await["epoch"], 1);
     let (status, _) = gateway.get(&format!("/admin/events/{failed}")).await;
     assert_eq!(status, 404);

@@ -11,12 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use hookgate::event::{ClaimRequest, EventFilter, EventQuery};
+use hookgate::event::{ClaimRequest, EventFilter, EventSearch};
 use hookgate::replay::{
     EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Saved, Sent, send_again,
 };
 use hookgate::table::{INDEX_PK, PK, SK};
 use hookgate::{Body, DynamoTable, Event, Message, rfc3339, system_now, unix_ms};
+use hookgate_api::Order;
 use hookgate_tests::archived::{SOURCE, event, events_over_midnight, table_in_pages};
 use hookgate_twin::engines::{Engines, TABLE};
 
@@ -33,18 +34,30 @@ async fn list(
     event_type: Option<&str>,
     limit: usize,
 ) -> Vec<String> {
-    let query = EventQuery {
+    let search = EventSearch {
         sources: vec![SOURCE.to_owned()],
         filter: EventFilter {
             event_type: event_type.map(str::to_owned),
             ..EventFilter::default()
         },
-        since: all[0].received,
-        until: all[all.len() - 1].received,
-        limit,
+        tenant: None,
+        event_id: None,
+        since_ms: unix_ms(all[0].received),
+        until_ms: unix_ms(all[all.len() - 1].received),
+        order: Order::Newest,
     };
-    let listed = table.list_events(&query).await.unwrap();
-    listed.into_iter().map(|event| event.key).collect()
+    let mut listed = Vec::new();
+    let mut after = None;
+    while listed.len() < limit {
+        let left = limit - listed.len();
+        let round = table.search(&search, after.as_ref(), left).await.unwrap();
+        listed.extend(round.events.into_iter().map(|event| event.key));
+        after = round.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed
 }
 
 /// When each of these events was received, in the order of the keys.
@@ -387,8 +400,11 @@ async fn replays_are_listed_newest_first_and_carried_out_oldest_first() {
         let ids = replays.iter().map(|replay| replay.id.as_str());
         ids.map(|id| id[id.len() - 1..].to_owned()).collect()
     };
-    let recent = table.recent_replays(4).await.unwrap();
+    let recent = table.list_replays(None, 4).await.unwrap();
+    let last = recent[3].id.clone();
     assert_eq!(numbers(recent), ["5", "4", "3", "2"]);
+    let next = table.list_replays(Some(&last), 4).await.unwrap();
+    assert_eq!(numbers(next), ["1", "0"]);
     let running = table.running_replays().await.unwrap();
     assert_eq!(numbers(running), ["1", "3", "5"]);
 }

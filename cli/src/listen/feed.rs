@@ -1,16 +1,15 @@
 //! The events of a gateway as they become known, and their requests.
 
-use std::collections::HashSet;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use hookgate_api::{
+    EventListRequest, EventSummary, ListEvents, Nothing, Order, Payload, ShowEvent,
+};
+use jiff::Timestamp;
 
 use crate::api::{Api, ApiError};
-use crate::output::each;
 
 /// The most events that one answer lists.
 const PAGE: usize = 1000;
@@ -32,9 +31,8 @@ pub(crate) struct Selection {
 /// One event, as the API shows it in a list.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) key: String,
     pub(crate) received: Timestamp,
-    pub(crate) summary: Value,
+    pub(crate) summary: EventSummary,
 }
 
 /// The request that an event came in by.
@@ -56,74 +54,79 @@ impl Selection {
 
     /// The events received at a time or later that can be listed by now, oldest first.
     pub(crate) async fn since(&self, api: &Api, since: Timestamp) -> Result<Vec<Listed>, ApiError> {
-        let mut found: Vec<Listed> = Vec::new();
-        let mut keys = HashSet::new();
-        let mut until = None;
+        let mut request = EventListRequest {
+            source: self.source.clone(),
+            event_type: self.event_type.clone(),
+            tenant: self.tenant.clone(),
+            since: Some(since.to_string()),
+            order: Some(Order::Oldest),
+            limit: Some(PAGE),
+            ..EventListRequest::default()
+        };
+        let mut found = Vec::new();
         loop {
-            let answer = api.get("/admin/events", &self.query(since, until)).await?;
-            let page: Vec<Listed> = each(&answer).filter_map(listed).collect();
-            let (full, oldest) = (page.len() >= PAGE, page.last().map(|event| event.received));
-            let count = found.len();
-            found.extend(
-                page.into_iter()
-                    .filter(|event| keys.insert(event.key.clone())),
-            );
-            // The next page begins at the millisecond that this one ended in: it may have more.
-            until = match oldest {
-                Some(oldest) if found.len() == count => before(oldest),
-                oldest => oldest,
-            };
-            if !full || until.is_none_or(|until| until <= since) {
-                break;
+            let page = api.ask::<ListEvents>("", &request).await?;
+            for summary in page.events {
+                found.push(listed(api, summary)?);
+            }
+            match page.next {
+                Some(next) => request.cursor = Some(next),
+                None => return Ok(found),
             }
         }
-        found.retain(|event| self.is_of_tenant(event));
-        found.sort_by(|a, b| (a.received, &a.key).cmp(&(b.received, &b.key)));
-        Ok(found)
-    }
-
-    fn query(&self, since: Timestamp, until: Option<Timestamp>) -> Vec<(&'static str, String)> {
-        let given = [
-            ("source", self.source.clone()),
-            ("type", self.event_type.clone()),
-            ("until", until.map(|until| until.to_string())),
-        ];
-        let given = given
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        let always = [("since", since.to_string()), ("limit", PAGE.to_string())];
-        given.chain(always).collect()
-    }
-
-    fn is_of_tenant(&self, event: &Listed) -> bool {
-        let tenant = event.summary["tenant"].as_str();
-        self.tenant.is_none() || self.tenant.as_deref() == tenant
     }
 }
 
 /// The request of an event; `None` where it is not kept any more.
 pub(crate) async fn received(api: &Api, key: &str) -> Result<Option<Received>, ApiError> {
-    let event = api.get(&format!("/admin/events/{key}"), &[]).await?;
-    let payload = &event["payload"];
-    let body = payload["body_base64"].as_str();
-    let Some(body) = body.and_then(|body| STANDARD.decode(body).ok()) else {
+    let event = api.ask::<ShowEvent>(key, &Nothing {}).await?;
+    let Some(Payload {
+        headers,
+        body_base64,
+        ..
+    }) = event.payload
+    else {
         return Ok(None);
     };
-    let header = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()));
+    let body = STANDARD.decode(body_base64).map_err(|_| strange(api))?;
     Ok(Some(Received {
-        headers: each(&payload["headers"]).filter_map(header).collect(),
+        headers,
         body: body.into(),
     }))
 }
 
-fn listed(summary: &Value) -> Option<Listed> {
-    Some(Listed {
-        key: summary["key"].as_str()?.to_owned(),
-        received: summary["received_at"].as_str()?.parse().ok()?,
-        summary: summary.clone(),
-    })
+fn listed(api: &Api, summary: EventSummary) -> Result<Listed, ApiError> {
+    let received = summary.received_at.parse().map_err(|_| strange(api))?;
+    Ok(Listed { received, summary })
 }
 
-fn before(time: Timestamp) -> Option<Timestamp> {
-    time.checked_sub(SignedDuration::from_millis(1)).ok()
+/// The error for an answer that a gateway does not give.
+fn strange(api: &Api) -> ApiError {
+    ApiError::Strange(api.url().to_owned(), 200)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use hookgate_api::EventState;
+
+    use super::*;
+
+    pub(in crate::listen) fn event(key: &str, received: Timestamp) -> Listed {
+        Listed {
+            received,
+            summary: EventSummary {
+                key: key.to_owned(),
+                source: "acme".to_owned(),
+                tenant: Some("zürich".to_owned()),
+                event_id: None,
+                event_type: None,
+                state: EventState::Done,
+                attempts: 1,
+                epoch: 0,
+                received_at: received.to_string(),
+                completed_at: None,
+                error: None,
+            },
+        }
+    }
 }

@@ -141,11 +141,11 @@ fn headers(event: &Listed, received: &[(String, String)]) -> HeaderMap {
         !LEFT_OUT.contains(&name.as_str()) && !name.starts_with(OWN) && !named.contains(&name)
     });
     let provider = provider.map(|(name, value)| (name.as_str(), value.as_str()));
-    let own = |field: &str| event.summary[field].as_str();
+    let event = &event.summary;
     let own = [
         ("x-hookgate-event", Some(event.key.as_str())),
-        ("x-hookgate-source", own("source")),
-        ("x-hookgate-tenant", own("tenant")),
+        ("x-hookgate-source", Some(event.source.as_str())),
+        ("x-hookgate-tenant", event.tenant.as_deref()),
     ];
     let own = own
         .into_iter()
@@ -174,14 +174,11 @@ fn shown(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::feed::tests::event;
 
     #[test]
     fn headers_of_the_connection_stay_behind_and_names_of_the_gateways_own_are_set_by_it_alone() {
-        let event = Listed {
-            key: "the-key".into(),
-            received: jiff::Timestamp::UNIX_EPOCH,
-            summary: json!({ "source": "acme", "tenant": "zürich" }),
-        };
+        let event = event("the-key", jiff::Timestamp::UNIX_EPOCH);
         let received = [
             ("content-type", "application/json"),
             ("x-signature", "one"),

@@ -21,7 +21,7 @@ use self::position::{LATE, Position};
 use crate::api::{Access, Api, ApiError};
 use crate::events::NO_PAYLOAD;
 use crate::moment::moment;
-use crate::output::{line, tell, text};
+use crate::output::{line, or_dash, tell};
 use crate::{BoxError, CommandResult, dev};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -187,7 +187,7 @@ impl Listening<'_> {
         let from = self.position.look_from(if far { LATE } else { OVERLAP });
         let mut quiet = true;
         for event in self.listen.selection.since(&self.api, from).await? {
-            if self.position.has_seen(&event.key) {
+            if self.position.has_seen(&event.summary.key) {
                 continue;
             }
             self.handle(&event).await?;
@@ -211,7 +211,7 @@ impl Listening<'_> {
         let Some(forwarder) = &self.forwarder else {
             return self.print(event, None);
         };
-        let outcome = match feed::received(&self.api, &event.key).await? {
+        let outcome = match feed::received(&self.api, &event.summary.key).await? {
             Some(request) => forwarder.forward(event, request).await,
             None => Forwarded::Failed(NO_PAYLOAD.to_owned()),
         };
@@ -219,20 +219,22 @@ impl Listening<'_> {
     }
 
     fn print(&self, event: &Listed, outcome: Option<&Forwarded>) -> Result<(), BoxError> {
-        let mut summary = event.summary.clone();
+        let summary = &event.summary;
         if self.listen.access.json {
+            let mut shown = serde_json::to_value(summary)?;
             if let Some(outcome) = outcome {
-                summary["forward"] = outcome.json();
+                shown["forward"] = outcome.json();
             }
-            return Ok(writeln!(stdout(), "{summary}")?);
+            return Ok(writeln!(stdout(), "{shown}")?);
         }
-        let [received, source, kind] =
-            ["received_at", "source", "type"].map(|field| text(&summary[field]));
         let outcome = outcome.map(|outcome| format!("  {}", outcome.text()));
         writeln!(
             stdout(),
-            "{received:<24}  {source:<14}  {kind:<24}  {}{}",
-            line(&event.key),
+            "{:<24}  {:<14}  {:<24}  {}{}",
+            line(&summary.received_at),
+            line(&summary.source),
+            or_dash(summary.event_type.as_deref()),
+            line(&summary.key),
             outcome.unwrap_or_default()
         )?;
         Ok(())

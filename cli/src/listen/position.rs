@@ -78,7 +78,7 @@ impl Position {
 
     /// Notes that an event needs no more to be done.
     pub(super) fn mark(&mut self, event: &Listed) {
-        self.seen.insert(event.key.clone(), event.received);
+        self.seen.insert(event.summary.key.clone(), event.received);
     }
 
     /// Moves on to a time, once everything that was known of before is marked.
@@ -159,20 +159,12 @@ pub(super) fn file(words: &[Option<&str>]) -> Result<PathBuf, PositionError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use crate::listen::feed::tests::event;
 
     use super::*;
 
     fn time(text: &str) -> Timestamp {
         format!("2026-03-01T{text}Z").parse().unwrap()
-    }
-
-    fn event(key: &str, received: &str) -> Listed {
-        Listed {
-            key: key.to_owned(),
-            received: time(received),
-            summary: Value::Null,
-        }
     }
 
     #[test]
@@ -181,9 +173,9 @@ mod tests {
         let file = folder.path().join("a/b.json");
         assert!(Position::read(&file).unwrap().is_none());
         let mut position = Position::at(time("12:00:00"));
-        position.mark(&event("late", "12:01:00"));
+        position.mark(&event("late", time("12:01:00")));
         position.write(&file).unwrap();
-        position.mark(&event("next", "12:02:00"));
+        position.mark(&event("next", time("12:02:00")));
         position.write(&file).unwrap();
         let read = Position::read(&file).unwrap().unwrap();
         assert_eq!(format!("{:?}", read.floor), format!("{:?}", position.floor));
@@ -197,8 +189,8 @@ mod tests {
     #[test]
     fn every_key_that_may_be_listed_again_is_remembered() {
         let mut position = Position::at(time("12:00:00"));
-        position.mark(&event("old", "12:10:00"));
-        position.mark(&event("new", "12:26:00"));
+        position.mark(&event("old", time("12:10:00")));
+        position.mark(&event("new", time("12:26:00")));
         position.advance(time("12:05:00"));
         assert_eq!(position.look_from(LATE), time("12:11:00"));
         assert!(!position.has_seen("old") && position.has_seen("new"));

@@ -1,13 +1,10 @@
-//! `GET /admin/events` and `GET /admin/events/{key}`.
+//! Events: a list of some, and one with its payload.
 
-use hookgate::EventKey;
-use hookgate::event::{EventFilter, EventQuery};
-use hookgate_ledger::State;
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use hookgate::event::{EventFilter, EventSearch, Position};
+use hookgate::{EventKey, unix_ms};
+use hookgate_api::{EventDetail, EventList, EventListRequest, EventState, Order};
 
-use crate::{Admin, Answer, Rejection};
+use crate::{Admin, BUDGET, Rejection};
 
 /// How many events are listed unless asked otherwise, and at most.
 const LIMIT: usize = 50;
@@ -16,60 +13,81 @@ const MAX_LIMIT: usize = 1000;
 /// The longest pattern for types, in bytes.
 const MAX_PATTERN: usize = 256;
 
-/// The query of a list of events.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EventListQuery {
-    source: Option<String>,
-    state: Option<String>,
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    limit: Option<usize>,
-    since: Option<String>,
-    until: Option<String>,
-}
+/// How many digits the time in a cursor has.
+const TIME_DIGITS: usize = 13;
 
 impl Admin {
-    pub(crate) async fn list_events(&self, query: EventListQuery) -> Result<Answer, Rejection> {
-        let (since, until) = self.times(query.since.as_deref(), query.until.as_deref())?;
-        let list = EventQuery {
-            sources: self.sources(query.source.as_deref())?,
-            filter: filter(query.state.as_deref(), query.event_type)?,
-            since,
-            until,
-            limit: query.limit.unwrap_or(LIMIT).min(MAX_LIMIT),
+    pub(crate) async fn list_events(
+        &self,
+        asked: EventListRequest,
+    ) -> Result<EventList, Rejection> {
+        let (since, until) = self.times(asked.since.as_deref(), asked.until.as_deref())?;
+        let search = EventSearch {
+            sources: self.sources(asked.source.as_deref())?,
+            filter: filter(asked.state, asked.event_type)?,
+            tenant: asked.tenant,
+            event_id: asked.event_id,
+            since_ms: unix_ms(since),
+            until_ms: unix_ms(until),
+            order: asked.order.unwrap_or_default(),
         };
-        let events = self.table.list_events(&list).await?;
-        Ok((StatusCode::OK, json!(events)))
+        let limit = asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+        let cursor = asked.cursor.as_deref();
+        let after = cursor.map(|cursor| position(cursor, search.order));
+        match (asked.source, &search.event_id, after.transpose()?) {
+            (Some(source), Some(id), None) => {
+                let tenant = search.tenant.as_deref();
+                let event = self.table.event_of_id(&source, tenant, id).await?;
+                match event.filter(|event| search.admits(event)) {
+                    Some(event) => Ok(EventList {
+                        events: vec![event],
+                        next: None,
+                    }),
+                    None => self.search(&search, None, limit).await,
+                }
+            }
+            (.., after) => self.search(&search, after, limit).await,
+        }
     }
 
-    pub(crate) async fn show_event(&self, key: &str) -> Result<Answer, Rejection> {
+    /// Looks for events until there are enough, or no more, or the time is over.
+    async fn search(
+        &self,
+        search: &EventSearch,
+        mut after: Option<Position>,
+        limit: usize,
+    ) -> Result<EventList, Rejection> {
+        let deadline = self.clock.now() + BUDGET;
+        let mut events = Vec::new();
+        while events.len() < limit {
+            let left = limit - events.len();
+            let round = self.table.search(search, after.as_ref(), left).await?;
+            events.extend(round.events);
+            after = round.next;
+            if after.is_none() || self.clock.now() > deadline {
+                break;
+            }
+        }
+        let next = after.map(|position| cursor(&position, search.order));
+        Ok(EventList { events, next })
+    }
+
+    pub(crate) async fn show_event(&self, key: &str) -> Result<EventDetail, Rejection> {
         let event = self.table.show_event(&event_key(key)?).await?;
-        let event = event.ok_or(Rejection::NotFound("event of this key"))?;
-        Ok((StatusCode::OK, json!(event)))
+        event.ok_or(Rejection::NotFound("event of this key"))
     }
 }
 
 /// The filter that a request names.
 pub(crate) fn filter(
-    state: Option<&str>,
+    state: Option<EventState>,
     event_type: Option<String>,
 ) -> Result<EventFilter, Rejection> {
-    let unknown = |name| {
-        let names = State::ALL.map(State::name).join(", ");
-        Rejection::asked(format!("unknown state `{name}`; there are {names}"))
-    };
-    let state = state.map(|name| State::from_name(name).ok_or_else(|| unknown(name)));
-    if event_type
-        .as_ref()
-        .is_some_and(|pattern| pattern.len() > MAX_PATTERN)
-    {
+    let is_long = |pattern: &String| pattern.len() > MAX_PATTERN;
+    if event_type.as_ref().is_some_and(is_long) {
         return Err(Rejection::asked("`type` is longer than 256 bytes"));
     }
-    Ok(EventFilter {
-        state: state.transpose()?,
-        event_type,
-    })
+    Ok(EventFilter { state, event_type })
 }
 
 pub(crate) fn event_key(text: &str) -> Result<EventKey, Rejection> {
@@ -80,4 +98,64 @@ pub(crate) fn event_key(text: &str) -> Result<EventKey, Rejection> {
         ))
     };
     EventKey::parse(text).ok_or_else(wrong)
+}
+
+/// A position as a cursor: the order's letter, the time, the key.
+fn cursor(position: &Position, order: Order) -> String {
+    let Position { received_ms, key } = position;
+    format!("{}{received_ms:0TIME_DIGITS$}{key}", letter(order))
+}
+
+/// Reads a cursor that was given out for this order.
+fn position(cursor: &str, order: Order) -> Result<Position, Rejection> {
+    let read = || {
+        let (time, key) = cursor
+            .strip_prefix(letter(order))?
+            .split_at_checked(TIME_DIGITS)?;
+        let is_key = key.is_empty() || EventKey::parse(key).is_some();
+        let is_time = time.bytes().all(|byte| byte.is_ascii_digit());
+        (is_key && is_time).then_some(Position {
+            received_ms: time.parse().ok()?,
+            key: key.to_owned(),
+        })
+    };
+    read().ok_or_else(|| {
+        Rejection::asked("`cursor` is not the `next` of a list of events in this order")
+    })
+}
+
+fn letter(order: Order) -> char {
+    match order {
+        Order::Newest => 'n',
+        Order::Oldest => 'o',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_in_its_order_and_other_text_does_not() {
+        let key = EventKey::new(None, "pakk", "id:1").to_string();
+        for key in [key, String::new()] {
+            let position_ = Position {
+                received_ms: 1_760_000_000_123,
+                key,
+            };
+            let text = cursor(&position_, Order::Newest);
+            assert_eq!(position(&text, Order::Newest).unwrap(), position_);
+            assert!(position(&text, Order::Oldest).is_err());
+            for wrong in [
+                "",
+                "n",
+                &text[1..],
+                &format!("{text}x"),
+                &format!("n+{}", &text[2..]),
+            ] {
+                assert!(position(wrong, Order::Newest).is_err(), "{wrong}");
+            }
+        }
+        assert!(position("n123456789012\u{e9}", Order::Newest).is_err());
+    }
 }

@@ -1,11 +1,12 @@
 //! The operators' API: which events came in, a second run of some, the dead letters. JSON in, JSON out.
 //!
 //! Whoever may call it is decided before: by IAM at the API, by a token in the local twin.
-//! [`Admin::handle`] says what there is. Replays of ranges are noted here; the sweeper carries them out.
+//! [`hookgate_api::OPERATIONS`] lists what there is. Replays of ranges are noted here; the sweeper carries them out.
 
 mod dead_letters;
 mod events;
 mod names;
+mod redrive;
 mod rejection;
 mod replay;
 mod replays;
@@ -13,12 +14,16 @@ mod replays;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate::{Clock, DynamoTable, SqsDeadLetters, SqsQueue};
+use hookgate::{AwsError, Clock, DynamoTable, SqsDeadLetters, SqsQueue};
+use hookgate_api::{
+    CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
+    ListReplays, MoveDeadLetters, Operation, OperationId, RedriveDeadLetters, ReplayKeys,
+    ReplayRange, ShowDeadLetter, ShowEvent, ShowReplay,
+};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 pub use rejection::Rejection;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::Serialize;
 
 /// The largest body that is taken, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -41,7 +46,7 @@ pub struct Admin {
 }
 
 /// An answer: a status and JSON.
-type Answer = (StatusCode, Value);
+type Answer = (StatusCode, Bytes);
 
 impl Admin {
     /// The API over events of these sources, whose payloads are kept for `retention`.
@@ -70,10 +75,11 @@ impl Admin {
             Ok(answer) => answer,
             Err(rejection) => {
                 rejection.log();
-                rejection.answer()
+                let status = rejection.status();
+                (status, json(&rejection.failure()).unwrap_or_default())
             }
         };
-        let mut response = Response::new(Bytes::from(body.to_string()));
+        let mut response = Response::new(body);
         *response.status_mut() = status;
         response
             .headers_mut()
@@ -81,32 +87,29 @@ impl Admin {
         response
     }
 
+    #[rustfmt::skip]
     async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
+        use OperationId as Id;
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Rejection::TooLarge);
         }
-        let path = request.uri().path().trim_matches('/');
-        let path: Vec<&str> = path.split('/').collect();
-        let path = path
-            .strip_prefix(&["admin"])
-            .ok_or(Rejection::UnknownPath)?;
-        match (request.method(), path) {
-            (&Method::GET, ["events"]) => self.list_events(query(request)?).await,
-            (&Method::GET, ["events", key]) => self.show_event(key).await,
-            (&Method::POST, ["replay"]) => self.replay(request.body()).await,
-            (&Method::GET, ["replays"]) => self.list_replays(query(request)?).await,
-            (&Method::GET, ["replays", id]) => self.show_replay(id).await,
-            (&Method::DELETE, ["replays", id]) => self.cancel_replay(id).await,
-            (&Method::GET, ["dead-letters"]) => self.list_dead_letters(query(request)?).await,
-            (&Method::GET, ["dead-letters", "redrive"]) => self.list_moves().await,
-            (&Method::POST, ["dead-letters", "redrive"]) => self.redrive(request.body()).await,
-            (&Method::GET, ["dead-letters", name]) => self.show_dead_letter(name).await,
-            (
-                _,
-                ["events" | "replay" | "replays" | "dead-letters"]
-                | ["events" | "replays" | "dead-letters", _],
-            ) => Err(Rejection::Method),
-            _ => Err(Rejection::UnknownPath),
+        let path = request.uri().path().trim_end_matches('/');
+        let (operation, name) = hookgate_api::route(request.method().as_str(), path)?;
+        match operation {
+            Id::ListEvents => done::<ListEvents>(self.list_events(asked::<ListEvents>(request)?).await?),
+            Id::ShowEvent => done::<ShowEvent>(self.show_event(name).await?),
+            Id::ReplayKeys => done::<ReplayKeys>(self.replay_keys(asked::<ReplayKeys>(request)?).await?),
+            Id::ListReplays => done::<ListReplays>(self.list_replays(asked::<ListReplays>(request)?).await?),
+            Id::ReplayRange => done::<ReplayRange>(self.replay_range(asked::<ReplayRange>(request)?).await?),
+            Id::CountRange => done::<CountRange>(self.count_range(asked::<CountRange>(request)?).await?),
+            Id::ShowReplay => done::<ShowReplay>(self.show_replay(name).await?),
+            Id::CancelReplay => done::<CancelReplay>(self.cancel_replay(name).await?),
+            Id::ListDeadLetters => done::<ListDeadLetters>(self.list_dead_letters(asked::<ListDeadLetters>(request)?).await?),
+            Id::RedriveDeadLetters => done::<RedriveDeadLetters>(self.redrive(asked::<RedriveDeadLetters>(request)?).await?),
+            Id::DiscardDeadLetters => done::<DiscardDeadLetters>(self.discard(asked::<DiscardDeadLetters>(request)?).await?),
+            Id::ListMoves => done::<ListMoves>(self.list_moves().await?),
+            Id::MoveDeadLetters => done::<MoveDeadLetters>(self.move_dead_letters(asked::<MoveDeadLetters>(request)?).await?),
+            Id::ShowDeadLetter => done::<ShowDeadLetter>(self.show_dead_letter(name).await?),
         }
     }
 
@@ -151,17 +154,27 @@ impl Admin {
     }
 }
 
-/// The query, as the type that a request takes.
-fn query<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Rejection> {
+/// The request of an operation: its body, or its query.
+fn asked<O: Operation>(request: &Request<Bytes>) -> Result<O::Request, Rejection> {
+    if O::INFO.method == "POST" {
+        return serde_json::from_slice(request.body())
+            .map_err(|error| Rejection::asked(format!("the body is wrong: {error}")));
+    }
     let query = request.uri().query().unwrap_or_default();
     serde_urlencoded::from_str(query)
         .map_err(|error| Rejection::asked(format!("the query is wrong: {error}")))
 }
 
-/// The body, as the type that a request takes.
-fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
-    serde_json::from_slice(body)
-        .map_err(|error| Rejection::asked(format!("the body is wrong: {error}")))
+/// The answer of an operation that was done.
+fn done<O: Operation>(answer: O::Answer) -> Result<Answer, Rejection> {
+    let status = StatusCode::from_u16(O::INFO.status).unwrap_or_default();
+    Ok((status, json(&answer)?))
+}
+
+fn json(answer: &impl Serialize) -> Result<Bytes, Rejection> {
+    let text = serde_json::to_vec(answer);
+    let text = text.map_err(|error| AwsError::new("write the answer", error))?;
+    Ok(Bytes::from(text))
 }
 
 fn time(field: &str, text: &str) -> Result<SystemTime, Rejection> {

@@ -1,16 +1,20 @@
-//! Dead letters as operators name and see them.
+//! Dead letters as operators choose and see them.
 
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
 
 use hookgate::dead_letter::{DeadLetter, MoveTask};
+use hookgate::event::matches;
 use hookgate::{EventKey, Message, rfc3339, unix_ms};
-use serde_json::{Value, json};
+use hookgate_api::{DeadLetterSummary, Move, Redrive};
 
 use crate::Rejection;
 use crate::events::event_key;
 
-/// A selection of dead letters.
+/// How many dead letters are named at a time, at most.
+pub(crate) const MAX_NAMES: usize = 100;
+
+/// Dead letters by their names.
 #[derive(Default)]
 pub(crate) struct Names {
     keys: HashSet<EventKey>,
@@ -57,30 +61,76 @@ impl Names {
     }
 }
 
-/// A letter as operators see it, without its text.
-pub(crate) fn view(letter: &DeadLetter) -> Value {
-    let attribute = |name: &str| letter.attributes.get(name);
-    let mut view = json!({
-        "message_id": letter.message_id, "sent_at": letter.sent_ms.map(rfc3339),
-        "reason": attribute("Reason"), "class": attribute("Class"), "target": attribute("Target"),
-        "attempt": attribute("Attempt"), "body_bytes": letter.body.len(),
-    });
-    let Ok(Message { event, epoch, .. }) = Message::from_json(&letter.body) else {
-        return view;
+/// Dead letters by what they have in common.
+pub(crate) struct Common {
+    source: Option<String>,
+    event_type: Option<String>,
+    /// In small letters.
+    reason_contains: Option<String>,
+}
+
+impl Common {
+    /// The features that a request names; `None` where it names none.
+    pub(crate) fn of(asked: &Redrive) -> Option<Common> {
+        let common = Common {
+            source: asked.source.clone(),
+            event_type: asked.event_type.clone(),
+            reason_contains: asked
+                .reason_contains
+                .as_ref()
+                .map(|text| text.to_lowercase()),
+        };
+        let given = [&common.source, &common.event_type, &common.reason_contains];
+        given.iter().any(|given| given.is_some()).then_some(common)
+    }
+
+    /// Answers whether a dead letter has all of these features. One that is no message has no source and no type.
+    pub(crate) fn admits(&self, letter: &DeadLetter) -> bool {
+        let view = view(letter);
+        let reason = view.reason.unwrap_or_default().to_lowercase();
+        let event_type = view.event_type.unwrap_or_default();
+        let wanted = self.reason_contains.as_ref();
+        wanted.is_none_or(|text| reason.contains(text))
+            && (self.source.is_none() || self.source == view.source)
+            && self
+                .event_type
+                .as_ref()
+                .is_none_or(|pattern| view.key.is_some() && matches(pattern, &event_type))
+    }
+}
+
+/// A dead letter as operators see it, without its text.
+pub(crate) fn view(letter: &DeadLetter) -> DeadLetterSummary {
+    let attribute = |name: &str| letter.attributes.get(name).cloned();
+    let mut view = DeadLetterSummary {
+        message_id: letter.message_id.clone(),
+        sent_at: letter.sent_ms.map(rfc3339),
+        reason: attribute("Reason"),
+        class: attribute("Class"),
+        target: attribute("Target"),
+        attempt: attribute("Attempt"),
+        body_bytes: letter.body.len() as u64,
+        ..DeadLetterSummary::default()
     };
-    view["key"] = json!(event.key.as_str());
-    view["source"] = json!(event.source);
-    view["type"] = json!(event.event_type);
-    view["event_id"] = json!(event.id);
-    view["tenant"] = json!(event.tenant);
-    view["epoch"] = json!(epoch);
-    view["received_at"] = json!(rfc3339(unix_ms(event.received)));
+    if let Ok(Message { event, epoch, .. }) = Message::from_json(&letter.body) {
+        view.key = Some(event.key.to_string());
+        view.source = Some(event.source);
+        view.event_type = event.event_type;
+        view.event_id = event.id;
+        view.tenant = event.tenant;
+        view.epoch = Some(epoch);
+        view.received_at = Some(rfc3339(unix_ms(event.received)));
+    }
     view
 }
 
-pub(crate) fn move_view(task: &MoveTask) -> Value {
-    json!({
-        "task": task.handle, "status": task.status, "moved": task.moved, "to_move": task.to_move,
-        "started_at": rfc3339(unix_ms(task.started.max(UNIX_EPOCH))), "failure": task.failure,
-    })
+pub(crate) fn move_view(task: MoveTask) -> Move {
+    Move {
+        task: task.handle,
+        status: task.status,
+        moved: task.moved,
+        to_move: task.to_move,
+        started_at: rfc3339(unix_ms(task.started.max(UNIX_EPOCH))),
+        failure: task.failure,
+    }
 }

@@ -1,9 +1,7 @@
 use hookgate::{AwsError, chain};
+use hookgate_api::{Failed, Failure, NoRoute};
 use http::StatusCode;
-use serde_json::json;
 use thiserror::Error;
-
-use crate::Answer;
 
 /// A refusal of a request: the only statuses of errors.
 #[derive(Debug, Error)]
@@ -26,9 +24,28 @@ pub enum Rejection {
     /// It cannot be done as things stand.
     #[error("{0}")]
     Conflict(String),
+    /// Nothing of what was asked for could be done.
+    #[error("{what}")]
+    NothingDone {
+        /// The sum of it.
+        what: &'static str,
+        /// Each of the things.
+        failed: Vec<Failed>,
+        /// The status that says whether to try again.
+        status: StatusCode,
+    },
     /// The table or a queue does not answer.
     #[error("try again later")]
     Unavailable(#[from] AwsError),
+}
+
+impl From<NoRoute> for Rejection {
+    fn from(why: NoRoute) -> Rejection {
+        match why {
+            NoRoute::UnknownPath => Rejection::UnknownPath,
+            NoRoute::UnknownMethod => Rejection::Method,
+        }
+    }
 }
 
 impl Rejection {
@@ -36,20 +53,27 @@ impl Rejection {
         Rejection::Asked(why.into())
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Rejection::UnknownPath | Rejection::NotFound(_) => StatusCode::NOT_FOUND,
             Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
             Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Rejection::Asked(_) => StatusCode::BAD_REQUEST,
             Rejection::Conflict(_) => StatusCode::CONFLICT,
+            Rejection::NothingDone { status, .. } => *status,
             Rejection::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// An operator is told what did not answer, and may see it in no other way.
-    pub(crate) fn answer(&self) -> Answer {
-        (self.status(), json!({ "error": chain(self) }))
+    pub(crate) fn failure(self) -> Failure {
+        Failure {
+            error: chain(&self),
+            failed: match self {
+                Rejection::NothingDone { failed, .. } => failed,
+                _ => Vec::new(),
+            },
+        }
     }
 
     pub(crate) fn log(&self) {

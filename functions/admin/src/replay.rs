@@ -1,4 +1,4 @@
-//! `POST /admin/replay`: events by their keys at once, a range slice by slice.
+//! Replays that are asked for: events by their keys at once, a range slice by slice.
 
 use std::collections::HashSet;
 
@@ -8,14 +8,14 @@ use hookgate::replay::{
     EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Sent, send_again,
 };
 use hookgate::{AwsError, EventKey, MetricLine, chain, rfc3339, unix_ms};
+use hookgate_api::{
+    Failed, KeysReplayed, KeysRequest, RangeCount, RangeRequest, ReplaySummary, ReplayedEvent,
+};
 use http::StatusCode;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::json;
 
 use crate::events::{event_key, filter};
 use crate::replays::view;
-use crate::{Admin, Answer, BUDGET, Rejection, body};
+use crate::{Admin, BUDGET, Rejection};
 
 /// How many events are replayed by their keys at a time, at most.
 const MAX_KEYS: usize = 100;
@@ -30,39 +30,11 @@ const MAX_REASON: usize = 500;
 const RATE: u32 = 50;
 const MAX_RATE: u32 = 500;
 
-/// How many keys a dry run shows.
+/// How many keys a count shows.
 const SAMPLE: usize = 10;
 
-/// How many events a dry run looks at a time.
-const DRY_PAGE: u32 = 100;
-
-/// Tells a list of keys from a range.
-#[derive(Deserialize)]
-struct Kind {
-    keys: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReplayOfKeys {
-    keys: Vec<String>,
-    reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReplayOfRange {
-    source: String,
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    state: Option<String>,
-    since: String,
-    until: Option<String>,
-    reason: Option<String>,
-    #[serde(default)]
-    dry_run: bool,
-    rate_per_s: Option<u32>,
-}
+/// How many events are counted at a time.
+const COUNTED: u32 = 100;
 
 /// How the replay of one event went.
 enum EventOutcome {
@@ -73,19 +45,11 @@ enum EventOutcome {
 }
 
 impl Admin {
-    pub(crate) async fn replay(&self, text: &[u8]) -> Result<Answer, Rejection> {
-        if body::<Kind>(text)?.keys.is_some() {
-            self.replay_keys(body(text)?).await
-        } else {
-            self.replay_range(body(text)?).await
-        }
-    }
-
     /// Sends each event at its next epoch. Nothing is written before; what is noted afterwards is
     /// for the operator only.
-    async fn replay_keys(&self, request: ReplayOfKeys) -> Result<Answer, Rejection> {
-        let reason = reason(&request.reason)?;
-        let keys = event_keys(&request.keys)?;
+    pub(crate) async fn replay_keys(&self, asked: KeysRequest) -> Result<KeysReplayed, Rejection> {
+        let reason = reason(&asked.reason)?;
+        let keys = event_keys(&asked.keys)?;
         let mut progress = Progress {
             found: keys.len() as u64,
             ..Progress::default()
@@ -94,25 +58,29 @@ impl Admin {
         for chunk in keys.chunks(CHUNK) {
             let outcomes = join_all(chunk.iter().map(|key| self.replay_event(key))).await;
             for (key, outcome) in chunk.iter().zip(outcomes) {
+                let name = key.to_string();
                 match count(&mut progress, outcome) {
-                    Ok(epoch) => replayed.push(json!({ "key": key.as_str(), "epoch": epoch })),
-                    Err(why) => failed.push(json!({ "key": key.as_str(), "error": why })),
+                    Ok(epoch) => replayed.push(ReplayedEvent { key: name, epoch }),
+                    Err(error) => failed.push(Failed { name, error }),
                 }
             }
         }
-        let mut answer = json!({ "replayed": replayed, "failed": failed });
         if progress.sent == 0 {
-            answer["error"] = json!("none of the events was replayed");
-            let status = if progress.failed > 0 {
-                StatusCode::SERVICE_UNAVAILABLE
-            } else {
-                StatusCode::UNPROCESSABLE_ENTITY
-            };
-            return Ok((status, answer));
+            return Err(Rejection::NothingDone {
+                what: "none of the events was replayed",
+                failed,
+                status: match progress.failed {
+                    0 => StatusCode::UNPROCESSABLE_ENTITY,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                },
+            });
         }
         let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
-        answer["id"] = json!(self.note(reason, keys, progress).await);
-        Ok((StatusCode::ACCEPTED, answer))
+        Ok(KeysReplayed {
+            id: self.note(reason, keys, progress).await,
+            replayed,
+            failed,
+        })
     }
 
     async fn replay_event(&self, key: &EventKey) -> EventOutcome {
@@ -152,40 +120,30 @@ impl Admin {
         }
     }
 
-    async fn replay_range(&self, request: ReplayOfRange) -> Result<Answer, Rejection> {
-        let reason = match (request.reason, request.dry_run) {
-            (None, true) => String::new(),
-            (given, _) => reason(&given.unwrap_or_default())?,
-        };
-        let rate = request.rate_per_s.unwrap_or(RATE);
+    pub(crate) async fn replay_range(
+        &self,
+        asked: RangeRequest,
+    ) -> Result<ReplaySummary, Rejection> {
+        let reason = reason(asked.reason.as_deref().unwrap_or_default())?;
+        let rate = asked.rate_per_s.unwrap_or(RATE);
         if !(1..=MAX_RATE).contains(&rate) {
             let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
             return Err(Rejection::asked(why));
         }
-        self.sources(Some(&request.source))?;
-        let (since, until) = self.times(Some(&request.since), request.until.as_deref())?;
-        let range = EventRange {
-            source: request.source,
-            filter: filter(request.state.as_deref(), request.event_type)?,
-            since_ms: unix_ms(since),
-            until_ms: unix_ms(until),
-        };
-        if request.dry_run {
-            return self.dry_run(&range).await;
-        }
-        let replay = self.new_replay(reason, Replayed::Range(range), rate);
+        let replay = self.new_replay(reason, Replayed::Range(self.range(asked)?), rate);
         self.table.add_replay(&replay, self.clock.now()).await?;
         tracing::info!(replay = %replay.id, reason = replay.reason, "replay begins");
-        Ok((StatusCode::ACCEPTED, view(&replay)))
+        Ok(view(&replay))
     }
 
     /// Counts a range's events, as far as one request's time goes.
-    async fn dry_run(&self, range: &EventRange) -> Result<Answer, Rejection> {
+    pub(crate) async fn count_range(&self, asked: RangeRequest) -> Result<RangeCount, Rejection> {
+        let range = self.range(asked)?;
         let deadline = self.clock.now() + BUDGET;
         let (mut found, mut sample, mut place) = (0, Vec::new(), None);
         let complete = loop {
-            let page = self.table.page(range, place.as_ref(), DRY_PAGE).await?;
-            found += page.events.len();
+            let page = self.table.page(&range, place.as_ref(), COUNTED).await?;
+            found += page.events.len() as u64;
             let missing = SAMPLE - sample.len();
             let keys = page.events.iter().take(missing);
             sample.extend(keys.map(|(key, _)| key.as_str().to_owned()));
@@ -194,11 +152,24 @@ impl Admin {
                 break place.is_none();
             }
         };
-        let answer = json!({
-            "dry_run": true, "found": found, "complete": complete, "sample": sample,
-            "since": rfc3339(range.since_ms), "until": rfc3339(range.until_ms),
-        });
-        Ok((StatusCode::OK, answer))
+        Ok(RangeCount {
+            found,
+            complete,
+            sample,
+            since: rfc3339(range.since_ms),
+            until: rfc3339(range.until_ms),
+        })
+    }
+
+    fn range(&self, asked: RangeRequest) -> Result<EventRange, Rejection> {
+        self.sources(Some(&asked.source))?;
+        let (since, until) = self.times(Some(&asked.since), asked.until.as_deref())?;
+        Ok(EventRange {
+            source: asked.source,
+            filter: filter(asked.state, asked.event_type)?,
+            since_ms: unix_ms(since),
+            until_ms: unix_ms(until),
+        })
     }
 
     fn new_replay(&self, reason: String, of: Replayed, rate_per_s: u32) -> Replay {
@@ -240,7 +211,7 @@ fn count(progress: &mut Progress, outcome: EventOutcome) -> Result<u32, String> 
     }
 }
 
-fn reason(text: &str) -> Result<String, Rejection> {
+pub(crate) fn reason(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_REASON || text.chars().any(char::is_control) {
         let why = format!("`reason` must be one line of 1 to {MAX_REASON} bytes");

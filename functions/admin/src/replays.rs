@@ -1,44 +1,50 @@
-//! `/admin/replays`: what became of replays, and an end to one.
+//! Replays: what became of them, and an end to one.
 
 use hookgate::replay::{Replay, ReplayId, ReplayState, Replayed, Saved};
 use hookgate::{rfc3339, unix_ms};
-use hookgate_ledger::State;
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use hookgate_api::{ReplayList, ReplayListRequest, ReplaySummary, ReplayedRange};
 
-use crate::{Admin, Answer, Rejection};
+use crate::{Admin, Rejection};
 
-/// How many replays are listed.
-const LISTED: usize = 50;
+/// How many replays are listed unless asked otherwise, and at most.
+const LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
 
 /// How often a cancellation is tried against slices that save at the same time.
 const CANCEL_TRIES: usize = 5;
 
-/// No filters: what is listed is little.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ReplayListQuery {}
-
 impl Admin {
-    pub(crate) async fn list_replays(&self, _: ReplayListQuery) -> Result<Answer, Rejection> {
-        let replays = self.table.recent_replays(LISTED).await?;
-        let views: Vec<Value> = replays.iter().map(view).collect();
-        Ok((StatusCode::OK, json!(views)))
+    pub(crate) async fn list_replays(
+        &self,
+        asked: ReplayListRequest,
+    ) -> Result<ReplayList, Rejection> {
+        let limit = asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+        let wrong = || Rejection::asked("`cursor` is not the `next` of a list of replays");
+        let before = asked.cursor.as_deref();
+        let before = before.map(|text| ReplayId::parse(text).ok_or_else(wrong));
+        let before = before.transpose()?;
+        let mut replays = self.table.list_replays(before.as_ref(), limit + 1).await?;
+        let has_more = replays.len() > limit;
+        replays.truncate(limit);
+        let last = replays.last().filter(|_| has_more);
+        Ok(ReplayList {
+            next: last.map(|replay| replay.id.to_string()),
+            replays: replays.iter().map(view).collect(),
+        })
     }
 
-    pub(crate) async fn show_replay(&self, id: &str) -> Result<Answer, Rejection> {
-        Ok((StatusCode::OK, view(&self.find_replay(id).await?)))
+    pub(crate) async fn show_replay(&self, id: &str) -> Result<ReplaySummary, Rejection> {
+        Ok(view(&self.find_replay(id).await?))
     }
 
     /// Cancels a replay; what is sent already is processed.
-    pub(crate) async fn cancel_replay(&self, id: &str) -> Result<Answer, Rejection> {
+    pub(crate) async fn cancel_replay(&self, id: &str) -> Result<ReplaySummary, Rejection> {
         for _ in 0..CANCEL_TRIES {
             let mut replay = self.find_replay(id).await?;
             if replay.state != ReplayState::Running {
+                let state = replay.state;
                 return Err(Rejection::Conflict(format!(
-                    "the replay is {} already",
-                    name(replay.state)
+                    "the replay is {state} already"
                 )));
             }
             let now = self.clock.now();
@@ -47,7 +53,7 @@ impl Admin {
             replay.progress.pending.clear();
             if self.table.save_replay(&mut replay, now).await? == Saved::Yes {
                 tracing::info!(replay = %replay.id, "replay cancelled");
-                return Ok((StatusCode::OK, view(&replay)));
+                return Ok(view(&replay));
             }
         }
         Err(Rejection::Conflict(
@@ -64,33 +70,33 @@ impl Admin {
     }
 }
 
-fn name(state: ReplayState) -> &'static str {
-    match state {
-        ReplayState::Running => "running",
-        ReplayState::Done => "done",
-        ReplayState::Cancelled => "cancelled",
-    }
-}
-
 /// A replay as operators see it.
-pub(crate) fn view(replay: &Replay) -> Value {
+pub(crate) fn view(replay: &Replay) -> ReplaySummary {
     let progress = &replay.progress;
-    let mut view = json!({
-        "id": replay.id.as_str(), "state": name(replay.state), "reason": replay.reason,
-        "asked_at": rfc3339(replay.asked_ms), "ended_at": replay.ended_ms.map(rfc3339),
-        "found": progress.found, "sent": progress.sent, "skipped": progress.skipped,
-        "failed": progress.failed, "failed_keys": progress.failed_keys, "error": progress.error,
-    });
-    match &replay.of {
-        Replayed::Keys(keys) => view["keys"] = json!(keys),
-        Replayed::Range(range) => {
-            view["rate_per_s"] = json!(replay.rate_per_s);
-            view["range"] = json!({
-                "source": range.source, "type": range.filter.event_type,
-                "state": range.filter.state.map(State::name),
-                "since": rfc3339(range.since_ms), "until": rfc3339(range.until_ms),
-            });
-        }
+    let (keys, range) = match &replay.of {
+        Replayed::Keys(keys) => (Some(keys.clone()), None),
+        Replayed::Range(range) => (None, Some(range)),
+    };
+    ReplaySummary {
+        id: replay.id.to_string(),
+        state: replay.state,
+        reason: replay.reason.clone(),
+        asked_at: rfc3339(replay.asked_ms),
+        ended_at: replay.ended_ms.map(rfc3339),
+        found: progress.found,
+        sent: progress.sent,
+        skipped: progress.skipped,
+        failed: progress.failed,
+        failed_keys: progress.failed_keys.clone(),
+        error: progress.error.clone(),
+        keys,
+        rate_per_s: range.map(|_| replay.rate_per_s),
+        range: range.map(|range| ReplayedRange {
+            source: range.source.clone(),
+            event_type: range.filter.event_type.clone(),
+            state: range.filter.state,
+            since: rfc3339(range.since_ms),
+            until: rfc3339(range.until_ms),
+        }),
     }
-    view
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failed;
 
-/// How many dead letters to list.
+/// The length of a list of dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -24,22 +24,22 @@ pub struct DeadLetterListRequest {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct DeadLetterList {
     /// The dead letters.
-    pub dead_letters: Vec<DeadLetter>,
-    /// Whether the queue handed out all that it has, as far as it can tell.
+    pub dead_letters: Vec<DeadLetterSummary>,
+    /// True where the queue handed out all that it has, as far as it can tell.
     pub complete: bool,
-    /// How many there are, about.
+    /// The number of dead letters, about.
     pub count: u64,
 }
 
 /// A dead letter, without its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct DeadLetter {
+pub struct DeadLetterSummary {
     /// The message's id.
     pub message_id: String,
-    /// When it was sent to the dead-letter queue.
+    /// The time at which it was sent to the dead-letter queue.
     pub sent_at: Option<String>,
-    /// Why it is there.
+    /// The reason why it is there.
     pub reason: Option<String>,
     /// `permanent`, `transient` or `unreadable`.
     pub class: Option<String>,
@@ -62,7 +62,7 @@ pub struct DeadLetter {
     pub tenant: Option<String>,
     /// The event's epoch.
     pub epoch: Option<u32>,
-    /// When the event's request arrived.
+    /// The time at which the event's request arrived.
     pub received_at: Option<String>,
 }
 
@@ -72,7 +72,7 @@ pub struct DeadLetter {
 pub struct DeadLetterDetails {
     /// The dead letters.
     pub dead_letters: Vec<DeadLetterDetail>,
-    /// Whether all of the queue was looked at, as far as it can tell.
+    /// True where all of the queue was looked at, as far as it can tell.
     pub complete: bool,
 }
 
@@ -82,7 +82,7 @@ pub struct DeadLetterDetails {
 pub struct DeadLetterDetail {
     /// The dead letter.
     #[serde(flatten)]
-    pub dead_letter: DeadLetter,
+    pub dead_letter: DeadLetterSummary,
     /// Its text.
     pub body: String,
     /// Its attributes.
@@ -121,7 +121,7 @@ pub struct Redrive {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Redriven {
     /// The dead letters that are in the queue again.
-    pub redriven: Vec<DeadLetter>,
+    pub redriven: Vec<DeadLetterSummary>,
     /// Those that could not be sent.
     pub failed: Vec<Failed>,
     /// Names that the queue handed out no dead letter of.
@@ -141,7 +141,7 @@ pub struct Discard {
     /// Messages' ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message_ids: Vec<String>,
-    /// Why, in one line: it is logged, and shown as the event's error.
+    /// The reason, in one line: it is logged, and shown as the event's error.
     pub reason: String,
 }
 
@@ -150,12 +150,12 @@ pub struct Discard {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Discarded {
     /// The dead letters that are gone. Their events stay dead, and can be replayed.
-    pub discarded: Vec<DeadLetter>,
+    pub discarded: Vec<DeadLetterSummary>,
     /// Those that could not be removed.
     pub failed: Vec<Failed>,
     /// Names that the queue handed out no dead letter of.
     pub not_found: Vec<String>,
-    /// Whether all of the queue was looked at, as far as it can tell.
+    /// True where all of the queue was looked at, as far as it can tell.
     pub complete: bool,
 }
 
@@ -164,7 +164,7 @@ pub struct Discarded {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MoveRequest {
-    /// How many are moved a second, at most 500; as fast as SQS can unless said.
+    /// The number moved a second, at most 500; as fast as SQS can unless said.
     pub rate_per_s: Option<u32>,
 }
 
@@ -192,12 +192,12 @@ pub struct Move {
     pub task: Option<String>,
     /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`, as SQS says.
     pub status: String,
-    /// How many messages were moved, about.
+    /// The number of messages that were moved, about.
     pub moved: i64,
-    /// How many there were to move, about.
+    /// The number of messages to move, about.
     pub to_move: Option<i64>,
-    /// When it began.
+    /// The time at which it began.
     pub started_at: String,
-    /// Why it failed.
+    /// The reason why it failed.
     pub failure: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where an event stands.
+/// An event's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -56,7 +56,7 @@ pub enum Order {
     Oldest,
 }
 
-/// Which events to list. Those that the processor has seen can be listed.
+/// The selection of a list of events. Those that the processor has seen can be listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -110,15 +110,15 @@ pub struct EventSummary {
     /// The provider's type.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: EventState,
-    /// How often it was claimed.
+    /// The number of times it was claimed.
     pub attempts: u32,
-    /// How often a replay was asked for.
+    /// The number of times it was replayed.
     pub epoch: u32,
-    /// When its request arrived.
+    /// The time at which its request arrived.
     pub received_at: String,
-    /// When it was done or dead-lettered.
+    /// The time at which it was done or dead-lettered.
     pub completed_at: Option<String>,
     /// The last attempt's error.
     pub error: Option<String>,

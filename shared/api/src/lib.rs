@@ -13,7 +13,7 @@ mod replays;
 mod schemas;
 
 pub use dead_letters::{
-    DeadLetter, DeadLetterDetail, DeadLetterDetails, DeadLetterList, DeadLetterListRequest,
+    DeadLetterDetail, DeadLetterDetails, DeadLetterList, DeadLetterListRequest, DeadLetterSummary,
     Discard, Discarded, Move, MoveList, MoveRequest, MoveStarted, Redrive, Redriven,
 };
 pub use events::{
@@ -25,8 +25,8 @@ pub use operations::{
     RedriveDeadLetters, ReplayKeys, ReplayRange, ShowDeadLetter, ShowEvent, ShowReplay, route,
 };
 pub use replays::{
-    EventRange, KeysRequest, RangeCount, RangeRequest, Replay, ReplayList, ReplayListRequest,
-    ReplayState, Replayed, ReplayedEvent,
+    KeysReplayed, KeysRequest, RangeCount, RangeRequest, ReplayList, ReplayListRequest,
+    ReplayState, ReplaySummary, ReplayedEvent, ReplayedRange,
 };
 
 use serde::{Deserialize, Serialize};
@@ -41,9 +41,9 @@ pub struct Nothing {}
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Failure {
-    /// What was wrong, and what to do.
+    /// The problem, and what to do.
     pub error: String,
-    /// What could not be done, one by one, where several things were asked for.
+    /// The things that could not be done, one by one, where several things were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
 }
@@ -54,6 +54,6 @@ pub struct Failure {
 pub struct Failed {
     /// The event's key, or the message's id.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub error: String,
 }

@@ -5,17 +5,18 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     DeadLetterDetails, DeadLetterList, DeadLetterListRequest, Discard, Discarded, EventDetail,
-    EventList, EventListRequest, KeysRequest, MoveList, MoveRequest, MoveStarted, Nothing,
-    RangeCount, RangeRequest, Redrive, Redriven, Replay, ReplayList, ReplayListRequest, Replayed,
+    EventList, EventListRequest, KeysReplayed, KeysRequest, MoveList, MoveRequest, MoveStarted,
+    Nothing, RangeCount, RangeRequest, Redrive, Redriven, ReplayList, ReplayListRequest,
+    ReplaySummary,
 };
 
 /// Something that operators can ask for.
 pub trait Operation {
     /// Its row in the table.
     const INFO: OperationInfo;
-    /// What it takes: the query of a GET, the body of a POST.
+    /// Its request: the query of a GET, the body of a POST.
     type Request: Serialize + DeserializeOwned;
-    /// What it answers when it is done.
+    /// Its answer when it is done.
     type Answer: Serialize + DeserializeOwned;
 }
 
@@ -109,17 +110,17 @@ operations! {
     /// Shows one event with its payload.
     ShowEvent: "GET" "/admin/events/{key}" Nothing => 200 EventDetail;
     /// Has some events handled again at once.
-    ReplayKeys: "POST" "/admin/replay" KeysRequest => 202 Replayed;
+    ReplayKeys: "POST" "/admin/replay" KeysRequest => 202 KeysReplayed;
     /// Lists replays, the newest first.
     ListReplays: "GET" "/admin/replays" ReplayListRequest => 200 ReplayList;
     /// Has the events of a source and a time handled again, at a rate.
-    ReplayRange: "POST" "/admin/replays" RangeRequest => 202 Replay;
+    ReplayRange: "POST" "/admin/replays" RangeRequest => 202 ReplaySummary;
     /// Counts the events of a source and a time.
     CountRange: "POST" "/admin/replays/count" RangeRequest => 200 RangeCount;
     /// Shows one replay.
-    ShowReplay: "GET" "/admin/replays/{id}" Nothing => 200 Replay;
+    ShowReplay: "GET" "/admin/replays/{id}" Nothing => 200 ReplaySummary;
     /// Cancels a replay. What is sent already is handled.
-    CancelReplay: "DELETE" "/admin/replays/{id}" Nothing => 200 Replay;
+    CancelReplay: "DELETE" "/admin/replays/{id}" Nothing => 200 ReplaySummary;
     /// Lists dead letters.
     ListDeadLetters: "GET" "/admin/dead-letters" DeadLetterListRequest => 200 DeadLetterList;
     /// Sends dead letters back to the queue.

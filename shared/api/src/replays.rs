@@ -13,14 +13,14 @@ use crate::{EventState, Failed};
 pub struct KeysRequest {
     /// Their keys, 1 to 100.
     pub keys: Vec<String>,
-    /// Why, in one line: it is stored with the replay.
+    /// The reason, in one line: it is stored with the replay.
     pub reason: String,
 }
 
 /// The result of a replay by keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Replayed {
+pub struct KeysReplayed {
     /// The replay's id; missing where the replay happened and could not be noted.
     pub id: Option<String>,
     /// The events whose message is in the queue.
@@ -55,9 +55,9 @@ pub struct RangeRequest {
     pub since: String,
     /// Received then or earlier; now unless said otherwise.
     pub until: Option<String>,
-    /// Why, in one line: it is stored with the replay. A count needs none.
+    /// The reason, in one line: it is stored with the replay. A count needs none.
     pub reason: Option<String>,
-    /// How many events are sent a second: 50 unless said otherwise, at most 500.
+    /// The number of events sent a second: 50 unless said otherwise, at most 500.
     pub rate_per_s: Option<u32>,
 }
 
@@ -110,16 +110,16 @@ impl fmt::Display for ReplayState {
 /// A replay, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Replay {
+pub struct ReplaySummary {
     /// Its id.
     pub id: String,
     /// Its state.
     pub state: ReplayState,
-    /// Why it was asked for.
+    /// The reason that was given.
     pub reason: String,
-    /// When it was asked for.
+    /// The time at which it was asked for.
     pub asked_at: String,
-    /// When it was done or cancelled.
+    /// The time at which it was done or cancelled.
     pub ended_at: Option<String>,
     /// Events that were found so far.
     pub found: u64,
@@ -131,15 +131,15 @@ pub struct Replay {
     pub failed: u64,
     /// Some of their keys.
     pub failed_keys: Vec<String>,
-    /// Why sending failed last.
+    /// The last error of sending.
     pub error: Option<String>,
     /// Its events, where it is of keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<String>>,
     /// Its events, where it is of a range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<EventRange>,
-    /// How many events are sent a second, where it is of a range.
+    pub range: Option<ReplayedRange>,
+    /// The number of events sent a second, where it is of a range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_s: Option<u32>,
 }
@@ -147,7 +147,7 @@ pub struct Replay {
 /// The events of a source and a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct EventRange {
+pub struct ReplayedRange {
     /// The source.
     pub source: String,
     /// The pattern of their types.
@@ -161,7 +161,7 @@ pub struct EventRange {
     pub until: String,
 }
 
-/// Which replays to list.
+/// The selection of a list of replays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -177,7 +177,7 @@ pub struct ReplayListRequest {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ReplayList {
     /// The replays.
-    pub replays: Vec<Replay>,
+    pub replays: Vec<ReplaySummary>,
     /// The cursor to go on with; missing where there are no more.
     pub next: Option<String>,
 }

@@ -203,9 +203,12 @@ async fn redrive(world: &mut World, run: &mut Run) {
 
 /// An operator's replay. One that was answered with 202 has to happen.
 async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
-    let mut asked = match replayed {
-        Replayed::Key => json!({ "keys": [world.key().as_str()] }),
-        Replayed::Range => json!({ "source": "product", "since": world.began() }),
+    let (path, mut asked) = match replayed {
+        Replayed::Key => ("/admin/replay", json!({ "keys": [world.key().as_str()] })),
+        Replayed::Range => (
+            "/admin/replays",
+            json!({ "source": "product", "since": world.began() }),
+        ),
     };
     asked["reason"] = json!("a test");
     for _ in 0..OPERATOR_TRIES {
@@ -216,7 +219,7 @@ async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
         run.asked += 1;
         // A range ends now, and the event is to be in it.
         world.clock.advance(Duration::from_secs(1));
-        match world.operate("/admin/replay", &asked).await {
+        match world.operate(path, &asked).await {
             Some((202, _)) => {
                 run.epoch = event.epoch + 1;
                 run.replays = replays;

@@ -1,5 +1,6 @@
 //! A dead letter: a message that was given up, and the queue of them.
 
+mod discard;
 pub(crate) mod store;
 
 use std::collections::BTreeMap;

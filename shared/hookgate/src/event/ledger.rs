@@ -365,6 +365,6 @@ fn state(state: State) -> AttributeValue {
     s(state.code())
 }
 
-fn shortened(error: &str) -> &str {
+pub(crate) fn shortened(error: &str) -> &str {
     &error[..error.floor_char_boundary(MAX_ERROR)]
 }

@@ -4,63 +4,23 @@ use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
-use futures_util::future::try_join_all;
 use hookgate_api::{EventDetail, EventState, EventSummary};
 use hookgate_ledger::State;
 
 use crate::error::OrFailed;
 use crate::event::archive::{ArchivedPayload, PAYLOAD, read_payload};
 use crate::event::ledger::{EVENT, stored_item};
-use crate::event::view::{EventQuery, StoredEvent};
+use crate::event::view::StoredEvent;
 use crate::table::event_item::{
     BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, RECEIVED, SOURCE, TENANT,
 };
-use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_SK, PK, SHARDS, SK, bytes, index_partition, index_time,
-    number, s, text,
-};
-use crate::{AwsError, Event, EventKey, rfc3339, unix_ms};
-
-/// How many keys DynamoDB takes in one batch.
-const BATCH: usize = 100;
+use crate::table::{Attributes, DynamoTable, PK, SK, bytes, number, s, text};
+use crate::{AwsError, Event, EventKey, rfc3339};
 
 /// The attributes of a summary.
 const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, src, ten, eid, typ, err";
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
 impl DynamoTable {
-    /// Events that the processor has seen, newest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_events(&self, query: &EventQuery) -> Result<Vec<EventSummary>, AwsError> {
-        let mut found = Vec::new();
-        let mut day = query.until;
-        while found.len() < query.limit && day + DAY > query.since {
-            let partitions = query.sources.iter().flat_map(|source| {
-                (0..SHARDS).map(move |shard| index_partition(source, day, shard))
-            });
-            let keys =
-                try_join_all(partitions.map(|partition| self.keys(partition, query))).await?;
-            let keys: Vec<String> = keys.into_iter().flatten().collect();
-            let batches = keys.chunks(BATCH).map(|batch| self.ledger_items(batch));
-            let items = try_join_all(batches).await?.into_iter().flatten();
-            found.extend(
-                items
-                    .filter_map(|item| Some((number::<u64>(&item, RECEIVED)?, summary(&item)?)))
-                    .filter(|(_, event)| query.filter.admits(event)),
-            );
-            day = day.checked_sub(DAY).unwrap_or(UNIX_EPOCH);
-            if day == UNIX_EPOCH {
-                break;
-            }
-        }
-        found.sort_by(|(a, _), (b, _)| b.cmp(a));
-        found.truncate(query.limit);
-        Ok(found.into_iter().map(|(_, event)| event).collect())
-    }
-
     /// One event; `None` where there is none of this key.
     ///
     /// # Errors
@@ -109,43 +69,8 @@ impl DynamoTable {
             .or_failed("read the event")
     }
 
-    /// The keys in one index partition. Without a filter, no more than the limit are read.
-    async fn keys(&self, partition: String, query: &EventQuery) -> Result<Vec<String>, AwsError> {
-        let unfiltered = query.filter.is_open();
-        let page = unfiltered.then(|| i32::try_from(query.limit).unwrap_or(i32::MAX));
-        let time = |time| index_time(unix_ms(time));
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(INDEX)
-            .key_condition_expression("gpk = :gpk AND #gsk BETWEEN :since AND :until")
-            .expression_attribute_names("#gsk", INDEX_SK)
-            .expression_attribute_values(":gpk", s(partition))
-            .expression_attribute_values(":since", time(query.since))
-            .expression_attribute_values(":until", time(query.until))
-            .scan_index_forward(false)
-            .set_limit(page)
-            .into_paginator()
-            .send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.or_failed("list events")?;
-            keys.extend(
-                page.items
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|item| text(item, PK).map(str::to_owned)),
-            );
-            if unfiltered && keys.len() >= query.limit {
-                break;
-            }
-        }
-        Ok(keys)
-    }
-
     /// The ledger's items of up to 100 events, in no order, as they are now.
-    async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
+    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
         self.items(keys, EVENT).await
     }
 
@@ -221,7 +146,7 @@ fn some_text(item: &Attributes, name: &str) -> Option<String> {
     text.map(str::to_owned)
 }
 
-fn summary(item: &Attributes) -> Option<EventSummary> {
+pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
     Some(EventSummary {
         state: state(stored.state),

@@ -9,13 +9,15 @@ pub(crate) mod list;
 pub(crate) mod message;
 mod outbox;
 mod range;
+mod search;
 mod transact;
 pub(crate) mod view;
 
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant};
 pub use outbox::OutboxEntry;
+pub use search::{EventSearch, Position, Round};
 pub use transact::{TableWrite, TransactOutcome};
-pub use view::{EventFilter, EventQuery, StoredEvent};
+pub use view::{EventFilter, StoredEvent, matches};
 
 use std::borrow::Cow;
 use std::fmt;

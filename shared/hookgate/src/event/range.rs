@@ -119,7 +119,7 @@ fn following(cursor: &Cursor, range: &EventRange) -> Option<Cursor> {
     })
 }
 
-fn time(ms: u64) -> SystemTime {
+pub(crate) fn time(ms: u64) -> SystemTime {
     let since = Duration::from_millis(ms);
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }

@@ -1,40 +1,17 @@
 //! Events as operators ask for them and see them.
 
-use std::time::SystemTime;
-
-use hookgate_api::EventSummary;
-use hookgate_ledger::State;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use hookgate_api::{EventState, EventSummary};
+use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use crate::Event;
-
-/// A list of events, newest first.
-#[derive(Clone, Debug)]
-pub struct EventQuery {
-    /// Of these sources.
-    pub sources: Vec<String>,
-    /// Only these of them.
-    pub filter: EventFilter,
-    /// Received at this time or later.
-    pub since: SystemTime,
-    /// Received at this time or earlier.
-    pub until: SystemTime,
-    /// At most so many.
-    pub limit: usize,
-}
 
 /// A selection of a source's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFilter {
     /// Only in this state.
-    #[serde(
-        serialize_with = "state_to_name",
-        deserialize_with = "state_from_name",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
-    pub state: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<EventState>,
     /// Only of a type that this pattern matches: `*` is any run of characters, `?` any one.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
     pub event_type: Option<String>,
@@ -54,23 +31,13 @@ impl EventFilter {
             && self
                 .event_type
                 .as_deref()
-                .is_none_or(|pattern| WildMatch::new(pattern).matches(event_type))
+                .is_none_or(|pattern| matches(pattern, event_type))
     }
 }
 
-// Serde hands the field over by reference.
-#[expect(clippy::ref_option, reason = "the form that serde calls")]
-fn state_to_name<S: Serializer>(state: &Option<State>, to: S) -> Result<S::Ok, S::Error> {
-    state.map(State::name).serialize(to)
-}
-
-fn state_from_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, D::Error> {
-    let Some(name) = Option::<String>::deserialize(from)? else {
-        return Ok(None);
-    };
-    let names = State::ALL.map(State::name).join(", ");
-    let unknown = || serde::de::Error::custom(format!("unknown state `{name}`; there are {names}"));
-    State::from_name(&name).map(Some).ok_or_else(unknown)
+/// Answers whether a pattern matches a text: `*` is any run of characters, `?` any one.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    WildMatch::new(pattern).matches(text)
 }
 
 /// An event that may be sent again.

@@ -3,6 +3,7 @@
 mod sending;
 mod store;
 
+pub use hookgate_api::ReplayState;
 pub use sending::{MAX_FAILURES, Sent, send_again};
 
 use std::fmt;
@@ -23,7 +24,7 @@ pub enum Saved {
 }
 
 /// The name of a replay: the time it was asked for, and chance, both in hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReplayId(String);
 
 impl ReplayId {
@@ -39,6 +40,13 @@ impl ReplayId {
             part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         (is_hex(time, 11) && is_hex(chance, 8)).then(|| ReplayId(text.to_owned()))
+    }
+
+    /// When the replay was asked for, in milliseconds since 1970.
+    pub fn asked_ms(&self) -> u64 {
+        let time = self.0.split_once('-').map(|(time, _)| time);
+        let ms = time.and_then(|time| u64::from_str_radix(time, 16).ok());
+        ms.unwrap_or_default()
     }
 
     /// The id's text.
@@ -99,18 +107,6 @@ pub struct EventRange {
     pub since_ms: u64,
     /// Received then or earlier, in milliseconds since 1970.
     pub until_ms: u64,
-}
-
-/// How a replay stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayState {
-    /// Slice by slice, its events are sent.
-    Running,
-    /// All were sent that could be.
-    Done,
-    /// An operator stopped it.
-    Cancelled,
 }
 
 /// How far a replay is.

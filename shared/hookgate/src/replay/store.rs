@@ -1,7 +1,7 @@
 //! Replays, in the same table: an item each (`pk = replay#id`), found by the index under
 //! `replays#running` or `replays#ended`. A save is conditional on the version that was read.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -22,6 +22,9 @@ const ITEM: &str = "replay";
 
 const RUNNING: &str = "replays#running";
 const ENDED: &str = "replays#ended";
+
+/// A time after every replay, as the index writes it.
+const LATEST: u64 = 9_999_999_999_999;
 
 /// How many replays are carried out side by side, at most.
 const MAX_RUNNING: usize = 100;
@@ -91,32 +94,33 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn running_replays(&self) -> Result<Vec<Replay>, AwsError> {
-        let mut running = self.replays_in(RUNNING, MAX_RUNNING).await?;
+        let mut running = self.replays_in(RUNNING, None, MAX_RUNNING).await?;
         // The index may be behind.
         running.retain(|replay| replay.state == ReplayState::Running);
         running.reverse();
         Ok(running)
     }
 
-    /// The replays that were asked for last, the newest first.
+    /// The newest replays that were asked for before another, or of all.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn recent_replays(&self, limit: usize) -> Result<Vec<Replay>, AwsError> {
+    pub async fn list_replays(
+        &self,
+        before: Option<&ReplayId>,
+        limit: usize,
+    ) -> Result<Vec<Replay>, AwsError> {
         let (running, ended) = try_join(
-            self.replays_in(RUNNING, limit),
-            self.replays_in(ENDED, limit),
+            self.replays_in(RUNNING, before, limit),
+            self.replays_in(ENDED, before, limit),
         )
         .await?;
         // One that ends meanwhile may be in both.
         let replays = running.into_iter().chain(ended);
-        let by_id: HashMap<String, Replay> = replays
+        let by_id: BTreeMap<String, Replay> = replays
             .map(|replay| (replay.id.as_str().to_owned(), replay))
             .collect();
-        let mut replays: Vec<Replay> = by_id.into_values().collect();
-        replays.sort_by(|a, b| b.id.as_str().cmp(a.id.as_str()));
-        replays.truncate(limit);
-        Ok(replays)
+        Ok(by_id.into_values().rev().take(limit).collect())
     }
 }
 
@@ -143,25 +147,34 @@ impl DynamoTable {
             .item(INDEX_SK, index_time(replay.asked_ms)))
     }
 
-    /// The newest replays of a partition of the index.
-    async fn replays_in(&self, partition: &str, limit: usize) -> Result<Vec<Replay>, AwsError> {
-        let page = self
+    /// The newest replays of a partition of the index, before another or of all.
+    async fn replays_in(
+        &self,
+        partition: &str,
+        before: Option<&ReplayId>,
+        limit: usize,
+    ) -> Result<Vec<Replay>, AwsError> {
+        let asked_ms = before.map_or(LATEST, ReplayId::asked_ms);
+        let mut items = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(INDEX)
-            .key_condition_expression("gpk = :gpk")
+            .key_condition_expression("gpk = :gpk AND gsk <= :asked")
             .expression_attribute_values(":gpk", s(partition))
+            .expression_attribute_values(":asked", index_time(asked_ms))
             .scan_index_forward(false)
             .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .or_failed("list replays")?;
-        let items = page.items.unwrap_or_default();
-        let ids = items
-            .iter()
-            .filter_map(|item| ReplayId::parse(text(item, PK)?.strip_prefix("replay#")?));
-        let ids: Vec<ReplayId> = ids.collect();
+            .into_paginator()
+            .items()
+            .send();
+        let mut ids = Vec::new();
+        while ids.len() < limit
+            && let Some(item) = items.try_next().await.or_failed("list replays")?
+        {
+            let id = text(&item, PK).and_then(|key| ReplayId::parse(key.strip_prefix("replay#")?));
+            ids.extend(id.filter(|id| before.is_none_or(|before| id < before)));
+        }
         let replays = try_join_all(ids.iter().map(|id| self.replay(id))).await?;
         Ok(replays.into_iter().flatten().collect())
     }

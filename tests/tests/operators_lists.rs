@@ -1,0 +1,243 @@
+//! Lists of the operators' API, page by page: nothing twice, nothing passed over.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a failed unwrap is a finding"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hookgate::replay::{Progress, Replay, ReplayId, ReplayState, Replayed};
+use hookgate::{Body, Clock, DynamoTable, Event, EventKey, system_now, unix_ms};
+use hookgate_admin::Admin;
+use hookgate_twin::engines::Engines;
+use http::Request;
+use serde_json::Value;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+struct World {
+    engines: Engines,
+    table: DynamoTable,
+}
+
+impl World {
+    async fn new() -> World {
+        let engines = Engines::in_memory(Box::new(system_now)).await.unwrap();
+        let table = engines.table(Some(30 * DAY));
+        World { engines, table }
+    }
+
+    /// The API, with this clock.
+    fn admin(&self, clock: Clock) -> Admin {
+        Admin::new(
+            vec!["pakk".into(), "product".into()],
+            Some(30 * DAY),
+            self.table.clone(),
+            self.engines.queue(),
+            self.engines.dead_letters(),
+            clock,
+        )
+    }
+
+    /// Records and archives an event; its key.
+    async fn add(&self, event: Event) -> String {
+        self.table.record(&event, event.received).await.unwrap();
+        self.table.archive(&event).await.unwrap();
+        event.key.to_string()
+    }
+}
+
+fn event(number: u32, source: &str, event_type: &str, received: SystemTime) -> Event {
+    let id = format!("evt_{number}");
+    Event {
+        key: EventKey::new(None, source, &format!("id:{id}")),
+        source: source.into(),
+        tenant: None,
+        id: Some(id),
+        event_type: Some(event_type.into()),
+        received,
+        headers: Vec::new(),
+        trace: None,
+        body: Body::Inline(Bytes::from_static(b"{}")),
+    }
+}
+
+async fn get(admin: &Admin, path: &str) -> Value {
+    let request = Request::get(path).body(Bytes::new()).unwrap();
+    let response = admin.handle(request).await;
+    let answer = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(response.status(), 200, "{path}: {answer}");
+    answer
+}
+
+/// The names in a list, page by page to its end, and how many pages it had.
+async fn all(admin: &Admin, path: &str, (list, name): (&str, &str)) -> (Vec<String>, usize) {
+    let (mut names, mut pages, mut next) = (Vec::new(), 0, String::new());
+    loop {
+        let page = get(admin, &format!("{path}{next}")).await;
+        pages += 1;
+        let items = page[list].as_array().unwrap().iter();
+        names.extend(items.map(|item| item[name].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(cursor) => next = format!("&cursor={cursor}"),
+            None => return (names, pages),
+        }
+        assert!(pages < 1000, "{path} does not end");
+    }
+}
+
+const EVENTS: (&str, &str) = ("events", "key");
+
+/// Events of two sources over four days, several of them in each millisecond: the keys in the order of their
+/// receipt, each with its type.
+async fn four_days(world: &World) -> Vec<(u64, String, &'static str)> {
+    let newest = system_now() - DAY;
+    let mut events = Vec::new();
+    for number in 0..120_u32 {
+        let received = newest - Duration::from_secs(3600 * 16) * (number / 20);
+        let source = if number % 3 == 0 { "product" } else { "pakk" };
+        let event_type = if number % 10 == 0 { "rare" } else { "common" };
+        let key = world.add(event(number, source, event_type, received)).await;
+        events.push((unix_ms(received), key, event_type));
+    }
+    events.sort();
+    events
+}
+
+#[tokio::test]
+async fn pages_of_any_size_hold_every_event_once_and_in_order() {
+    let world = World::new().await;
+    let admin = world.admin(Clock::system());
+    let events = four_days(&world).await;
+    let oldest_first: Vec<String> = events.iter().map(|(_, key, _)| key.clone()).collect();
+    let newest_first: Vec<String> = oldest_first.iter().rev().cloned().collect();
+    for limit in [1, 7, 20, 50, 1000] {
+        let path = format!("/admin/events?limit={limit}");
+        let (keys, pages) = all(&admin, &path, EVENTS).await;
+        assert_eq!(keys, newest_first, "pages of {limit}");
+        assert!(pages >= 120 / limit, "{pages} pages of {limit}");
+        let path = format!("/admin/events?order=oldest&limit={limit}");
+        assert_eq!(
+            all(&admin, &path, EVENTS).await.0,
+            oldest_first,
+            "pages of {limit}"
+        );
+    }
+    let rare = events.iter().rev().filter(|(.., kind)| *kind == "rare");
+    let rare: Vec<String> = rare.map(|(_, key, _)| key.clone()).collect();
+    let (keys, _) = all(&admin, "/admin/events?type=rare&limit=5", EVENTS).await;
+    assert_eq!(keys, rare);
+}
+
+#[tokio::test]
+async fn more_events_of_one_millisecond_than_a_page_are_listed_once() {
+    let world = World::new().await;
+    let received = system_now() - DAY;
+    let mut added = BTreeSet::new();
+    for number in 0..450 {
+        added.insert(world.add(event(number, "pakk", "common", received)).await);
+    }
+    for order in ["newest", "oldest"] {
+        let path = format!("/admin/events?limit=30&order={order}");
+        let (keys, _) = all(&world.admin(Clock::system()), &path, EVENTS).await;
+        assert_eq!(keys.len(), 450);
+        assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), added);
+    }
+}
+
+#[tokio::test]
+async fn a_list_whose_time_is_over_says_what_it_has_and_where_to_go_on() {
+    let world = World::new().await;
+    let events = four_days(&world).await;
+    // Every look at this clock takes eleven seconds.
+    let ticks = Arc::new(AtomicU64::new(0));
+    let start = system_now();
+    let clock = Clock::new(move || {
+        start
+            + Duration::from_secs(11)
+                * u32::try_from(ticks.fetch_add(1, Ordering::Relaxed)).unwrap()
+    });
+    let admin = world.admin(clock);
+    let (keys, pages) = all(&admin, "/admin/events?limit=1000", EVENTS).await;
+    let newest_first: Vec<String> = events.into_iter().rev().map(|(_, key, _)| key).collect();
+    assert_eq!(keys, newest_first);
+    assert!(pages > 1, "the time was over after the first page");
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_id_and_by_its_tenant() {
+    let world = World::new().await;
+    let admin = world.admin(Clock::system());
+    let received = system_now() - DAY;
+    let plain = world.add(event(1, "product", "common", received)).await;
+    let mut other = event(1, "product", "common", received);
+    other.tenant = Some("acme".into());
+    other.key = EventKey::new(Some("acme"), "product", "id:evt_1");
+    let tenants = world.add(other).await;
+    // Not archived yet: it has a key, and is in no list.
+    let waiting = event(2, "product", "common", received);
+    world.table.record(&waiting, received).await.unwrap();
+    for (query, found) in [
+        ("event_id=evt_1", vec![&plain, &tenants]),
+        ("event_id=evt_1&tenant=acme", vec![&tenants]),
+        ("event_id=evt_1&tenant=acme&source=product", vec![&tenants]),
+        ("event_id=evt_1&source=product", vec![&plain]),
+        ("tenant=acme", vec![&tenants]),
+        (
+            "event_id=evt_2&source=product",
+            vec![&waiting.key.to_string()],
+        ),
+        ("event_id=evt_2", vec![]),
+        ("event_id=evt_1&source=pakk", vec![]),
+        ("event_id=evt_1&source=product&state=dead", vec![]),
+    ] {
+        let path = format!("/admin/events?limit=10&{query}");
+        let (keys, _) = all(&admin, &path, EVENTS).await;
+        let keys: BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(keys, found.into_iter().collect(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn every_replay_is_listed_once_the_newest_first() {
+    let world = World::new().await;
+    let now = system_now();
+    let mut ids = Vec::new();
+    for number in 0..9_u32 {
+        // Three of each millisecond; every other one is under way.
+        let asked = now - Duration::from_millis(u64::from(number / 3));
+        let state = match number % 2 {
+            0 => ReplayState::Running,
+            _ => ReplayState::Done,
+        };
+        let replay = Replay {
+            id: ReplayId::new(asked, number),
+            reason: "a test".into(),
+            of: Replayed::Keys(Vec::new()),
+            rate_per_s: 1,
+            asked_ms: unix_ms(asked),
+            ended_ms: None,
+            state,
+            progress: Progress::default(),
+            version: 0,
+        };
+        world.table.add_replay(&replay, now).await.unwrap();
+        ids.push(replay.id.to_string());
+    }
+    ids.sort();
+    ids.reverse();
+    let admin = world.admin(Clock::system());
+    for limit in [1, 2, 4, 9, 50] {
+        let path = format!("/admin/replays?limit={limit}");
+        assert_eq!(
+            all(&admin, &path, ("replays", "id")).await.0,
+            ids,
+            "pages of {limit}"
+        );
+    }
+}
