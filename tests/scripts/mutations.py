@@ -23,6 +23,7 @@ OUTCOME = "functions/processor/src/outcome.rs"
 SWEEPER = "functions/sweeper/src/lib.rs"
 SLICES = "functions/sweeper/src/replays.rs"
 REDRIVE = "functions/admin/src/redrive.rs"
+DEAD_LETTERS = "functions/admin/src/dead_letters.rs"
 REPLAY = "functions/admin/src/replay.rs"
 LAYOUT = "shared/signature/src/layout.rs"
 SHARED_SECRET = "shared/signature/src/shared_secret.rs"
@@ -31,6 +32,7 @@ SOURCE = "shared/hookgate/src/source/mod.rs"
 LEDGER = "shared/hookgate/src/event/ledger.rs"
 OUTBOX = "shared/hookgate/src/event/outbox.rs"
 LIST = "shared/hookgate/src/event/list.rs"
+SEARCH = "shared/hookgate/src/event/search.rs"
 RANGE = "shared/hookgate/src/event/range.rs"
 REPLAYS = "shared/hookgate/src/replay/store.rs"
 ADMIN = "functions/admin/src/lib.rs"
@@ -178,7 +180,7 @@ MUTATIONS = [
     ("a replay is saved over what another saved", REPLAYS,
      '.condition_expression("#ver = :read")', '.condition_expression("#ver = :read OR attribute_exists(#ver)")'),
     ("replays are listed oldest first", REPLAYS,
-     "b.id.as_str().cmp(a.id.as_str())", "a.id.as_str().cmp(b.id.as_str())"),
+     "by_id.into_values().rev().take(limit)", "by_id.into_values().take(limit)"),
     ("an event that cannot be sent is tried for ever", "shared/hookgate/src/replay/sending.rs",
      "if failures < MAX_FAILURES {", "if failures < 100 * MAX_FAILURES {"),
     ("the rest of a part of a range is skipped", RANGE,
@@ -188,10 +190,16 @@ MUTATIONS = [
     ("the last day of a range is skipped", RANGE, "(next <= last).then(", "(next < last).then("),
     ("the first moment of a range is not part of it", RANGE, "index_time(range.since_ms)", "index_time(range.since_ms + 1)"),
     ("the last moment of a range is not part of it", RANGE, "index_time(range.until_ms)", "index_time(range.until_ms - 1)"),
-    ("a list ends after the first day that has events", LIST, "while found.len() < query.limit &&", "while found.is_empty() &&"),
-    ("a list has one page of each part", LIST, "if unfiltered && keys.len() >= query.limit {", "if !keys.is_empty() {"),
-    ("a list begins with the oldest events", LIST, ".scan_index_forward(false)", ".scan_index_forward(true)"),
-    ("a list shows the oldest events first", LIST, "found.sort_by(|(a, _), (b, _)| b.cmp(a));", "found.sort_by(|(a, _), (b, _)| a.cmp(b));"),
+    ("a list ends after the first day that has events", SEARCH,
+     "merged.next.or_else(|| search.following(first_ms))", "merged.next.or_else(|| search.following(first_ms).filter(|_| events.is_empty()))"),
+    ("a list has one page of each part", SEARCH, "read.read_to = read.entries.last().map(|last| last.received_ms);", ""),
+    ("a list begins with the oldest events", SEARCH,
+     ".scan_index_forward(search.order == Order::Oldest)", ".scan_index_forward(true)"),
+    ("a list shows the oldest events first", SEARCH, "Order::Newest => b.cmp(a),", "Order::Newest => a.cmp(b),"),
+    ("a list repeats the events of its last millisecond", SEARCH,
+     "is_whole(entry.received_ms) && self.compare(from, entry) == Ordering::Less", "is_whole(entry.received_ms)"),
+    ("a list passes over the rest of a millisecond", SEARCH, "self.entries.len() >= enough\n            &&", "self.entries.len() < enough\n            ||"),
+    ("a list shows the events of every tenant", SEARCH, "&& same(&self.tenant, &event.tenant)", ""),
     ("a body that S3 refused counts as stored", "shared/hookgate/src/event/bodies.rs",
      "if response.status().is_success() {", "if response.status().as_u16() < 404 {"),
     ("a redelivery's message is at epoch 0", INGEST,
@@ -213,11 +221,17 @@ MUTATIONS = [
     ("a dry run always counts everything", REPLAY, "break place.is_none();", "break true;"),
     ("a range reaches further back than payloads are kept", ADMIN, "Ok((since.max(oldest),", "Ok((since,"),
     ("a range may end in the future", ADMIN, 'time("until", text)?.min(now)', 'time("until", text)?'),
-    ("a list of dead letters is always complete", REDRIVE,
+    ("a list of dead letters is always complete", DEAD_LETTERS,
      ("Ok(more) => letters.extend(more)", "complete: false,"), "complete: true,"),
-    ("dead letters that were listed stay hidden", REDRIVE,
+    ("dead letters that were listed stay hidden", DEAD_LETTERS,
      ("async fn list_dead_letters(", "self.release(&received.letters).await;"), ""),
-    ("two redrives of all run at once", REDRIVE, 'task.status == "RUNNING"', 'task.status == "NONE"'),
+    ("two redrives of all run at once", DEAD_LETTERS, 'task.status == "RUNNING"', 'task.status == "NONE"'),
+    ("a discarded dead letter is gone before its event says so", REDRIVE,
+     "self.table.note_discarded(&event.key, epoch, &text).await?;", "drop((epoch, text));"),
+    ("a discarded dead letter stays", REDRIVE,
+     ("async fn discard_letter(", "self.dead_letters.remove(letter).await?;"), ""),
+    ("dead letters of other types are sent again, too", "functions/admin/src/names.rs",
+     "view.key.is_some() && matches(pattern, &event_type)", "view.key.is_some() || matches(pattern, &event_type)"),
 ]
 
 # The tests that may notice, the quickest first.
