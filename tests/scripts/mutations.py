@@ -240,7 +240,7 @@ SUITES = [
     ["-p", "hookgate", "--test", "settings"],
     ["-p", "hookgate-ledger"],
     ["-p", "hookgate-processor", "--lib"],
-    ["-p", "hookgate-tests", *(word for test in ["storage", "sweeping", "redelivery", "operators_limits", "bodies", "operators"]
+    ["-p", "hookgate-tests", *(word for test in ["storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "bodies", "operators"]
                                for word in ["--test", test])],
     ["-p", "hookgate-tests", "--test", "crash_points"],
     ["-p", "hookgate-tests", "--test", "expressions", "embedded"],
