@@ -307,7 +307,7 @@ fn forwarded(listen: &Listen, program: &Program, keys: &[String]) {
 fn control_characters_in_what_a_gateway_answers_are_escaped() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let event = r#"[{"key":"k\u009b1m","received_at":"2026-01-31T12:00:00Z","source":"s","type":"a\u001b[2Jb\n"}]"#;
+    let event = r#"{"events":[{"key":"k\u009b1m","received_at":"2026-01-31T12:00:00Z","source":"s","type":"a\u001b[2Jb\n","state":"done","attempts":1,"epoch":0}]}"#;
     let head = format!(
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}",
         event.len()

@@ -59,29 +59,32 @@ fn strangers(count: usize) -> Vec<String> {
 async fn the_greatest_that_is_allowed_is_taken_and_one_more_is_not() {
     let engines = engines().await;
     let admin = admin(&engines, Clock::system());
-    let dry = |more: Value| {
-        let mut asked = json!({ "source": SOURCE, "since": rfc3339(0), "dry_run": true });
+    let range = |more: Value| {
+        let mut asked = json!({ "source": SOURCE, "since": rfc3339(0) });
         let more = more.as_object().expect("an object").clone();
         asked.as_object_mut().expect("an object").extend(more);
         asked
     };
     let keys = |count, reason: &str| json!({ "keys": strangers(count), "reason": reason });
-    let (replay, redrive) = ("/admin/replay", "/admin/dead-letters/redrive");
+    let (replay, ranges, count) = ("/admin/replay", "/admin/replays", "/admin/replays/count");
+    let (redrive, moves) = ("/admin/dead-letters/redrive", "/admin/dead-letters/moves");
     #[rustfmt::skip]
     let asked = [
         (replay, keys(100, "x"), 422),
         (replay, keys(101, "x"), 400),
         (replay, keys(1, &"x".repeat(500)), 422),
         (replay, keys(1, &"x".repeat(501)), 400),
-        (replay, dry(json!({ "rate_per_s": 500 })), 200),
-        (replay, dry(json!({ "rate_per_s": 501 })), 400),
-        (replay, dry(json!({ "type": "x".repeat(256) })), 200),
-        (replay, dry(json!({ "type": "x".repeat(257) })), 400),
+        (count, range(json!({ "rate_per_s": 500 })), 200),
+        (count, range(json!({ "rate_per_s": 501 })), 400),
+        (count, range(json!({ "type": "x".repeat(256) })), 200),
+        (count, range(json!({ "type": "x".repeat(257) })), 400),
+        (ranges, range(json!({ "reason": "x", "rate_per_s": 500 })), 202),
+        (ranges, range(json!({ "reason": "x", "rate_per_s": 501 })), 400),
         (redrive, json!({ "keys": strangers(100) }), 404),
         (redrive, json!({ "keys": strangers(101) }), 400),
-        (redrive, json!({ "all": true, "rate_per_s": 0 }), 400),
-        (redrive, json!({ "all": true, "rate_per_s": 501 }), 400),
-        (redrive, json!({ "all": true, "rate_per_s": 500 }), 202),
+        (moves, json!({ "rate_per_s": 0 }), 400),
+        (moves, json!({ "rate_per_s": 501 }), 400),
+        (moves, json!({ "rate_per_s": 500 }), 202),
     ];
     for (path, body, status) in asked {
         let (answered, answer) = post(&admin, path, &body).await;
@@ -99,10 +102,11 @@ async fn a_range_begins_no_earlier_than_payloads_are_kept_and_ends_now() {
     let engines = engines().await;
     let now = system_now();
     let admin = admin(&engines, Clock::new(move || now));
-    let asked = |since: &str, until: &str| json!({ "source": SOURCE, "since": since, "until": until, "dry_run": true });
+    let asked =
+        |since: &str, until: &str| json!({ "source": SOURCE, "since": since, "until": until });
     let text = |time: SystemTime| rfc3339(unix_ms(time));
     let wide = asked("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z");
-    let (status, answer) = post(&admin, "/admin/replay", &wide).await;
+    let (status, answer) = post(&admin, "/admin/replays/count", &wide).await;
     assert_eq!(status, 200, "{answer}");
     // What has expired may stay for two days more.
     let oldest = text(now - DEFAULT_RETENTION - 2 * DAY);
@@ -111,7 +115,7 @@ async fn a_range_begins_no_earlier_than_payloads_are_kept_and_ends_now() {
         (&json!(oldest), &json!(text(now)))
     );
     let (since, until) = (text(now - 3 * DAY), text(now - 2 * DAY));
-    let (_, answer) = post(&admin, "/admin/replay", &asked(&since, &until)).await;
+    let (_, answer) = post(&admin, "/admin/replays/count", &asked(&since, &until)).await;
     assert_eq!(
         (&answer["since"], &answer["until"]),
         (&json!(since), &json!(until))
@@ -119,12 +123,12 @@ async fn a_range_begins_no_earlier_than_payloads_are_kept_and_ends_now() {
 }
 
 #[tokio::test]
-async fn a_dry_run_that_has_no_time_to_count_everything_says_so() {
+async fn a_count_that_has_no_time_for_everything_says_so() {
     let engines = engines().await;
     let events = events_over_midnight(&engines.table(Some(DEFAULT_RETENTION)), 40).await;
-    let asked = json!({ "source": SOURCE, "since": rfc3339(0), "dry_run": true });
+    let asked = json!({ "source": SOURCE, "since": rfc3339(0) });
     let unhurried = admin(&engines, Clock::system());
-    let (_, whole) = post(&unhurried, "/admin/replay", &asked).await;
+    let (_, whole) = post(&unhurried, "/admin/replays/count", &asked).await;
     assert_eq!(
         (&whole["found"], &whole["complete"]),
         (&json!(40), &json!(true))
@@ -139,7 +143,7 @@ async fn a_dry_run_that_has_no_time_to_count_everything_says_so() {
     let (start, looks) = (system_now(), AtomicU32::new(0));
     let hurried =
         Clock::new(move || start + Duration::from_secs(20) * looks.fetch_add(1, Ordering::Relaxed));
-    let (_, part) = post(&admin(&engines, hurried), "/admin/replay", &asked).await;
+    let (_, part) = post(&admin(&engines, hurried), "/admin/replays/count", &asked).await;
     assert_eq!(part["complete"], false, "{part}");
     assert!(part["found"].as_u64() < Some(40), "{part}");
 }
@@ -234,8 +238,8 @@ async fn a_list_of_some_dead_letters_says_that_there_are_more_and_hides_none() {
     );
 
     // All are redriven once at a time.
-    let redrive = "/admin/dead-letters/redrive";
-    let slowly = json!({ "all": true, "rate_per_s": 1 });
-    assert_eq!(post(&admin, redrive, &slowly).await.0, 202);
-    assert_eq!(post(&admin, redrive, &slowly).await.0, 409);
+    let moves = "/admin/dead-letters/moves";
+    let slowly = json!({ "rate_per_s": 1 });
+    assert_eq!(post(&admin, moves, &slowly).await.0, 202);
+    assert_eq!(post(&admin, moves, &slowly).await.0, 409);
 }

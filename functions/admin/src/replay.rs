@@ -125,11 +125,7 @@ impl Admin {
         asked: RangeRequest,
     ) -> Result<ReplaySummary, Rejection> {
         let reason = reason(asked.reason.as_deref().unwrap_or_default())?;
-        let rate = asked.rate_per_s.unwrap_or(RATE);
-        if !(1..=MAX_RATE).contains(&rate) {
-            let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
-            return Err(Rejection::asked(why));
-        }
+        let rate = rate(&asked)?;
         let replay = self.new_replay(reason, Replayed::Range(self.range(asked)?), rate);
         self.table.add_replay(&replay, self.clock.now()).await?;
         tracing::info!(replay = %replay.id, reason = replay.reason, "replay begins");
@@ -138,6 +134,7 @@ impl Admin {
 
     /// Counts a range's events, as far as one request's time goes.
     pub(crate) async fn count_range(&self, asked: RangeRequest) -> Result<RangeCount, Rejection> {
+        rate(&asked)?;
         let range = self.range(asked)?;
         let deadline = self.clock.now() + BUDGET;
         let (mut found, mut sample, mut place) = (0, Vec::new(), None);
@@ -186,6 +183,16 @@ impl Admin {
             version: 0,
         }
     }
+}
+
+/// The number of events to send a second.
+fn rate(asked: &RangeRequest) -> Result<u32, Rejection> {
+    let rate = asked.rate_per_s.unwrap_or(RATE);
+    if !(1..=MAX_RATE).contains(&rate) {
+        let why = format!("`rate_per_s` must be between 1 and {MAX_RATE}");
+        return Err(Rejection::asked(why));
+    }
+    Ok(rate)
 }
 
 /// Counts an outcome; the epoch, or the error for the operator.
