@@ -54,8 +54,8 @@ def section(page, title):
 
 
 def way():
-    """The files of one webhook's way, as docs/architecture.md tells it. Each must be there."""
-    paths = re.findall(r"`((?:functions|shared)/[\w/.-]+)`", section("docs/architecture.md", "One webhook's way"))
+    """The files on the path of a webhook, as docs/architecture.md lists them. Each must exist."""
+    paths = re.findall(r"`((?:functions|shared)/[\w/.-]+)`", section("docs/architecture.md", "The path of a webhook"))
     missing = [path for path in paths if not os.path.exists(os.path.join(ROOT, path))]
     if missing:
         sys.exit(f"docs/architecture.md names files that are not there: {', '.join(missing)}")
