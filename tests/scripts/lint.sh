@@ -15,6 +15,15 @@ translated() {
     "$lint/cfn-lint" --ignore-checks W2001 -- "$1"
 }
 
+# versions PARAMETER=VALUE...: the functions' versions, by the ids that the transform gives them.
+versions() {
+    "$lint/python" tests/scripts/translate.py template.yaml "$@" | grep -o '"[A-Za-z]*Version[0-9a-f]*": {'
+}
+
+[ "$(versions Release=1764022000)" != "$(versions Release=1764022001)" ] || {
+    echo "tests/scripts/lint.sh: a release makes no new version" >&2
+    exit 1
+}
 "$lint/cfn-lint" template.yaml infra/*.yaml
 translated "$1"
 option=$(mktemp --suffix=.json)

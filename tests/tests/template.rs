@@ -20,8 +20,18 @@ const BODIES: &str = "!Sub ${ArchiveBucket.Arn}/bodies/*";
 const TABLE_AND_INDEX: &str = "!GetAtt Table.Arn, !Sub ${Table.Arn}/index/by-received";
 
 /// What comes with a parameter: the customer's key, and traces, for which AWS knows no resources.
-const OPTIONAL: [Allowed; 2] = [
+const OPTIONAL: [Allowed; 3] = [
     ("!Ref DataKeyArn", &["kms:Decrypt", "kms:GenerateDataKey"]),
+    (
+        "!Ref DataKeyArn",
+        &[
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+            "kms:GenerateDataKeyWithoutPlaintext",
+        ],
+    ),
     ("*", &["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
 ];
 
@@ -326,9 +336,15 @@ fn what_is_kept_is_encrypted_and_outlives_the_stack() {
     }
     let bucket = template.properties("ArchiveBucket");
     assert!(!bucket["BucketEncryption"].is_null());
-    let kept = ["Table", "ArchiveBucket", "DeadLetterQueue"];
-    for (name, resource) in kept.map(|name| (name, template.resource(name))) {
-        assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+    // A table that is protected cannot be deleted by a first creation that failed either.
+    let kept = [
+        ("Table", "Retain"),
+        ("ArchiveBucket", "RetainExceptOnCreate"),
+        ("DeadLetterQueue", "RetainExceptOnCreate"),
+    ];
+    for (name, policy) in kept {
+        let resource = template.resource(name);
+        assert_eq!(resource["DeletionPolicy"], policy, "{name}");
         assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
     }
     for (name, logs) in template.of_type("AWS::Logs::LogGroup") {

@@ -1,0 +1,126 @@
+//! What a first creation and a change of the deployed stack rely on in `template.yaml`.
+
+use std::collections::BTreeSet;
+
+use hookgate_tests::template::{Template, list, text, unconditional, written};
+use serde_yaml_ng::Value;
+
+/// The resources that a property refers to by `!Ref`, and those that it is told to wait for.
+fn waits_for(template: &Template, name: &str) -> BTreeSet<String> {
+    let resource = template.resource(name);
+    let mut found = BTreeSet::new();
+    references(&resource["Properties"], &mut found);
+    let told = &resource["DependsOn"];
+    if !told.is_null() {
+        found.extend(list(told).into_iter().map(|on| text(on).to_owned()));
+    }
+    found
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Mapping(mapping) => mapping.values().for_each(|value| references(value, found)),
+        Value::Sequence(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Tagged(tagged) if tagged.tag == "Ref" => {
+            found.insert(text(&tagged.value).to_owned());
+        }
+        Value::Tagged(tagged) if tagged.tag == "Sub" && tagged.value.is_string() => {
+            let named = text(&tagged.value).split("${").skip(1);
+            found.extend(named.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())));
+        }
+        Value::Tagged(tagged) => references(&tagged.value, found),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_parts_of_the_api_are_made_one_after_the_other_and_its_stage_last() {
+    let template = Template::read();
+    let kinds = ["Integration", "Route", "Stage"].map(|kind| format!("AWS::ApiGatewayV2::{kind}"));
+    let mut left: BTreeSet<&str> = kinds
+        .iter()
+        .flat_map(|kind| template.of_type(kind).map(|(name, _)| name))
+        .collect();
+    let all: BTreeSet<String> = left.iter().map(|name| (*name).to_owned()).collect();
+    let mut made: BTreeSet<String> = BTreeSet::new();
+    let mut last = "";
+    while !left.is_empty() {
+        let mut ready = left.iter().filter(|name| {
+            let waits = waits_for(&template, name);
+            waits.intersection(&all).all(|part| made.contains(part))
+        });
+        let next = *ready.next().expect("no circle");
+        assert_eq!(ready.next(), None, "it can be made beside {next}");
+        left.remove(next);
+        made.insert(next.to_owned());
+        last = next;
+    }
+    assert_eq!(last, "ApiStage");
+}
+
+#[test]
+fn api_gateway_is_known_by_the_api_alone() {
+    let template = Template::read();
+    for name in ["ApiMayInvokeIngest", "ApiMayInvokeAdmin"] {
+        let permission = template.properties(name);
+        assert!(written(&permission["SourceArn"]).contains("${AWS::AccountId}:${Api}/*/*/"));
+        // API Gateway is not documented to say it; a condition on what is not said refuses every request.
+        assert!(permission["SourceAccount"].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn a_release_makes_a_new_version_of_each_function_that_runs_by_alias() {
+    let template = Template::read();
+    let mut by_alias = 0;
+    for (name, function) in template.of_type("AWS::Serverless::Function") {
+        let properties = &function["Properties"];
+        if properties["AutoPublishAlias"].is_null() {
+            continue;
+        }
+        assert_eq!(
+            written(&properties["AutoPublishCodeSha256"]),
+            "!Ref Release",
+            "{name}"
+        );
+        by_alias += 1;
+    }
+    assert_eq!(by_alias, 2);
+    // The transform makes the version's logical id of its first ten characters, and ids are alphanumeric.
+    let release = template.parameter("Release");
+    assert_eq!(release["AllowedPattern"], "[A-Za-z0-9]{0,10}");
+    assert_eq!(release["Default"], "");
+}
+
+#[test]
+fn the_functions_own_filter_decides_what_is_logged() {
+    let template = Template::read();
+    for (name, function) in template.of_type("AWS::Serverless::Function") {
+        let level = &function["Properties"]["LoggingConfig"]["ApplicationLogLevel"];
+        assert_eq!(level, "TRACE", "{name}");
+    }
+}
+
+#[test]
+fn a_dashboard_is_named_by_its_region() {
+    let dashboard = Template::of("infra/dashboard.yaml");
+    let name = &dashboard.properties("Dashboard")["DashboardName"];
+    assert_eq!(written(name), "!Sub ${Gateway}-${AWS::Region}");
+}
+
+#[test]
+fn the_table_s_key_is_used_by_way_of_dynamodb_alone() {
+    let template = Template::read();
+    for role in ["IngestRole", "ProcessorRole", "SweeperRole", "AdminRole"] {
+        let statements = template.statements(role);
+        let found = statements
+            .iter()
+            .find(|statement| statement["Sid"] == "UseDataKeyByTable");
+        let condition = &found.expect("a statement")["Condition"]["StringEquals"];
+        let service = written(unconditional(&condition["kms:ViaService"]));
+        assert_eq!(
+            service, "!Sub dynamodb.${AWS::Region}.${AWS::URLSuffix}",
+            "{role}"
+        );
+    }
+}
