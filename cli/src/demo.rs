@@ -78,10 +78,19 @@ impl Case {
         }
     }
 
+    /// The width of its column.
+    fn width(self) -> usize {
+        match self {
+            Case::UnknownType => 25,
+            _ => 21,
+        }
+    }
+
     /// How it should end for a source whose failed checks are answered with `refused`.
     fn expected(self, system: &str, refused: u16) -> String {
         match self {
-            Case::Good | Case::UnknownType => "200 accepted, done".to_owned(),
+            Case::Good => "200 accepted, done".to_owned(),
+            Case::UnknownType => "200 accepted, unhandled".to_owned(),
             Case::Duplicate => "200 duplicate, done".to_owned(),
             // Pakk signs no time: an old request is the same request again, and known as such.
             Case::Stale if system == "pakk" => "200 duplicate, done".to_owned(),
@@ -221,8 +230,7 @@ impl System<'_> {
         loop {
             let event = self.api.ask::<ShowEvent>(key, &Nothing {}).await?;
             let state = event.summary.state;
-            let is_over = matches!(state, EventState::Done | EventState::Dead);
-            if is_over || system_now() > deadline {
+            if state.is_over() || system_now() > deadline {
                 return Ok(state.to_string());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -240,7 +248,7 @@ impl Table {
     fn new() -> io::Result<Table> {
         write!(stdout(), "{:<12}", "")?;
         for case in Case::ALL {
-            write!(stdout(), "{:<21}", case.name())?;
+            write!(stdout(), "{:<1$}", case.name(), case.width())?;
         }
         writeln!(stdout())?;
         Ok(Table {
@@ -252,7 +260,7 @@ impl Table {
     fn print(&mut self, name: &str, row: &[(String, String)]) -> io::Result<()> {
         write!(stdout(), "{name:<12}")?;
         for ((happened, expected), case) in row.iter().zip(Case::ALL) {
-            let right = happened == expected;
+            let (right, width) = (happened == expected, case.width());
             if !right {
                 self.wrong.push(format!(
                     "{name}, {}: {happened}, but should be {expected}",
@@ -260,9 +268,9 @@ impl Table {
                 ));
             }
             match (self.colour, right) {
-                (true, true) => write!(stdout(), "\x1b[32m{happened:<21}\x1b[0m")?,
-                (true, false) => write!(stdout(), "\x1b[31m{happened:<21}\x1b[0m")?,
-                (false, _) => write!(stdout(), "{happened:<21}")?,
+                (true, true) => write!(stdout(), "\x1b[32m{happened:<width$}\x1b[0m")?,
+                (true, false) => write!(stdout(), "\x1b[31m{happened:<width$}\x1b[0m")?,
+                (false, _) => write!(stdout(), "{happened:<width$}")?,
             }
         }
         writeln!(stdout())

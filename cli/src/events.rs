@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use hookgate_api::{
-    EventDetail, EventList, EventListRequest, EventState, EventSummary, ListEvents, Nothing,
-    Payload, ShowEvent,
+    AttemptSummary, EventDetail, EventList, EventListRequest, EventState, EventSummary, ListEvents,
+    Nothing, Payload, ShowEvent,
 };
 
 use crate::api::{Access, Api};
@@ -37,7 +37,7 @@ enum EventsCommand {
 It looks through the archive, event by event. Only --source with --event-id (and --tenant, where events have
 one) finds an event at once, if its provider signs its ids.")]
     List(List),
-    /// Show one event: its state, attempts, times and raw payload.
+    /// Show one event: its state, times, attempts and raw payload.
     Show {
         /// The event's key, as `list` and the answer to a webhook give it.
         #[arg(allow_hyphen_values = true)] // a key may begin with a hyphen
@@ -187,8 +187,40 @@ fn bytes(payload: Option<&Payload>) -> Result<Vec<u8>, BoxError> {
     Ok(STANDARD.decode(&payload.ok_or(NO_PAYLOAD)?.body_base64)?)
 }
 
+/// Prints an attempt a line.
+fn print_history(history: &[AttemptSummary]) -> io::Result<()> {
+    if history.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        stdout(),
+        "\n{:>7}  {:<24}  {:<24}  {:<11}  {:<24}  REASON",
+        "ATTEMPT",
+        "BEGAN",
+        "ENDED",
+        "OUTCOME",
+        "TARGET"
+    )?;
+    history.iter().try_for_each(|attempt| {
+        writeln!(
+            stdout(),
+            "{:>7}  {:<24}  {:<24}  {:<11}  {:<24}  {}",
+            attempt.number,
+            or_dash(attempt.began_at.as_deref()),
+            or_dash(attempt.ended_at.as_deref()),
+            attempt.outcome.name(),
+            or_dash(attempt.target.as_deref()),
+            or_dash(attempt.reason.as_deref())
+        )
+    })
+}
+
 fn print_event(event: &EventDetail) -> io::Result<()> {
-    let EventDetail { summary, payload } = event;
+    let EventDetail {
+        summary,
+        history,
+        payload,
+    } = event;
     fields(&[
         ("key", Some(&summary.key)),
         ("source", Some(&summary.source)),
@@ -198,9 +230,12 @@ fn print_event(event: &EventDetail) -> io::Result<()> {
         ("state", Some(&summary.state.to_string())),
         ("received_at", Some(&summary.received_at)),
         ("completed_at", summary.completed_at.as_ref()),
+        ("next_attempt_at", summary.next_attempt_at.as_ref()),
+        ("target", summary.target.as_ref()),
         ("error", summary.error.as_ref()),
         ("attempts", Some(&summary.attempts.to_string())),
     ])?;
+    print_history(history)?;
     let Some(payload) = payload else {
         return writeln!(stdout(), "\n{NO_PAYLOAD}");
     };

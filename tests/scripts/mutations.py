@@ -31,6 +31,8 @@ SIGNATURE_FIELD = "shared/signature/src/signature_field.rs"
 SOURCE = "shared/hookgate/src/source/mod.rs"
 LEDGER = "shared/hookgate/src/event/ledger.rs"
 OUTBOX = "shared/hookgate/src/event/outbox.rs"
+HISTORY = "shared/hookgate/src/event/history.rs"
+ITEM = "shared/hookgate/src/event/item.rs"
 LIST = "shared/hookgate/src/event/list.rs"
 SEARCH = "shared/hookgate/src/event/search.rs"
 RANGE = "shared/hookgate/src/event/range.rs"
@@ -158,7 +160,7 @@ MUTATIONS = [
     ("an event is remembered for a minute", "shared/hookgate/src/table.rs",
      "pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);",
      "pub const LEDGER_RETENTION: Duration = Duration::from_secs(60);"),
-    ("an event that was forgotten is remembered for a minute", LEDGER,
+    ("an event that was forgotten is remembered for a minute", ITEM,
      "let expires = n(expires_s(event.received, LEDGER_RETENTION));",
      "let expires = n(expires_s(event.received, LEDGER_RETENTION / 50_400));"),
     ("a payload stays for a minute", "shared/hookgate/src/event/archive.rs",
@@ -200,6 +202,16 @@ MUTATIONS = [
      "is_whole(entry.received_ms) && self.compare(from, entry) == Ordering::Less", "is_whole(entry.received_ms)"),
     ("a list passes over the rest of a millisecond", SEARCH, "self.entries.len() >= enough\n            &&", "self.entries.len() < enough\n            ||"),
     ("a list shows the events of every tenant", SEARCH, "&& same(&self.tenant, &event.tenant)", ""),
+    ("the next attempt's time is not cleared at the claim", LEDGER, "REMOVE #t1, #tgt, #nx{before}", "REMOVE #t1, #tgt{before}"),
+    ("the next attempt's time is not cleared at the end", LEDGER, "REMOVE #own, #lu, #err, #nx,", "REMOVE #own, #lu, #err,"),
+    ("the target is not noted", LEDGER, '(":tgt", s(claim.target.unwrap_or_default()))', '(":tgt", s(""))'),
+    ("an event that is handled again names its old target", LEDGER, "REMOVE #t1, #tgt, #nx{before}", "REMOVE #t1, #nx{before}"),
+    ("an event waits for a time that its handler did not ask for", ATTEMPT, "next: now + delay,", "next: now,"),
+    ("the history is not bounded", HISTORY, 'format!("h{}", number % SLOTS)', 'format!("h{number}")'),
+    ("a history has whole reasons", HISTORY, "&self.reason[..self.reason.floor_char_boundary(MAX_REASON)]", "&self.reason"),
+    ("an attempt that was interrupted runs for ever", HISTORY, "item.is_leased(unix_ms(now))", "item.is_leased(unix_ms(now).min(0))"),
+    ("an attempt that was interrupted never began", HISTORY, "Some(next) => Some(next.previous_ms),", "Some(_) => None,"),
+    ("each round has its own history", LEDGER, "number: claim.grant.claims,", "number: claim.grant.attempt,"),
     ("a body that S3 refused counts as stored", "shared/hookgate/src/event/bodies.rs",
      "if response.status().is_success() {", "if response.status().as_u16() < 404 {"),
     ("a redelivery's message is at epoch 0", INGEST,
@@ -240,7 +252,7 @@ SUITES = [
     ["-p", "hookgate", "--test", "settings"],
     ["-p", "hookgate-ledger"],
     ["-p", "hookgate-processor", "--lib"],
-    ["-p", "hookgate-tests", *(word for test in ["storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "bodies", "operators"]
+    ["-p", "hookgate-tests", *(word for test in ["attempts", "history", "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "bodies", "operators"]
                                for word in ["--test", test])],
     ["-p", "hookgate-tests", "--test", "crash_points"],
     ["-p", "hookgate-tests", "--test", "expressions", "embedded"],

@@ -172,7 +172,7 @@ impl Gateway {
         loop {
             let (status, event) = self.get(&format!("/admin/events/{key}")).await;
             assert_eq!(status, 200, "{event}");
-            if matches!(event["state"].as_str(), Some("done" | "dead")) {
+            if matches!(event["state"].as_str(), Some("done" | "unhandled" | "dead")) {
                 return event;
             }
             assert!(start.elapsed() < PATIENCE, "not ended in time: {event}");

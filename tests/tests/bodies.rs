@@ -140,7 +140,11 @@ impl Gateway {
     }
 
     async fn event(&self, answer: &Answer) -> EventDetail {
-        self.table.show_event(&answer.key()).await.unwrap().unwrap()
+        self.table
+            .show_event(&answer.key(), system_now())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     fn taken(&self) -> Vec<Bytes> {
@@ -326,7 +330,7 @@ async fn reason(engines: &Engines) -> String {
     let message = Message::from_json(&letter.body).unwrap();
     let event = engines
         .table(None)
-        .show_event(&message.event.key)
+        .show_event(&message.event.key, system_now())
         .await
         .unwrap();
     event.unwrap().summary.error.unwrap()

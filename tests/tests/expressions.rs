@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hookgate::DynamoTable;
-use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
 use hookgate::system_now;
 use hookgate::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
@@ -225,7 +225,8 @@ impl Bench {
                     claimed,
                     ClaimOutcome::Granted(Grant {
                         attempt: 1,
-                        claims: 1
+                        claims: 1,
+                        previous: self.now,
                     }),
                     "{shape:?}"
                 );
@@ -260,7 +261,12 @@ impl Bench {
     async fn release(&mut self, shape: &Shape, expected: bool) {
         let event = self.event();
         self.put(&event, shape).await;
-        self.table.release(claimed(&event), "failed").await.unwrap();
+        let retry = Retry {
+            error: "failed",
+            next: self.now,
+        };
+        let (table, claim) = (&self.table, claimed(&event));
+        table.release(claim, retry, self.now).await.unwrap();
         self.ends(&event, shape, expected, "P").await;
         if expected {
             assert_eq!(
@@ -307,7 +313,10 @@ fn claimed(event: &Event) -> Claim<'_> {
         grant: Grant {
             attempt: 1,
             claims: 1,
+            previous: event.received,
         },
+        began: event.received,
+        target: None,
     }
 }
 

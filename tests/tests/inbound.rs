@@ -231,12 +231,12 @@ async fn a_message_that_nobody_can_read_ends_in_the_dead_letter_queue_as_it_is()
 }
 
 #[tokio::test]
-async fn unknown_types_are_done_and_listed() {
+async fn unknown_types_are_unhandled_and_listed() {
     let gateway = Gateway::start().await;
     let body = json!({ "id": "evt_new", "type": "something.new" }).to_string();
     let signed = provider::product(secret("product"), unix_s(), body.as_bytes());
     let sent = gateway.send("/webhooks/product", &signed).await;
-    assert_eq!(gateway.ended(&sent.key).await["state"], "done");
+    assert_eq!(gateway.ended(&sent.key).await["state"], "unhandled");
 
     let (_, all) = gateway.get("/admin/events").await;
     let listed = &all["events"][0];
@@ -246,7 +246,8 @@ async fn unknown_types_are_done_and_listed() {
         ("tenant", Value::Null),
         ("event_id", json!("evt_new")),
         ("type", json!("something.new")),
-        ("state", json!("done")),
+        ("state", json!("unhandled")),
+        ("target", Value::Null),
         ("attempts", json!(1)),
         ("error", Value::Null),
     ] {
@@ -262,7 +263,8 @@ async fn unknown_types_are_done_and_listed() {
     for (query, count) in [
         ("?source=product", 1),
         ("?source=pakk", 0),
-        ("?state=done", 1),
+        ("?state=unhandled", 1),
+        ("?state=done", 0),
         ("?state=dead", 0),
         ("?type=something.new", 1),
         ("?type=something.old", 0),

@@ -52,7 +52,11 @@ async fn lost(functions: &Functions) -> Vec<u32> {
 }
 
 async fn state(functions: &Functions, key: &EventKey) -> String {
-    let event = functions.engines.table(None).show_event(key).await;
+    let event = functions
+        .engines
+        .table(None)
+        .show_event(key, system_now())
+        .await;
     let event = event.expect("the table answers").expect("the event");
     event.summary.state.to_string()
 }

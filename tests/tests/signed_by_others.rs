@@ -185,7 +185,11 @@ async fn requests_signed_by_others_are_handled_once() {
         assert_eq!(gateway.process().await, 1, "{id}");
         let key = EventKey::parse(answer["event"].as_str().unwrap()).unwrap();
         let table = engines.table(None);
-        let event = table.show_event(&key).await.unwrap().unwrap();
+        let event = table
+            .show_event(&key, hookgate::system_now())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (event.summary.state, event.summary.attempts),
             (EventState::Done, 1),

@@ -440,6 +440,10 @@ async fn a_body_other_than_the_signed_one_is_not_replayed() {
     let stored = table.stored_event(&signed.key).await.unwrap().unwrap();
     assert_eq!(stored.event, None);
     // Operators see that the event was there, and when.
-    let shown = table.show_event(&signed.key).await.unwrap().unwrap();
+    let shown = table
+        .show_event(&signed.key, system_now())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(shown.summary.received_at, rfc3339(unix_ms(signed.received)));
 }

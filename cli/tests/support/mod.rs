@@ -156,12 +156,12 @@ impl Dev {
         key(&answer)
     }
 
-    /// An event, once it is done or dead after so many attempts.
+    /// An event, once it is over after so many attempts.
     pub(crate) fn ended(&self, key: &str, attempts: u64) -> Value {
         let start = Instant::now();
         loop {
             let event = self.json(&["events", "show", key]);
-            let over = matches!(event["state"].as_str(), Some("done" | "dead"));
+            let over = matches!(event["state"].as_str(), Some("done" | "unhandled" | "dead"));
             if over && event["attempts"] == attempts {
                 return event;
             }

@@ -73,7 +73,8 @@ impl Admin {
     }
 
     pub(crate) async fn show_event(&self, key: &str) -> Result<EventDetail, Rejection> {
-        let event = self.table.show_event(&event_key(key)?).await?;
+        let now = self.clock.now();
+        let event = self.table.show_event(&event_key(key)?, now).await?;
         event.ok_or(Rejection::NotFound("event of this key"))
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt;
 use hookgate::dead_letter::NewDeadLetter;
-use hookgate::event::{Claim, TransactOutcome};
+use hookgate::event::{Claim, Retry, TransactOutcome};
 use hookgate::{BodyError, Clock, DynamoTable, S3Bodies, SqsQueue, chain};
 use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
 
@@ -68,8 +68,8 @@ impl Attempt<'_> {
     }
 
     /// The target's name, or `-`.
-    pub(crate) fn target_name(&self) -> &str {
-        self.target.map_or("-", Target::name)
+    fn target_name(&self) -> &str {
+        self.claim.target.unwrap_or("-")
     }
 
     /// Archives the payload, fetches its body where that is in S3, then runs the target within the
@@ -118,11 +118,7 @@ impl Attempt<'_> {
         };
         let error = match completed {
             Ok(TransactOutcome::Done) => {
-                return outcome::done(
-                    self.claim,
-                    self.target.map(Target::name),
-                    self.aws.clock.now(),
-                );
+                return outcome::done(self.claim, self.aws.clock.now());
             }
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
@@ -139,7 +135,13 @@ impl Attempt<'_> {
             (HandlerError::Throttled(_, after), _) => *after,
             (HandlerError::Transient(_), Next::RetryWithin(ceiling)) => full_jitter(ceiling),
         };
-        let released = self.aws.table.release(self.claim, error.message()).await;
+        let Aws { table, clock, .. } = self.aws;
+        let now = clock.now();
+        let retry = Retry {
+            error: error.message(),
+            next: now + delay,
+        };
+        let released = table.release(self.claim, retry, now).await;
         if let Err(error) = released {
             outcome::not_released(self.claim, &error);
         }

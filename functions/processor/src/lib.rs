@@ -117,16 +117,19 @@ impl Processor {
             }
             Err(error) => return outcome::not_claimed(&message, &error),
         };
+        let target = self.target(&message.event);
         let attempt = Attempt {
             aws: &self.aws,
             record,
             invocation,
-            target: self.target(&message.event),
+            target,
             claim: Claim {
                 event: &message.event,
                 epoch: message.epoch,
                 owner: &owner,
                 grant,
+                began: now,
+                target: target.map(Target::name),
             },
         };
         attempt.finish().await

@@ -70,12 +70,12 @@ macro_rules! line {
     };
 }
 
-pub(crate) fn done(claim: Claim<'_>, target: Option<&str>, now: SystemTime) -> Outcome {
+pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
     let event = claim.event;
     let total = now.duration_since(event.received).unwrap_or_default();
     let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
     let number = claim.grant.attempt;
-    if let Some(to) = target {
+    if let Some(to) = claim.target {
         line!(
             info,
             "done",
@@ -96,7 +96,7 @@ pub(crate) fn done(claim: Claim<'_>, target: Option<&str>, now: SystemTime) -> O
         );
     }
     let count = Count::Processed {
-        routed: target.is_some(),
+        routed: claim.target.is_some(),
         latency_ms: (claim.epoch == 0).then_some(total_ms),
     };
     Outcome::finished(event, count)

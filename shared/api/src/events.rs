@@ -15,8 +15,12 @@ pub enum EventState {
     Enqueued,
     /// Claimed by the processor.
     Processing,
+    /// Between two attempts: one failed, and another follows.
+    Waiting,
     /// Handled.
     Done,
+    /// Done, though no route takes it.
+    Unhandled,
     /// Given up, and in the dead-letter queue.
     Dead,
     /// Deleted from the ledger, though its payload is still archived. Such an event is neither listed nor shown.
@@ -25,13 +29,23 @@ pub enum EventState {
 }
 
 impl EventState {
+    /// Answers whether nothing follows, unless the event is replayed or redriven.
+    pub fn is_over(self) -> bool {
+        matches!(
+            self,
+            EventState::Done | EventState::Unhandled | EventState::Dead
+        )
+    }
+
     /// The word that is read and written.
     pub fn name(self) -> &'static str {
         match self {
             EventState::Received => "received",
             EventState::Enqueued => "enqueued",
             EventState::Processing => "processing",
+            EventState::Waiting => "waiting",
             EventState::Done => "done",
+            EventState::Unhandled => "unhandled",
             EventState::Dead => "dead",
             EventState::Forgotten => "forgotten",
         }
@@ -118,8 +132,12 @@ pub struct EventSummary {
     pub epoch: u32,
     /// The time at which its request arrived.
     pub received_at: String,
-    /// The time at which it was done or dead-lettered.
+    /// The time at which it was done, unhandled or dead-lettered.
     pub completed_at: Option<String>,
+    /// The time of the next attempt, where it waits for one.
+    pub next_attempt_at: Option<String>,
+    /// The target that handled it, as the route names it: `handler:order_created`.
+    pub target: Option<String>,
     /// The last attempt's error.
     pub error: Option<String>,
 }
@@ -131,8 +149,63 @@ pub struct EventDetail {
     /// The event.
     #[serde(flatten)]
     pub summary: EventSummary,
+    /// Its last attempts, at most 16, the oldest first.
+    pub history: Vec<AttemptSummary>,
     /// The request; missing before the processor saw it, after its retention, or with `archive = "none"`.
     pub payload: Option<Payload>,
+}
+
+/// An attempt at an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct AttemptSummary {
+    /// Its number: 1 is the event's first, and replays count on.
+    pub number: u32,
+    /// The number of replays before it; missing where its end was not noted.
+    pub epoch: Option<u32>,
+    /// Its outcome.
+    pub outcome: AttemptOutcome,
+    /// The time of its begin. It may be missing, where its end was not noted.
+    pub began_at: Option<String>,
+    /// The time of its end; missing where it was not noted.
+    pub ended_at: Option<String>,
+    /// The target that it ran, as the route names it.
+    pub target: Option<String>,
+    /// The beginning of the reason why it failed.
+    pub reason: Option<String>,
+}
+
+/// An attempt's outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// The target did its work.
+    Handled,
+    /// No route takes the event.
+    Unhandled,
+    /// It failed, and another attempt follows.
+    Failed,
+    /// It failed, and the event was given up.
+    GivenUp,
+    /// Its end was not noted: the process was stopped, its lease ran out, or the table did not answer.
+    Interrupted,
+    /// It has not ended.
+    Running,
+}
+
+impl AttemptOutcome {
+    /// The word that is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            AttemptOutcome::Handled => "handled",
+            AttemptOutcome::Unhandled => "unhandled",
+            AttemptOutcome::Failed => "failed",
+            AttemptOutcome::GivenUp => "given_up",
+            AttemptOutcome::Interrupted => "interrupted",
+            AttemptOutcome::Running => "running",
+        }
+    }
 }
 
 /// The request that the provider sent.

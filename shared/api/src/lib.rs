@@ -17,7 +17,8 @@ pub use dead_letters::{
     Discard, Discarded, Move, MoveList, MoveRequest, MoveStarted, Redrive, Redriven,
 };
 pub use events::{
-    EventDetail, EventList, EventListRequest, EventState, EventSummary, Order, Payload,
+    AttemptOutcome, AttemptSummary, EventDetail, EventList, EventListRequest, EventState,
+    EventSummary, Order, Payload,
 };
 pub use operations::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,

@@ -49,6 +49,14 @@ pub(crate) mod event_item {
     pub(crate) const BODY_SHA256: &str = "bh";
     /// When its request arrived, in ms since 1970.
     pub(crate) const RECEIVED: &str = "t0";
+    /// The begin of its last attempt, in ms since 1970.
+    pub(crate) const BEGAN: &str = "t2";
+    /// The begin of the attempt before, in ms since 1970.
+    pub(crate) const BEGAN_BEFORE: &str = "t3";
+    /// The time of its next attempt, in ms since 1970, while it waits for it.
+    pub(crate) const NEXT_ATTEMPT: &str = "nx";
+    /// The target that handled it; the empty text where no route takes it.
+    pub(crate) const TARGET: &str = "tgt";
     /// When it was done or dead-lettered, in ms since 1970.
     pub(crate) const COMPLETED: &str = "t1";
     /// The source.

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use hookgate_ledger::State;
 
 use crate::error::OrFailed;
-use crate::event::ledger::{EVENT, shortened};
+use crate::event::item::{EVENT, shortened};
 use crate::table::{DynamoTable, PK, SK, n, names, s};
 use crate::{AwsError, EventKey};
 

@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use hookgate_api::Payload;
 
 use crate::error::OrFailed;
-use crate::event::ledger::description;
+use crate::event::item::description;
 use crate::table::payload_item::{DATA, HEADERS, PARTS, STORED_BODY, TRACE};
 use crate::table::{
     Attributes, DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, b, bytes, expires_s,

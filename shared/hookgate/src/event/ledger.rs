@@ -7,26 +7,16 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use hookgate_ledger::{
-    CLAIM, COMPLETE, ClaimDecision, Item, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, State,
-    on_claim, on_record,
+    CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, State, on_claim,
+    on_record,
 };
 
 use crate::error::OrFailed;
-use crate::table::event_item::{
-    BODY_SHA256, CLAIMS, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, SOURCE, STATE,
-    TENANT, claims_at,
-};
-use crate::table::{
-    Attributes, DynamoTable, EXPIRES, LEDGER_RETENTION, PK, SK, b, bytes, expires_s, n, names,
-    number, s, text, values,
-};
+use crate::event::history::{AttemptEnd, EndedAttempt, slot};
+use crate::event::item::{DESCRIBE, EVENT, described, new_item, shortened, state, stored_item};
+use crate::table::event_item::{BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
+use crate::table::{Attributes, DynamoTable, PK, SK, bytes, n, names, number, s, values};
 use crate::{AwsError, Event, EventKey, Message, unix_ms};
-
-/// The sort key of the item that the ledger works on.
-pub(crate) const EVENT: &str = "event";
-
-/// The longest error text that is stored, in bytes.
-const MAX_ERROR: usize = 300;
 
 /// A claim that a processor asks for.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +49,8 @@ pub struct Grant {
     pub attempt: u32,
     /// In all.
     pub claims: u32,
+    /// The time of the claim before; of this one, where it is the first.
+    pub previous: SystemTime,
 }
 
 /// A claim that was granted.
@@ -72,6 +64,19 @@ pub struct Claim<'a> {
     pub owner: &'a str,
     /// How often the event was claimed.
     pub grant: Grant,
+    /// The time of the claim.
+    pub began: SystemTime,
+    /// The target that the event is for; `None` where no route takes it.
+    pub target: Option<&'a str>,
+}
+
+/// The failure of an attempt that another follows.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry<'a> {
+    /// The reason.
+    pub error: &'a str,
+    /// The time of the next attempt.
+    pub next: SystemTime,
 }
 
 impl DynamoTable {
@@ -151,7 +156,7 @@ impl DynamoTable {
         match updated.map_err(|error| error.into_service_error()) {
             Ok(output) => {
                 let item = output.attributes.unwrap_or_default();
-                Ok(ClaimOutcome::Granted(grant(&item, epoch)))
+                Ok(ClaimOutcome::Granted(grant(&item, request)))
             }
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 refused(&failed.item.unwrap_or_default(), request)
@@ -166,7 +171,7 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn complete(&self, claim: Claim<'_>, now: SystemTime) -> Result<(), AwsError> {
         let update = self
-            .update(&claim.event.key, COMPLETE, &completion(claim.epoch))
+            .update(&claim.event.key, COMPLETE, &completion(claim))
             .set_expression_attribute_values(Some(completion_values(claim, now)));
         unless_overtaken("complete the event", update).await
     }
@@ -175,13 +180,23 @@ impl DynamoTable {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn release(&self, claim: Claim<'_>, error: &str) -> Result<(), AwsError> {
+    pub async fn release(
+        &self,
+        claim: Claim<'_>,
+        retry: Retry<'_>,
+        now: SystemTime,
+    ) -> Result<(), AwsError> {
+        let slot = slot(claim.grant.claims);
+        let set = format!("SET #lu = :zero, #err = :err, #nx = :nx, #{slot} = :entry");
+        let entry = entry(claim, AttemptEnd::Failed, retry.error, now);
         let update = self
-            .update(&claim.event.key, OWNED, "SET #lu = :zero, #err = :err")
+            .update(&claim.event.key, OWNED, &set)
             .set_expression_attribute_values(Some(values([
                 (":processing", state(State::Processing)),
                 (":me", s(claim.owner)),
-                (":err", s(shortened(error))),
+                (":err", s(shortened(retry.error))),
+                (":nx", n(unix_ms(retry.next))),
+                (":entry", entry),
                 (":zero", n(0)),
             ])));
         unless_overtaken("release the event", update).await
@@ -198,9 +213,9 @@ impl DynamoTable {
         error: &str,
         now: SystemTime,
     ) -> Result<(), AwsError> {
+        let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
         let set = format!(
-            "SET #st = :dead, #err = :err, #t1 = :now REMOVE #own, #lu, #{}",
-            claims_at(claim.epoch)
+            "SET #st = :dead, #err = :err, #t1 = :now, #{slot} = :entry REMOVE #own, #lu, #{claims}"
         );
         let update = self
             .update(&claim.event.key, OWNED, &set)
@@ -210,6 +225,7 @@ impl DynamoTable {
                 (":me", s(claim.owner)),
                 (":err", s(shortened(error))),
                 (":now", n(unix_ms(now))),
+                (":entry", entry(claim, AttemptEnd::GivenUp, error, now)),
             ])));
         unless_overtaken("mark the event as dead", update).await
     }
@@ -246,29 +262,40 @@ const CONTRADICTION: &str = "the stored item contradicts the refusal";
 /// The update that writes `Processing`, under the condition [`CLAIM`].
 ///
 /// It counts the claim twice: in all, and at its epoch, so that a replay begins to count anew even while an
-/// attempt of the epoch before waits. What was left of that epoch goes, and so does the time of an earlier end.
+/// attempt of the epoch before waits. What was left of that epoch goes, and so does what was noted of an earlier end
+/// or of the wait for this attempt.
 fn claiming(epoch: u32) -> String {
     let of_this = claims_at(epoch);
     let before = epoch.checked_sub(1).map(claims_at);
     let before = before.map_or_else(String::new, |name| format!(", #{name}"));
     format!(
-        "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, {DESCRIBE} \
-         REMOVE #t1{before} ADD #att :one, #{of_this} :one"
+        "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, \
+         #t3 = if_not_exists(#t2, :now), #t2 = :now, {DESCRIBE} \
+         REMOVE #t1, #tgt, #nx{before} ADD #att :one, #{of_this} :one"
     )
 }
 
 /// The update that writes `Done`, under the condition [`COMPLETE`].
-pub(crate) fn completion(epoch: u32) -> String {
-    let claims = claims_at(epoch);
-    format!("SET #st = :done, #ep = :ep, #t1 = :now, {DESCRIBE} REMOVE #own, #lu, #err, #{claims}")
+pub(crate) fn completion(claim: Claim<'_>) -> String {
+    let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
+    format!(
+        "SET #st = :done, #ep = :ep, #t1 = :now, #tgt = :tgt, #{slot} = :entry, {DESCRIBE} \
+         REMOVE #own, #lu, #err, #nx, #{claims}"
+    )
 }
 
 /// The values of [`completion`] and its condition.
 pub(crate) fn completion_values(claim: Claim<'_>, now: SystemTime) -> Attributes {
+    let end = match claim.target {
+        Some(_) => AttemptEnd::Handled,
+        None => AttemptEnd::Unhandled,
+    };
     let mut completion = values([
         (":done", state(State::Done)),
         (":ep", n(claim.epoch)),
         (":now", n(unix_ms(now))),
+        (":tgt", s(claim.target.unwrap_or_default())),
+        (":entry", entry(claim, end, "", now)),
     ]);
     completion.extend(described(claim.event));
     completion
@@ -304,67 +331,27 @@ fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<ClaimOutcome, 
     }
 }
 
-fn grant(item: &Attributes, epoch: u32) -> Grant {
+fn grant(item: &Attributes, request: ClaimRequest<'_>) -> Grant {
+    let previous = number(item, BEGAN_BEFORE).map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
     Grant {
-        attempt: number(item, &claims_at(epoch)).unwrap_or(1),
+        attempt: number(item, &claims_at(request.message.epoch)).unwrap_or(1),
         claims: number(item, CLAIMS).unwrap_or(1),
+        previous: previous.unwrap_or(request.now),
     }
 }
 
-/// Sets what operators read, where it is not there: an item that was forgotten comes back whole.
-const DESCRIBE: &str = "#exp = if_not_exists(#exp, :exp), #t0 = if_not_exists(#t0, :t0), \
-    #src = if_not_exists(#src, :src), #bh = if_not_exists(#bh, :bh), \
-    #ten = if_not_exists(#ten, :ten), #eid = if_not_exists(#eid, :eid), #typ = if_not_exists(#typ, :typ)";
-
-/// The values of [`DESCRIBE`].
-fn described(event: &Event) -> impl Iterator<Item = (String, AttributeValue)> {
-    let expires = n(expires_s(event.received, LEDGER_RETENTION));
-    let all = description(event).into_iter().chain([(EXPIRES, expires)]);
-    all.map(|(name, value)| (format!(":{name}"), value))
-}
-
-/// The attributes that operators read. A tenant, id or type that an event has not is the empty text.
-pub(crate) fn description(event: &Event) -> [(&'static str, AttributeValue); 6] {
-    [
-        (RECEIVED, n(unix_ms(event.received))),
-        (SOURCE, s(&event.source)),
-        (BODY_SHA256, b(event.body.sha256())),
-        (TENANT, s(event.tenant.as_deref().unwrap_or_default())),
-        (EVENT_ID, s(event.id.as_deref().unwrap_or_default())),
-        (
-            EVENT_TYPE,
-            s(event.event_type.as_deref().unwrap_or_default()),
-        ),
-    ]
-}
-
-fn new_item(event: &Event, now: SystemTime) -> Attributes {
-    let mut item = values([
-        (PK, s(event.key.as_str())),
-        (SK, s(EVENT)),
-        (STATE, state(State::Received)),
-        (EPOCH, n(0)),
-        (EXPIRES, n(expires_s(now, LEDGER_RETENTION))),
-    ]);
-    item.extend(values(description(event)));
-    item
-}
-
-/// The part of a stored item that the decisions need; `None` where it is not an event's.
-pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
-    Some(Item {
-        state: State::from_code(text(item, STATE)?)?,
-        epoch: number(item, EPOCH)?,
-        owner: text(item, OWNER).map(str::to_owned),
-        lease_until_ms: number(item, LEASE_UNTIL).unwrap_or(0),
-        expires_s: number(item, EXPIRES)?,
-    })
-}
-
-fn state(state: State) -> AttributeValue {
-    s(state.code())
-}
-
-pub(crate) fn shortened(error: &str) -> &str {
-    &error[..error.floor_char_boundary(MAX_ERROR)]
+/// The entry in the history of a claim that ends now.
+fn entry(claim: Claim<'_>, end: AttemptEnd, reason: &str, now: SystemTime) -> AttributeValue {
+    let began_ms = unix_ms(claim.began);
+    let entry = EndedAttempt {
+        number: claim.grant.claims,
+        epoch: claim.epoch,
+        end,
+        began_ms,
+        took_ms: unix_ms(now).saturating_sub(began_ms),
+        previous_ms: unix_ms(claim.grant.previous),
+        target: claim.target.unwrap_or_default().into(),
+        reason: reason.into(),
+    };
+    s(entry.to_json())
 }

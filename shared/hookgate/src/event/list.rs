@@ -1,7 +1,7 @@
 //! Events as operators ask for them: which came in, and what became of one.
 
 use std::collections::HashMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use hookgate_api::{EventDetail, EventState, EventSummary};
@@ -9,29 +9,39 @@ use hookgate_ledger::State;
 
 use crate::error::OrFailed;
 use crate::event::archive::{ArchivedPayload, PAYLOAD, read_payload};
-use crate::event::ledger::{EVENT, stored_item};
+use crate::event::history::attempts;
+use crate::event::item::{EVENT, stored_item};
 use crate::event::view::StoredEvent;
 use crate::table::event_item::{
-    BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, RECEIVED, SOURCE, TENANT,
+    BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, NEXT_ATTEMPT, RECEIVED, SOURCE,
+    TARGET, TENANT,
 };
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, number, s, text};
 use crate::{AwsError, Event, EventKey, rfc3339};
 
 /// The attributes of a summary.
-const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, src, ten, eid, typ, err";
+const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, nx, tgt, src, ten, eid, typ, err";
 
 impl DynamoTable {
     /// One event; `None` where there is none of this key.
     ///
     /// # Errors
     /// When the database or S3 does not answer.
-    pub async fn show_event(&self, key: &EventKey) -> Result<Option<EventDetail>, AwsError> {
+    pub async fn show_event(
+        &self,
+        key: &EventKey,
+        now: SystemTime,
+    ) -> Result<Option<EventDetail>, AwsError> {
         let items = self.event_items(key).await?;
-        let Some(summary) = find(&items, EVENT).and_then(summary) else {
+        let event = find(&items, EVENT).and_then(|item| Some((item, summary(item)?)));
+        let Some((item, summary)) = event else {
             return Ok(None);
         };
-        let payload = self.payload(&items).await?;
-        Ok(Some(EventDetail { summary, payload }))
+        Ok(Some(EventDetail {
+            summary,
+            history: attempts(item, now),
+            payload: self.payload(&items).await?,
+        }))
     }
 
     /// One event as it came in, to be sent again; `None` where there is none of this key. What was
@@ -149,10 +159,12 @@ fn some_text(item: &Attributes, name: &str) -> Option<String> {
 pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
     Some(EventSummary {
-        state: state(stored.state),
+        state: state(stored.state, item),
         attempts: number(item, CLAIMS).unwrap_or(0),
         epoch: stored.epoch,
         completed_at: number(item, COMPLETED).map(rfc3339),
+        next_attempt_at: number(item, NEXT_ATTEMPT).map(rfc3339),
+        target: some_text(item, TARGET),
         error: some_text(item, ERROR),
         ..described(item)?
     })
@@ -171,12 +183,17 @@ fn described(item: &Attributes) -> Option<EventSummary> {
         epoch: 0,
         received_at: rfc3339(number(item, RECEIVED)?),
         completed_at: None,
+        next_attempt_at: None,
+        target: None,
         error: None,
     })
 }
 
-fn state(state: State) -> EventState {
+/// The state that operators see, which tells apart more than the ledger's decisions have to.
+fn state(state: State, item: &Attributes) -> EventState {
     match state {
+        State::Processing if item.contains_key(NEXT_ATTEMPT) => EventState::Waiting,
+        State::Done if text(item, TARGET) == Some("") => EventState::Unhandled,
         State::Received => EventState::Received,
         State::Enqueued => EventState::Enqueued,
         State::Processing => EventState::Processing,

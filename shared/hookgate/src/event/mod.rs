@@ -3,6 +3,8 @@
 pub(crate) mod archive;
 pub(crate) mod bodies;
 pub(crate) mod body;
+pub(crate) mod history;
+pub(crate) mod item;
 mod key;
 pub(crate) mod ledger;
 pub(crate) mod list;
@@ -13,7 +15,7 @@ mod search;
 mod transact;
 pub(crate) mod view;
 
-pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant};
+pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
 pub use outbox::OutboxEntry;
 pub use search::{EventSearch, Position, Round};
 pub use transact::{TableWrite, TransactOutcome};

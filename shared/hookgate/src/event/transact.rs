@@ -10,7 +10,8 @@ use hookgate_ledger::COMPLETE;
 use serde_json::{Map, Value};
 
 use crate::error::OrFailed;
-use crate::event::ledger::{Claim, EVENT, completion, completion_values};
+use crate::event::item::EVENT;
+use crate::event::ledger::{Claim, completion, completion_values};
 use crate::table::{Attributes, DynamoTable, PK, SK, n, names, s};
 use crate::{AwsError, chain};
 
@@ -97,7 +98,7 @@ impl DynamoTable {
     }
 
     fn completion(&self, claim: Claim<'_>, now: SystemTime) -> Result<Update, BuildError> {
-        let update = completion(claim.epoch);
+        let update = completion(claim);
         Update::builder()
             .table_name(&self.name)
             .key(PK, s(claim.event.key.as_str()))
