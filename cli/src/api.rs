@@ -32,7 +32,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// The heading of the options that all commands of operators have.
 const GATEWAY: &str = "Gateway";
 
-/// Where a gateway is, and how it knows its operators.
+/// The gateway to talk to, and the operator's credentials for it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Access {
     /// The gateway's URL.
@@ -44,7 +44,7 @@ pub(crate) struct Access {
         default_value = DEFAULT_URL
     )]
     url: String,
-    /// How it knows you [default: token over http, iam over https].
+    /// Authentication [default: token for http, iam for https].
     #[arg(
         long,
         global = true,

@@ -39,7 +39,7 @@ const SYSTEMS: [&str; 5] = ["partssource", "product", "pps", "pakk", "wss"];
 /// Older than every system's tolerance, and than a token's lifetime.
 const STALE: Duration = Duration::from_secs(2 * 3600);
 
-/// How long an event may take to its end.
+/// Time limit for an event to reach its final state.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const GOOD_END: &str = "\
@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// How it should end for a source whose failed checks are answered with `refused`.
+    /// The expected cell for a source that answers failed checks with `refused`.
     fn expected(self, system: &str, refused: u16) -> String {
         match self {
             Case::Good => "200 accepted, done".to_owned(),

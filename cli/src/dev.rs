@@ -24,10 +24,10 @@ use crate::{CommandResult, address, changes, secrets};
 pub(crate) struct Dev {
     #[command(flatten)]
     config: ConfigFile,
-    /// Where to listen: an address, or a host or port alone.
+    /// Address to listen on; a host or a port alone is enough.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = address::parse)]
     listen: SocketAddr,
-    /// Where to keep events; a temporary folder otherwise.
+    /// Folder for events [default: a temporary folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Strike requests to DynamoDB, SQS or S3 with a fault, as sqs:SendMessage=fail,rate=0.1; may be repeated.

@@ -14,7 +14,7 @@ use crate::CommandResult;
 use crate::api::{Access, Api};
 use crate::output::{fields, json, line, lines, or_dash};
 
-/// How many batches without a dead letter to redrive are asked for before giving up.
+/// Number of batches in a row without a dead letter to redrive, after which the command gives up.
 const EMPTY_BATCHES: usize = 3;
 
 /// See the dead letters, send them again, or throw them away.
@@ -53,7 +53,7 @@ A key that begins with a hyphen goes after `--`.")]
         /// Events' keys, or messages' ids.
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
-        /// Why: it is logged, and shown with the event.
+        /// The reason; it is logged, and shown with the event.
         #[arg(long)]
         reason: String,
     },
@@ -82,7 +82,7 @@ struct RedriveArgs {
     /// All of them; SQS moves them itself.
     #[arg(long)]
     all: bool,
-    /// How many messages are moved a second, at most.
+    /// Maximum number of messages per second.
     #[arg(long, value_name = "PER_SECOND", requires = "all")]
     rate: Option<u32>,
 }

@@ -33,7 +33,7 @@ It exits with 0 where the handler succeeds, with 1 where it fails.")]
 pub(crate) struct Handle {
     /// The handler's name.
     name: String,
-    /// What `events show --json` prints, or a body.
+    /// File with the output of `events show --json`, or with a body.
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
     /// The source of a body.

@@ -15,7 +15,7 @@ use crate::events::state;
 use crate::moment::moment;
 use crate::output::{fields, json, line};
 
-/// How often a watched replay is looked at.
+/// Interval at which a watched replay is polled.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Have events handled again: some by their keys, or those of a source and a time.
@@ -62,13 +62,13 @@ pub(crate) struct Replay {
     /// Received until then; until now otherwise.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     until: Option<String>,
-    /// Why: it is kept with the replay.
+    /// The reason; it is stored with the replay.
     #[arg(long, required_unless_present = "dry_run")]
     reason: Option<String>,
     /// Count the events, and replay none.
     #[arg(long, requires = "source")]
     dry_run: bool,
-    /// How many events are sent a second, at most.
+    /// Maximum number of events per second.
     #[arg(long, value_name = "PER_SECOND", default_value_t = 50)]
     rate: u32,
     /// Follow the replay to its end.

@@ -41,10 +41,10 @@ pub(crate) struct Send {
     /// The tenant: where the provider puts it, else in the path.
     #[arg(long)]
     tenant: Option<String>,
-    /// Where to send it; the twin's URL of the source otherwise.
+    /// URL to send to [default: the source's URL at the twin].
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// Where the twin is.
+    /// The twin's URL.
     #[arg(long, env = "HOOKGATE_URL", default_value = DEFAULT_URL)]
     url: String,
     /// Change one byte after signing.

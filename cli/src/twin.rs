@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Response};
 use thiserror::Error;
 
-/// Where a twin is unless said otherwise.
+/// The default URL of the twin.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 
 const TIMEOUT: Duration = Duration::from_secs(10);

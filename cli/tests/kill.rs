@@ -21,7 +21,7 @@ const SECRET: &str = "one";
 const EVENTS: usize = 200;
 const SENDERS: usize = 8;
 
-/// How long all of it may take on a machine that is busy with a build.
+/// Time limit for the whole test, on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 type Accepted = Arc<Mutex<BTreeSet<String>>>;

@@ -24,7 +24,7 @@ const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"en
 [sources.other]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n
 [[routes]]\nto = \"handler:project_created\"\n";
 
-/// How long a line or a request may take on a machine that is busy with a build.
+/// Time limit for a line or a request, on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn body(id: &str, event_type: &str) -> String {

@@ -1,4 +1,4 @@
-//! What is printed: to a pipe that was closed, to a terminal, and of texts from outside.
+//! Output to a closed pipe and to a terminal, and of untrusted text.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What an operator runs after a deployment, against a twin.
+//! The smoke test that operators run after a deployment, against a twin.
 
 #![expect(
     clippy::unwrap_used,

@@ -51,7 +51,7 @@ fn config(vector: &Value) -> String {
     text
 }
 
-/// What the command says of a vector: its exit code and answer.
+/// The command's verdict on a vector: its exit code and output.
 fn verdict(folder: &Path, vector: &Value, documents: &Value) -> (i32, Value) {
     let config_file = folder.join(format!("{}.toml", vector["id"].as_str().unwrap()));
     std::fs::write(&config_file, config(vector)).unwrap();

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// What a server in front of a program answers while that is down.
+/// Status codes of a proxy whose backend is down.
 const DOWN: [u16; 3] = [502, 503, 504];
 
 /// Headers of one connection, and those that the new request has of its own.
@@ -47,7 +47,7 @@ pub(super) struct Forwarder {
     skip_failed: bool,
 }
 
-/// What came of forwarding an event.
+/// The result of forwarding an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Forwarded {
     Answered { status: u16, took: Duration },

@@ -12,10 +12,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long an event may take to its end on a machine that is busy with a build.
+/// Time limit for an event to reach its final state, on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a command may take that is to come to an end by itself, on such a machine.
+/// Time limit for a command that should end by itself, on such a machine.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A folder with a configuration and its secrets.
@@ -60,7 +60,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> (i32, String
     told(child)
 }
 
-/// What a command told until its end. One that does not come to an end is killed, and fails the test.
+/// The exit code and output of a command. One that does not end is killed, and fails the test.
 fn told(child: Child) -> (i32, String, String) {
     let pid = Pid::from_child(&child);
     let (ended, end) = mpsc::channel::<()>();
@@ -138,7 +138,7 @@ impl Dev {
         (code, format!("{out}{err}"))
     }
 
-    /// What a command that succeeds prints as JSON.
+    /// The JSON output of a command that must succeed.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let mut command = hookgate(&self.folder, arguments);
         let (code, out, err) = run(command.arg("--json").env("HOOKGATE_URL", self.url()));

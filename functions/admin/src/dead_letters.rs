@@ -15,11 +15,11 @@ use hookgate_api::{
 use crate::names::{Names, move_view, view};
 use crate::{Admin, BUDGET, Rejection};
 
-/// How many dead letters are listed unless asked otherwise, and at most.
+/// The default and the maximum number of dead letters in a list.
 const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
-/// How many dead letters are looked at to find some, at most.
+/// The maximum number of dead letters that a search looks at.
 pub(crate) const MAX_LOOKED_AT: usize = 2000;
 
 /// For how long dead letters are hidden from others while they are looked at: longer than that takes.

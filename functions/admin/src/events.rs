@@ -6,14 +6,14 @@ use hookgate_api::{EventDetail, EventList, EventListRequest, EventState, Order};
 
 use crate::{Admin, BUDGET, Rejection};
 
-/// How many events are listed unless asked otherwise, and at most.
+/// The default and the maximum number of events in a list.
 const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
 
 /// The longest pattern for types, in bytes.
 const MAX_PATTERN: usize = 256;
 
-/// How many digits the time in a cursor has.
+/// The number of digits of the time in a cursor.
 const TIME_DIGITS: usize = 13;
 
 impl Admin {

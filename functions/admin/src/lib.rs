@@ -28,10 +28,10 @@ use serde::Serialize;
 /// The largest body that is taken, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// How long a request may look through events or dead letters: shorter than API Gateway waits (30 s).
+/// Time limit for a search through events or dead letters: shorter than API Gateway's timeout (30 s).
 const BUDGET: Duration = Duration::from_secs(15);
 
-/// How far back events are looked for unless asked otherwise.
+/// The default period of a search for events.
 const LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The function: the table, the queue and its dead letters, the time.

@@ -11,7 +11,7 @@ use hookgate_api::{DeadLetterSummary, Move, Redrive};
 use crate::Rejection;
 use crate::events::event_key;
 
-/// How many dead letters are named at a time, at most.
+/// The maximum number of names in one request.
 pub(crate) const MAX_NAMES: usize = 100;
 
 /// Dead letters by their names.

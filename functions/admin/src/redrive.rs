@@ -13,10 +13,10 @@ use crate::names::{Common, MAX_NAMES, Names, view};
 use crate::replay::reason;
 use crate::{Admin, Rejection};
 
-/// How many dead letters are sent by what they have in common at a time, at most.
+/// The maximum number of dead letters that one request with filters redrives.
 const MAX_BATCH: usize = 200;
 
-/// How many of them are sent side by side.
+/// The number of dead letters that are sent concurrently.
 const CHUNK: usize = 10;
 
 /// The dead letters that were meant, and the names of which there were none.

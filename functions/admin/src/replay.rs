@@ -17,26 +17,26 @@ use crate::events::{event_key, filter};
 use crate::replays::view;
 use crate::{Admin, BUDGET, Rejection};
 
-/// How many events are replayed by their keys at a time, at most.
+/// The maximum number of keys in one replay.
 const MAX_KEYS: usize = 100;
 
-/// How many of them are sent side by side.
+/// The number of messages that are sent concurrently.
 const CHUNK: usize = 10;
 
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 500;
 
-/// How many events of a range are sent a second unless asked otherwise, and at most.
+/// The default and the maximum rate of a range replay, in events per second.
 const RATE: u32 = 50;
 const MAX_RATE: u32 = 500;
 
-/// How many keys a count shows.
+/// The number of keys that a count shows.
 const SAMPLE: usize = 10;
 
-/// How many events are counted at a time.
+/// The number of events that are counted per query.
 const COUNTED: u32 = 100;
 
-/// How the replay of one event went.
+/// The result of replaying one event.
 enum EventOutcome {
     Sent(Pending),
     Unknown,

@@ -6,11 +6,11 @@ use hookgate_api::{ReplayList, ReplayListRequest, ReplaySummary, ReplayedRange};
 
 use crate::{Admin, Rejection};
 
-/// How many replays are listed unless asked otherwise, and at most.
+/// The default and the maximum number of replays in a list.
 const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
 
-/// How often a cancellation is tried against slices that save at the same time.
+/// The number of tries of a cancellation, in case slices are saved at the same time.
 const CANCEL_TRIES: usize = 5;
 
 impl Admin {

@@ -19,8 +19,8 @@ use http::{Method, Request, Response};
 pub use rejection::Rejection;
 use reply::Reply;
 
-/// How long a request may take before it is answered with 503. Shopify gives up after 5 s, and the
-/// function's own time-out is 4 s.
+/// Time limit for a request, after which it is answered with 503. Shopify gives up after 5 s, and the
+/// function's own timeout is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
 
 /// The largest body that is taken, in bytes: base64 of it and the headers fit Lambda's request (6 MB).

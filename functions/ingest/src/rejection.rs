@@ -37,7 +37,7 @@ pub enum Rejection {
     NotAuthentic {
         /// The status that the source's provider expects.
         status: u16,
-        /// Why, for the log.
+        /// The reason, for the log.
         reason: Reason,
     },
     /// The request could not be checked.

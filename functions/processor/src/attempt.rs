@@ -25,7 +25,7 @@ const MAX_REASON: usize = 300;
 pub struct Invocation {
     /// The call's id.
     pub request_id: String,
-    /// When it is ended from outside.
+    /// The time at which Lambda stops it.
     pub deadline: SystemTime,
 }
 

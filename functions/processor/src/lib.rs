@@ -22,7 +22,7 @@ use hookgate::{Clock, DynamoTable, Event, Message, Route, S3Bodies, SqsQueue};
 use outcome::{Counts, Outcome};
 use targets::Target;
 
-/// How much longer than the invocation a claim holds, so that no one else starts while a handler may still run.
+/// The time by which a lease outlasts the invocation, so that no one else starts while a handler may still run.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A record with less time left than this is not started.

@@ -27,7 +27,7 @@ enum Count {
     Processed {
         /// A route took it.
         routed: bool,
-        /// How long after its request arrived; `None` for a replay, which says nothing of latency.
+        /// Time since its request arrived; `None` for a replay, which has no meaningful latency.
         latency_ms: Option<u64>,
     },
     /// The attempt failed, and the message comes again.

@@ -65,7 +65,7 @@ impl Sweeper {
         }
     }
 
-    /// How many messages wait, for the metrics; `None` when the outbox does not answer.
+    /// The number of outbox entries, for the metrics; `None` if the table does not answer.
     async fn depth(&self) -> Option<u64> {
         let depth = self.table.outbox_depth().await;
         let logged = |error: &AwsError| tracing::warn!(error = chain(error), "outbox not counted");

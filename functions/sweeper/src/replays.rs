@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{CLOSING_TIME, Sweeper};
 
-/// How many messages are sent at a time, at most.
+/// The maximum number of messages that are sent concurrently.
 const CHUNK: usize = 10;
 
-/// How many events are planned at a time, at most.
+/// The maximum number of events in one slice.
 const MAX_PAGE: u32 = 100;
 
 /// The result of one slice.

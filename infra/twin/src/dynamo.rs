@@ -11,14 +11,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often expired items are removed. AWS takes up to a few days; nothing may rest on either.
+/// Interval at which expired items are deleted. AWS takes up to a few days; nothing may rely on either.
 ///
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// A running DynamoDB; it stops when this is dropped.
 pub struct Dynamo {
-    /// Where it listens, as the SDK's endpoint URL.
+    /// Its URL, as the SDK's endpoint.
     pub endpoint: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,

@@ -38,7 +38,7 @@ const VISIBILITY_TIMEOUT_S: u64 = 240;
 const RETENTION_S: u64 = 14 * 24 * 3600;
 const MAX_RECEIVE_COUNT: u32 = 50;
 
-/// How long objects are kept: longer than any message of theirs, and than payloads by default.
+/// Retention of objects: longer than that of messages that point to them, and than the default for payloads.
 const OBJECT_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// Running engines.
@@ -63,9 +63,9 @@ pub enum EngineError {
     /// An engine does not start.
     #[error("the embedded {engine} does not start: {why}")]
     Start {
-        /// Which.
+        /// Its name.
         engine: &'static str,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// S3's objects cannot be kept.

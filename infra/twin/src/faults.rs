@@ -44,7 +44,7 @@ pub struct FaultRule {
     fault: Fault,
     /// The share of these requests that is struck, over 0 and at most 1.
     rate: f64,
-    /// How many are struck at most.
+    /// The maximum number of requests that it applies to.
     count: Option<u32>,
 }
 

@@ -66,7 +66,7 @@ async fn jwks(State(front): Shared) -> Result<Response, IssuerFailure> {
 
 #[derive(Deserialize)]
 struct TokenQuery {
-    /// How long ago the token was issued, in seconds.
+    /// The token's age in seconds.
     #[serde(default)]
     age_s: u64,
 }

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 /// The audience of its tokens.
 pub const AUDIENCE: &str = "hookgate";
 
-/// How long a token is good, as the tokens of the PointServices guide's example.
+/// Lifetime of a token, as in the example of the PointServices guide.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// An OpenID issuer at `{base URL}/issuer`. Its key is made when it is first asked for, and lives as

@@ -18,16 +18,16 @@ use tokio::time::Instant;
 /// The error of a function that fails as a whole.
 pub type InvokeError = Box<dyn Error + Send + Sync>;
 
-/// How long one poll waits for a message: SQS's longest.
+/// Wait time of one poll: the longest that SQS allows.
 const POLL: Duration = Duration::from_secs(20);
 
-/// How many messages one poll may take.
+/// The maximum number of messages per poll.
 const POLL_MESSAGES: usize = 10;
 
-/// How long to leave a queue alone after it could not be polled.
+/// Pause after a failed poll.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How large one event may be: Lambda's limit for a synchronous invocation.
+/// Maximum size of an event: Lambda's limit for a synchronous invocation.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_EVENT_BYTES: usize = 6 * 1_048_576;
@@ -37,11 +37,11 @@ const MAX_EVENT_BYTES: usize = 6 * 1_048_576;
 pub struct Mapping {
     /// The queue's name.
     pub queue: String,
-    /// How many messages an event may hold: 1 to 10 000, and over 10 only with a batch window.
+    /// Maximum number of messages in an event: 1 to 10 000, and over 10 only with a batch window.
     pub batch_size: usize,
-    /// How long to gather messages for a fuller batch.
+    /// Time to wait for a batch to fill.
     pub batch_window: Duration,
-    /// How many invocations may run at a time.
+    /// Maximum number of concurrent invocations.
     pub concurrency: usize,
 }
 

@@ -42,7 +42,7 @@ pub struct TwinOptions {
     pub config: Config,
     /// The variables that `env:` secrets are looked up in.
     pub variables: HashMap<String, String>,
-    /// Where it listens; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
     /// The folder its state is kept in; made where it is missing.
     pub data: PathBuf,

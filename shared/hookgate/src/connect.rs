@@ -6,10 +6,10 @@ use aws_config::{BehaviorVersion, SdkConfig};
 
 use crate::Roots;
 
-/// How long one try of a call may take.
+/// Time limit for one try of a call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// How long a call may take with its retries.
+/// Time limit for a call, including its retries.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(1500);
 
 const _: () = assert!(ATTEMPT_TIMEOUT.as_millis() < OPERATION_TIMEOUT.as_millis());

@@ -29,7 +29,7 @@ pub struct Adapters {
     pub table: DynamoTable,
     /// The queue of events.
     pub queue: SqsQueue,
-    /// Where large bodies are kept; `None` where no bucket is configured.
+    /// The store of large bodies; `None` if no bucket is configured.
     pub bodies: Option<S3Bodies>,
     /// The secrets that the configuration refers to.
     pub secrets: Secrets,
@@ -48,7 +48,7 @@ pub enum BadEnvironment {
     Unreadable {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },

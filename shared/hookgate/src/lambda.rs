@@ -14,7 +14,7 @@ pub fn as_sent(request: lambda_http::Request) -> http::Request<Bytes> {
     http::Request::from_parts(parts, Bytes::copy_from_slice(&body))
 }
 
-/// How long an invocation may take whose deadline is not known.
+/// Time limit of an invocation whose deadline is not known.
 const USUAL: Duration = Duration::from_secs(30);
 
 /// The end of an invocation that begins `now`: what its context says, or 30 seconds later where that is a time

@@ -24,7 +24,7 @@ use crate::{AwsError, BoxError, EventKey, S3Bodies, unix_ms};
 pub const PK: &str = "pk";
 /// Sort key: which item of the event.
 pub const SK: &str = "sk";
-/// When DynamoDB may delete the item, in seconds since 1970.
+/// The time at which DynamoDB may delete the item, in seconds since 1970.
 pub const EXPIRES: &str = "exp";
 /// The index over payloads by source, day and time of receipt.
 pub const INDEX: &str = "by-received";
@@ -41,13 +41,13 @@ pub(crate) mod event_item {
     pub(crate) const EPOCH: &str = "ep";
     /// The owner of the claim.
     pub(crate) const OWNER: &str = "own";
-    /// When the claim's lease runs out, in ms since 1970.
+    /// The end of the claim's lease, in ms since 1970.
     pub(crate) const LEASE_UNTIL: &str = "lu";
-    /// How often the event was claimed.
+    /// The number of times that the event was claimed.
     pub(crate) const CLAIMS: &str = "att";
     /// SHA-256 of the body.
     pub(crate) const BODY_SHA256: &str = "bh";
-    /// When its request arrived, in ms since 1970.
+    /// The time at which its request arrived, in ms since 1970.
     pub(crate) const RECEIVED: &str = "t0";
     /// The begin of its last attempt, in ms since 1970.
     pub(crate) const BEGAN: &str = "t2";
@@ -57,7 +57,7 @@ pub(crate) mod event_item {
     pub(crate) const NEXT_ATTEMPT: &str = "nx";
     /// The target that handled it; the empty text where no route takes it.
     pub(crate) const TARGET: &str = "tgt";
-    /// When it was done or dead-lettered, in ms since 1970.
+    /// The time at which it was done or dead-lettered, in ms since 1970.
     pub(crate) const COMPLETED: &str = "t1";
     /// The source.
     pub(crate) const SOURCE: &str = "src";
@@ -70,7 +70,7 @@ pub(crate) mod event_item {
     /// The last attempt's error.
     pub(crate) const ERROR: &str = "err";
 
-    /// How often the event was claimed at this epoch, since it was last done or dead at it.
+    /// The number of times that the event was claimed at this epoch, since it was last done or dead at it.
     pub(crate) fn claims_at(epoch: u32) -> String {
         format!("a{epoch}")
     }
@@ -80,7 +80,7 @@ pub(crate) mod event_item {
 pub(crate) mod payload_item {
     /// A part of the compressed body; the compressed message of an outbox entry.
     pub(crate) const DATA: &str = "data";
-    /// How many parts there are.
+    /// The number of parts.
     pub(crate) const PARTS: &str = "parts";
     /// The headers, as JSON.
     pub(crate) const HEADERS: &str = "hd";
@@ -94,12 +94,12 @@ pub(crate) mod payload_item {
 pub(crate) mod replay_item {
     /// The replay, as JSON.
     pub(crate) const REPLAY: &str = "job";
-    /// How often it was saved.
+    /// The number of times that it was saved.
     pub(crate) const VERSION: &str = "ver";
 }
 
-/// How long an event is remembered: longer than a message can live in the queue and the dead-letter
-/// queue (14 days each) and a provider retries.
+/// The retention of events in the ledger: longer than a message can live in the queue and the dead-letter
+/// queue (14 days each), and longer than providers retry.
 pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// Over how many index partitions a source's day is spread; each takes 1,000 writes a second.

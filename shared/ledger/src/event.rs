@@ -57,7 +57,7 @@ pub enum ClaimDecision {
     Settled,
     /// Somebody else holds it: leave the message, look again after this time.
     Busy {
-        /// When the other's lease runs out, in milliseconds since 1970.
+        /// The end of the other's lease, in milliseconds since 1970.
         until_ms: u64,
     },
 }

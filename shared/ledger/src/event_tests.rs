@@ -6,7 +6,7 @@ const NOW: u64 = 1_760_000_000_000;
 const ME: u8 = 1;
 const OTHER: u8 = 2;
 
-/// What stands in the table: nothing, or a state at an epoch with or without a live lease.
+/// An item of the table: none, or a state at an epoch with or without a live lease.
 fn stored(state: State, epoch: u32, owner: u8, lease_until_ms: u64) -> Item<u8> {
     Item {
         state,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How often a handler is tried before the message goes to the dead-letter queue.
+/// The number of attempts after which the message goes to the dead-letter queue.
 pub const MAX_ATTEMPTS: u32 = 8;
 
 /// The longest wait between two attempts.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Where an event stands.
+/// The state of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Recorded; whether its message was sent is not known.
@@ -67,15 +67,15 @@ impl fmt::Display for State {
 /// The part of a stored event that the decisions need. `O` names the owner of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Item<O> {
-    /// Where the event stands.
+    /// The state of the event.
     pub state: State,
-    /// How often a replay was asked for: 0 for the provider's own delivery.
+    /// The number of replays: 0 for the provider's own delivery.
     pub epoch: u32,
     /// The last claimant; `None` before the first claim.
     pub owner: Option<O>,
     /// Until when the claim holds, in milliseconds since 1970; 0 when it was given back.
     pub lease_until_ms: u64,
-    /// When the item may be forgotten, in seconds since 1970.
+    /// The time at which the item may be deleted, in seconds since 1970.
     pub expires_s: u64,
 }
 

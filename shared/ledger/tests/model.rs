@@ -5,8 +5,8 @@ mod protocol;
 
 use protocol::{BUDGETS, Invariant, Mutation, Verdict, search};
 
-/// How many states each budget leads to, how many steps there are between them, and how many the longest way has: as
-/// docs/model.md says. A model that reaches fewer states no longer tries everything.
+/// The number of states that each budget reaches, of steps between them, and of steps on the longest path, as in
+/// docs/model.md. A model that reaches fewer states no longer tries everything.
 #[rustfmt::skip]
 const REACHED: [(usize, usize, usize); 6] = [
     (1_125_452, 11_924_864, 47),

@@ -46,7 +46,7 @@ pub struct About {
     pub source: Option<String>,
     /// The day on which the row was compared with the provider's own text.
     pub checked: Option<Datetime>,
-    /// Where the row's facts come from.
+    /// The source of the definition's facts.
     pub basis: Bases,
     /// Notes for a user who relies on the provider's scheme.
     #[serde(default)]
@@ -55,7 +55,7 @@ pub struct About {
     pub samples: Vec<Sample>,
 }
 
-/// Where the facts of a row come from.
+/// The source of a definition's facts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bases {

@@ -1,4 +1,4 @@
-//! What a configuration may say, and how an error names what to change.
+//! Valid configurations, and errors that name what to change.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What counts as a signature among what a request presents, and how much of it is looked at.
+//! The signatures that are read from a request, and the limits of how much is read.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

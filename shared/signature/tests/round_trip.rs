@@ -1,4 +1,4 @@
-//! What `sign` makes, `check` accepts.
+//! Round trips: `check` accepts what `sign` makes.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

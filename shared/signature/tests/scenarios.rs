@@ -1,4 +1,4 @@
-//! How issuers' keys are cached: what is fetched, and when.
+//! The cache of issuers' keys: what is fetched, and when.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

@@ -1,8 +1,8 @@
-//! Where a route leads. A target is a file here, and its line in the list below.
+//! Route targets. Each target is a file in this folder and a line in the list below.
 //!
-//! Each target is a type with three functions: `parse(name, handlers)` reads what follows its word in
-//! `hookgate.toml` and fails at the start with a text for the user; `name()` is that spelling again, for log lines and
-//! operators; `run(event, body)` does the work.
+//! Each target is a type with three functions. `parse(name, handlers)` reads the text after its word in
+//! `hookgate.toml` and, at startup, returns an error for the user. `name()` returns that text again, for log lines and
+//! operators. `run(event, body)` does the work.
 
 mod handler;
 
@@ -14,7 +14,7 @@ use crate::handlers::{Effect, HandlerError, Handlers};
 /// Declares the kinds of targets: the word in `hookgate.toml`, then the type.
 macro_rules! targets {
     ($($word:literal => $kind:ident($target:ty)),+ $(,)?) => {
-        /// Where a route leads.
+        /// The target of a route.
         #[derive(Debug)]
         pub(crate) enum Target {
             $($kind($target),)+

@@ -15,10 +15,10 @@ pub use self::secret::{SecretConfig, SecretRef};
 pub use self::source::{MismatchPolicy, SourceConfig};
 use crate::Route;
 
-/// How long raw payloads are kept unless configuration says otherwise.
+/// The default retention of raw payloads.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How old secrets may become unless configuration says otherwise.
+/// The default age at which secrets are fetched again.
 pub const DEFAULT_SECRETS_REFRESH: Duration = Duration::from_secs(300);
 
 /// A parsed configuration. Secrets are still references.
@@ -28,9 +28,9 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// The routes in the order they are tried.
     pub routes: Vec<Route>,
-    /// How long raw payloads are kept; `None` keeps none, and nothing can be listed or replayed.
+    /// Retention of raw payloads; with `None`, none are stored, and nothing can be listed or replayed.
     pub retention: Option<Duration>,
-    /// How old secrets may become before they are fetched again.
+    /// The age at which secrets are fetched again.
     pub secrets_refresh: Duration,
 }
 

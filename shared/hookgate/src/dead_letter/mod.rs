@@ -18,7 +18,7 @@ pub struct DeadLetter {
     pub body: String,
     /// Its attributes: the reason, its class, and more.
     pub attributes: BTreeMap<String, String>,
-    /// When it was sent, in milliseconds since 1970.
+    /// The time at which it was sent, in milliseconds since 1970.
     pub sent_ms: Option<u64>,
 }
 
@@ -29,11 +29,11 @@ pub struct MoveTask {
     pub handle: Option<String>,
     /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`, as SQS says.
     pub status: String,
-    /// How many messages were moved, about.
+    /// The approximate number of messages that were moved.
     pub moved: i64,
-    /// How many there were to move, about.
+    /// The approximate number of messages to move.
     pub to_move: Option<i64>,
-    /// When it began.
+    /// The time at which it began.
     pub started: SystemTime,
     /// The reason of a failure.
     pub failure: Option<String>,

@@ -20,7 +20,7 @@ const BATCH: i32 = 10;
 /// The time that a receive may take beyond its wait.
 const MARGIN: Duration = Duration::from_secs(4);
 
-/// How many moves SQS remembers.
+/// The number of moves that SQS remembers.
 const MOVES: i32 = 10;
 
 /// The dead-letter queue, and the queue that its messages go back to.
@@ -33,7 +33,7 @@ pub struct SqsDeadLetters {
 }
 
 impl SqsDeadLetters {
-    /// How long SQS is to look for messages: a look that does not wait asks only some of its servers.
+    /// Wait time of a receive: without one, SQS asks only some of its servers.
     pub const WAIT: Duration = Duration::from_secs(1);
 
     /// The dead-letter queue at `url`, of the queue at `queue_url`, which looks for messages for so
@@ -155,7 +155,7 @@ impl SqsDeadLetters {
         Ok(())
     }
 
-    /// How many dead letters there are, about.
+    /// The approximate number of dead letters.
     ///
     /// # Errors
     /// When SQS does not answer.

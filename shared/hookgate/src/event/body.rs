@@ -16,7 +16,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub fn bytes(&self) -> u64 {
         match self {
             Body::Inline(body) => body.len() as u64,
@@ -39,7 +39,7 @@ impl Body {
 pub struct StoredBody {
     /// The object's key in the bucket.
     pub key: String,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Its SHA-256; in JSON as hexadecimal digits.
     #[serde(serialize_with = "to_hex", deserialize_with = "from_hex")]

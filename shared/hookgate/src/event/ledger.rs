@@ -25,7 +25,7 @@ pub struct ClaimRequest<'a> {
     pub message: &'a Message,
     /// The claimant; another text for every receipt of a message.
     pub owner: &'a str,
-    /// How long the claim is to hold.
+    /// The end of the lease.
     pub lease_until: SystemTime,
     /// Now.
     pub now: SystemTime,
@@ -42,7 +42,7 @@ pub enum ClaimOutcome {
     Busy(SystemTime),
 }
 
-/// How often an event was claimed.
+/// The number of times that an event was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// At this epoch, since the event was last done or dead: 1 is the first.
@@ -62,7 +62,7 @@ pub struct Claim<'a> {
     pub epoch: u32,
     /// The claimant.
     pub owner: &'a str,
-    /// How often the event was claimed.
+    /// The number of times that the event was claimed.
     pub grant: Grant,
     /// The time of the claim.
     pub began: SystemTime,

@@ -84,7 +84,7 @@ impl DynamoTable {
         self.items(keys, EVENT).await
     }
 
-    /// What is known of up to 100 events: by the ledger, or by the payload of one that it has forgotten.
+    /// Summaries of up to 100 events: from the ledger, or from the payload if the ledger has forgotten the event.
     pub(crate) async fn summaries(
         &self,
         keys: &[String],

@@ -41,7 +41,7 @@ pub struct Event {
     pub id: Option<String>,
     /// The provider's word for its type, verbatim.
     pub event_type: Option<String>,
-    /// When its request arrived, to the millisecond.
+    /// The time at which its request arrived, to the millisecond.
     pub received: SystemTime,
     /// The request's headers, without those that carry a credential.
     pub headers: Vec<(String, String)>,

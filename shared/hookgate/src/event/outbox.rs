@@ -15,7 +15,7 @@ use crate::table::{
 };
 use crate::{AwsError, EventKey, Message, unix_ms};
 
-/// How many messages are read from a shard at a time.
+/// The number of entries that are read from a shard at a time.
 const PAGE: i32 = 10;
 
 const PREFIX: &str = "outbox#";
@@ -69,7 +69,7 @@ impl DynamoTable {
         Ok(try_join_all(entries).await?.into_iter().flatten().collect())
     }
 
-    /// How many messages are in the outbox.
+    /// The number of outbox entries.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -93,8 +93,8 @@ impl DynamoTable {
         Ok(())
     }
 
-    /// How many messages of a shard there are. One answer holds 1 MB of the index, thousands of them: to
-    /// count more would change no alarm.
+    /// The number of entries in a shard. One response covers 1 MB of the index, thousands of entries:
+    /// counting more would not change any alarm.
     async fn depth_of_shard(&self, shard: u8) -> Result<u64, AwsError> {
         let counted = self
             .client

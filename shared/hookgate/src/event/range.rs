@@ -13,7 +13,7 @@ use crate::table::{
 };
 use crate::{AwsError, EventKey};
 
-/// How many events are looked at a page, at most: what DynamoDB takes in one batch.
+/// The maximum number of events per page: what DynamoDB allows in one batch.
 const MAX_PAGE: u32 = 100;
 
 impl DynamoTable {

@@ -21,7 +21,7 @@ use crate::table::{
 };
 use crate::{AwsError, EventKey};
 
-/// How many events are looked at a round, at most: what DynamoDB takes in one batch.
+/// The maximum number of events per round: what DynamoDB allows in one batch.
 const ROUND: usize = 100;
 
 /// A selection of events that the processor has seen.

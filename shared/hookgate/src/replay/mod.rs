@@ -42,7 +42,7 @@ impl ReplayId {
         (is_hex(time, 11) && is_hex(chance, 8)).then(|| ReplayId(text.to_owned()))
     }
 
-    /// When the replay was asked for, in milliseconds since 1970.
+    /// The time at which the replay was requested, in milliseconds since 1970.
     pub fn asked_ms(&self) -> u64 {
         let time = self.0.split_once('-').map(|(time, _)| time);
         let ms = time.and_then(|time| u64::from_str_radix(time, 16).ok());
@@ -68,19 +68,19 @@ pub struct Replay {
     pub id: ReplayId,
     /// The reason, in the operator's words.
     pub reason: String,
-    /// Which events.
+    /// The events to replay.
     pub of: Replayed,
-    /// How many events are sent a second, at most.
+    /// The maximum number of events per second.
     pub rate_per_s: u32,
-    /// When it was asked for, in milliseconds since 1970.
+    /// The time at which it was requested, in milliseconds since 1970.
     pub asked_ms: u64,
-    /// When it was done or cancelled, in milliseconds since 1970.
+    /// The time at which it was done or cancelled, in milliseconds since 1970.
     pub ended_ms: Option<u64>,
     /// Its state.
     pub state: ReplayState,
     /// Its progress.
     pub progress: Progress,
-    /// How often it was saved; the store counts.
+    /// The number of times that it was saved; the store counts them.
     #[serde(skip)]
     pub version: u64,
 }
@@ -109,7 +109,7 @@ pub struct EventRange {
     pub until_ms: u64,
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Events that were found so far.
@@ -127,7 +127,7 @@ pub struct Progress {
     /// Events that are to be sent next, each with its epoch: what is sent again after a crash
     /// carries the same epoch as before, and is known to the ledger.
     pub pending: Vec<Pending>,
-    /// Where to look for more; `None` at the start.
+    /// The place where the next slice begins; `None` at the start.
     pub next: Option<Cursor>,
     /// True where there is no more to look for.
     pub exhausted: bool,
@@ -140,7 +140,7 @@ pub struct Pending {
     pub key: String,
     /// The epoch that its message carries.
     pub epoch: u32,
-    /// How often sending it failed.
+    /// The number of times that sending it failed.
     #[serde(default)]
     pub failures: u32,
 }
@@ -161,7 +161,7 @@ pub struct Cursor {
 pub struct Page {
     /// Their keys, and the epochs that they were last handled at.
     pub events: Vec<(EventKey, u32)>,
-    /// Where the next page begins; `None` after the last.
+    /// The beginning of the next page; `None` after the last.
     pub next: Option<Cursor>,
 }
 

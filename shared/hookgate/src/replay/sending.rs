@@ -3,10 +3,10 @@
 use super::{Pending, Progress};
 use crate::{AwsError, DynamoTable, EventKey, Message, SqsQueue, chain};
 
-/// How often sending an event may fail before a replay goes on without it.
+/// The number of failed sends after which a replay skips an event.
 pub const MAX_FAILURES: u32 = 10;
 
-/// How many of the events that could not be sent are named.
+/// The number of failed events whose keys are recorded.
 const FAILED_KEYS: usize = 20;
 
 /// The end of sending an event again.

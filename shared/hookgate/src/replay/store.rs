@@ -26,7 +26,7 @@ const ENDED: &str = "replays#ended";
 /// A time after every replay, as the index writes it.
 const LATEST: u64 = 9_999_999_999_999;
 
-/// How many replays are carried out side by side, at most.
+/// The maximum number of replays that run concurrently.
 const MAX_RUNNING: usize = 100;
 
 impl DynamoTable {

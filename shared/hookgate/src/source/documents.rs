@@ -8,7 +8,7 @@ use hookgate_signature::{FetchFailure, MAX_DOCUMENT_BYTES};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
-/// How long one document may take, from connecting to its last byte.
+/// Time limit for one document, from connecting to its last byte.
 const TIMEOUT: Duration = Duration::from_millis(800);
 
 /// The documents of token issuers: fetched over HTTPS, or given beforehand.

@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::config::{ConfigError, MismatchPolicy, SecretConfig, SourceConfig};
 use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain};
 
-/// How many documents one request may cause to be fetched: discovery and keys, once refreshed.
+/// The maximum number of documents that are fetched for one request: discovery and keys, refreshed once.
 const MAX_FETCHES: usize = 4;
 
 /// One inbound URL: its provider's row with secrets, ready to verify.
@@ -169,7 +169,7 @@ pub enum UnusableSource {
     Unavailable {
         /// The secret's key in the configuration.
         key: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: SecretError,
     },

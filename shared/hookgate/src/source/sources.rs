@@ -14,10 +14,10 @@ use hookgate_signature::{KeyCache, Reason, Request, Unverified};
 use crate::config::{Config, SecretRef, SourceConfig};
 use crate::{Documents, Runtime, Secrets, Source, UnusableSource, chain};
 
-/// How soon after a try a source's secrets may be fetched again. A forger cannot have it more often.
+/// The minimum time between two fetches of a source's secrets. Forged requests cannot cause more.
 pub const COOL_DOWN: Duration = Duration::from_secs(10);
 
-/// How long after a try that failed the next one is due.
+/// The delay after a failed fetch.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// All sources, with the store of their secrets and the token issuers' keys.

@@ -53,7 +53,7 @@ impl Store {
         *self.0.answer.lock().unwrap() = answer;
     }
 
-    /// How often it was asked for the secret, with the version before.
+    /// The number of times that the secret was requested, with its previous version.
     fn asked(&self) -> usize {
         self.0.asked.load(Ordering::SeqCst)
     }

@@ -61,7 +61,7 @@ macro_rules! metrics {
                 match self { $(Metric::$name => stringify!($name),)+ }
             }
 
-            /// How it is measured.
+            /// Its unit.
             pub fn unit(self) -> Unit {
                 match self { $(Metric::$name => Unit::$unit,)+ }
             }
@@ -105,7 +105,7 @@ metrics! {
     ColdStarts: Count by &[Dimension::Function],
 }
 
-/// How many values of one metric one line may carry.
+/// The maximum number of values of one metric in a line.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 pub const MAX_VALUES: usize = 100;

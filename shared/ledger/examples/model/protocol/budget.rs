@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::Mutation;
 
-/// What may happen, and how often it may yet.
+/// An event outside the functions' control, whose number is limited by the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fault {
     /// The provider sends its request: the first time, again, or while the first is answered.
@@ -67,7 +67,7 @@ impl Fault {
     }
 }
 
-/// How often each thing may happen, in the order of [`Fault::ALL`].
+/// The number of times that each fault may happen, in the order of [`Fault::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Budget([u8; 12]);
 
@@ -108,7 +108,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// What the test exhausts: together everything, each with what matters to it.
+/// The budgets of the test. Together they cover everything, each with what matters to it.
 pub(crate) const BUDGETS: [Budget; 6] = [
     Budget::requests(4)
         .with(Fault::Crash, 3)
@@ -145,7 +145,7 @@ pub(crate) const BUDGETS: [Budget; 6] = [
         .with(Fault::Expiry, 1),
 ];
 
-/// What takes minutes, and gigabytes.
+/// The budgets of the full search, which takes minutes and gigabytes.
 pub(crate) const FULL: [Budget; 6] = [
     Budget::requests(4)
         .with(Fault::Crash, 3)
@@ -195,7 +195,7 @@ const TELLING: Budget = Budget::requests(2)
     .with(Fault::Redrive, 1)
     .with(Fault::Replay, 1);
 
-/// What a late message of before a replay needs to do harm, which takes a long way.
+/// A budget in which a late message from before a replay can do harm, which takes many steps.
 const TELLING_OF_EPOCHS: Budget = Budget::requests(1)
     .with(Fault::Crash, 1)
     .with(Fault::Failure, 1)

@@ -4,7 +4,7 @@ use super::budget::Fault;
 /// Takes what may come next: how it is told, and the state after it.
 pub(super) type Emit<'a> = dyn FnMut(&dyn Fn() -> String, State) + 'a;
 
-/// How a call ended for its caller.
+/// The result of a call for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reply<R> {
     Is(R),
@@ -14,14 +14,14 @@ pub(super) enum Reply<R> {
 
 /// A call that a process makes next.
 pub(super) struct Call<'a, R> {
-    /// Who makes it, and what it is: `ingest A`, `records the event`.
+    /// The caller and the call: `ingest A`, `records the event`.
     pub(super) who: &'a str,
     pub(super) what: &'a str,
-    /// What the call does to the world, and what it answers.
+    /// The call's effect on the world, and its response.
     pub(super) effect: &'a dyn Fn(&mut State) -> R,
-    /// What the process does with the reply; how that is told.
+    /// The process's reaction to the reply, which returns a text that describes it.
     pub(super) then: &'a dyn Fn(&mut State, Reply<R>) -> &'static str,
-    /// What is left of the process when it dies.
+    /// The state of the process after it died.
     pub(super) dies: &'a dyn Fn(&mut State),
 }
 

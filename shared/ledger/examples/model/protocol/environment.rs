@@ -1,7 +1,7 @@
 use super::processor::{epochs, of};
 use super::{Emit, Fault, Ingest, Operator, Receipt, State};
 
-/// What queue, clocks and table may do next.
+/// The next possible steps of queue, clocks and table.
 pub(super) fn steps(state: &State, emit: &mut Emit<'_>) {
     lease(state, emit);
     visibility(state, emit);

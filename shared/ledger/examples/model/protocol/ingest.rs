@@ -5,7 +5,7 @@ use super::{Call, Emit, Fault, Ingest, Mutation, Reply, State, Stored};
 
 const NAMES: [&str; 2] = ["ingest A", "ingest B"];
 
-/// What the ingests may do next.
+/// The next possible steps of the ingests.
 pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     for (slot, ingest) in state.ingests.into_iter().enumerate() {
         match ingest {

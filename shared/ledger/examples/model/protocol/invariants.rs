@@ -4,7 +4,7 @@ use hookgate_ledger::State as Is;
 
 use super::{Budget, Fault, Mutation, Processor, State, search};
 
-/// How many steps everything must be over in, once nothing goes wrong any more.
+/// The number of steps within which everything must end, once nothing goes wrong any more.
 const PATIENCE: usize = 200;
 
 /// A promise that did not hold.
@@ -98,7 +98,7 @@ pub(super) fn violated(state: &State, budget: &Budget, mutation: Mutation) -> Op
     (!ends(state, mutation)).then_some(Invariant::Ends)
 }
 
-/// Whether whatever runs was asked for: by a request, and by as many replays as its epoch says.
+/// True if everything that runs was requested: by a request, and by as many replays as its epoch says.
 fn has_reason(state: &State, budget: &Budget) -> bool {
     let asked = |fault| budget.left(fault) - state.left.left(fault);
     state.processors.iter().all(|processor| match processor {
@@ -107,7 +107,7 @@ fn has_reason(state: &State, budget: &Budget) -> bool {
     })
 }
 
-/// Whether everything that was promised comes to its end, when from now on nothing goes wrong.
+/// True if everything that was promised ends, provided that nothing goes wrong from now on.
 fn ends(state: &State, mutation: Mutation) -> bool {
     let mut now = State {
         left: Budget::default(),
@@ -129,7 +129,7 @@ fn ends(state: &State, mutation: Mutation) -> bool {
     false
 }
 
-/// Whether what was promised has happened, or waits for an operator.
+/// True if everything that was promised has happened, or waits for an operator.
 fn is_fulfilled(state: &State) -> bool {
     let from = usize::from(state.replayed);
     let dead_lettered = state.dead_letters[from..].iter().any(|count| *count > 0);

@@ -6,7 +6,7 @@ pub(crate) enum Mutation {
     None,
     /// A redelivery of an event that is recorded is a duplicate, whatever is known of its message.
     NaiveDrop,
-    /// Where the queue does not take the message, the record is deleted and the provider told to come
+    /// If the queue does not accept the message, the record is deleted and the provider is asked to send
     /// again; there is no outbox.
     CompensatingDelete,
     /// A message whose event another holds is acknowledged.

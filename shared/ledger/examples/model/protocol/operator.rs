@@ -4,7 +4,7 @@ use super::processor::{epochs, of};
 use super::state::EPOCHS;
 use super::{Call, Emit, Fault, Mutation, Operator, Reply, State};
 
-/// What the operator may do next: a replay, a redrive.
+/// The next possible steps of the operator: a replay, a redrive.
 pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     match state.operator {
         Operator::Idle => ask(state, mutation, emit),

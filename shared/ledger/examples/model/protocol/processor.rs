@@ -7,7 +7,7 @@ use super::{Call, Emit, Fault, Mutation, Processor, Receipt, Reply, State, Store
 
 const NAMES: [&str; 2] = ["processor A", "processor B"];
 
-/// What the processors may do next.
+/// The next possible steps of the processors.
 pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     for (slot, processor) in state.processors.into_iter().enumerate() {
         match processor {
@@ -117,7 +117,7 @@ fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> Clai
     }
 }
 
-/// What the handler does is no call of the ledger: it has its effect, or not, or dies.
+/// Runs the handler, which is not a call to the ledger: it has its effect, or not, or dies.
 fn handle(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let who = NAMES[slot];
     let mut done = *state;

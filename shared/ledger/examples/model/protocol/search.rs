@@ -7,7 +7,7 @@ use indexmap::map::Entry;
 use super::invariants::{Invariant, violated};
 use super::{Budget, Emit, Mutation, State, environment, ingest, operator, processor, sweeper};
 
-/// What a search saw.
+/// The size of a search.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     /// States that can be reached.
@@ -18,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) depth: usize,
 }
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     /// Every invariant holds in every state.
@@ -30,9 +30,9 @@ pub(crate) enum Verdict {
 /// The shortest way to a state in which an invariant does not hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Counterexample {
-    /// What does not hold.
+    /// The invariant that does not hold.
     pub(crate) invariant: Invariant,
-    /// What happened, in order.
+    /// The steps that lead there, in order.
     pub(crate) steps: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ fn reached_at(reached: &Reached, at: usize) -> (State, u32) {
     (*state, *from)
 }
 
-/// How the state at `at` came about.
+/// The path to the state at `at`.
 fn told(
     reached: &Reached,
     mut at: usize,

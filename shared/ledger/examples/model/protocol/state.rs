@@ -100,7 +100,7 @@ impl Processor {
         }
     }
 
-    /// Whether it works under a claim.
+    /// True if it works under a claim.
     pub(super) fn works(self) -> bool {
         !matches!(
             self,
@@ -109,7 +109,7 @@ impl Processor {
     }
 }
 
-/// What a processor's receipt of its message is worth.
+/// The validity of a processor's receipt handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Receipt {
     /// The message is its own until it gives it back.
@@ -156,15 +156,15 @@ pub(super) struct State {
     pub(super) replayed: u8,
     /// Effects happened, up to this epoch.
     pub(super) effect: Option<u8>,
-    /// How many more effects there may be: one, and one for each reason for another.
+    /// The number of further effects that are allowed: one, and one for each reason for another.
     pub(super) credit: i8,
-    /// Whether a clock was wrong or an item deleted: two handlers at a time are allowed.
+    /// True if a clock was wrong or an item was deleted, so that two handlers at a time are allowed.
     pub(super) excused: bool,
     /// The dead-letter queue forgot a message of the event.
     pub(super) forgotten: bool,
     /// A message was acknowledged too early.
     pub(super) early: bool,
-    /// What may yet happen.
+    /// The rest of the budget.
     pub(super) left: Budget,
 }
 
@@ -197,7 +197,7 @@ impl State {
             + stored.count()
     }
 
-    /// Whether the owner of the claim still works under it.
+    /// True if the owner of the claim still works under it.
     pub(super) fn owner_works(&self) -> bool {
         let owner = self.item.and_then(|item| item.owner);
         let mut processors = self.processors.iter().enumerate();
@@ -224,7 +224,7 @@ impl State {
     }
 }
 
-/// How a processor is named in a claim.
+/// The name of a processor in a claim.
 pub(super) fn name(slot: usize) -> u8 {
     if slot == 0 { 1 } else { 2 }
 }

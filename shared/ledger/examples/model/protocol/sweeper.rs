@@ -1,6 +1,6 @@
 use super::{Call, Emit, Mutation, Reply, State, Sweeper};
 
-/// What the sweeper may do next.
+/// The next possible steps of the sweeper.
 pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     let removes_first = mutation == Mutation::SweeperRemovesFirst;
     match state.sweeper {
