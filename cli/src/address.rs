@@ -6,7 +6,7 @@ const PORT: u16 = 9000;
 pub(crate) fn parse(text: &str) -> Result<SocketAddr, String> {
     let problem =
         || format!("write an address such as 127.0.0.1:{PORT}, localhost:{PORT} or {PORT}");
-    // The system would take a number for an address: 9000 is 0.0.35.40.
+    // The system would read a number as an address: 9000 is 0.0.35.40.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         let port: u16 = text.parse().map_err(|_| problem())?;
         return Ok(([127, 0, 0, 1], port).into());

@@ -53,7 +53,7 @@ pub(crate) struct Access {
         env = "HOOKGATE_AUTH"
     )]
     auth: Option<Auth>,
-    /// The token that `hookgate dev` prints; that of your own is found.
+    /// Token printed by `hookgate dev`; the token of your own twin is found automatically.
     #[arg(
         long,
         global = true,
@@ -78,7 +78,7 @@ enum Auth {
 
 #[derive(Debug, Error)]
 pub(crate) enum ApiError {
-    #[error("--url: `{0}` is no URL")]
+    #[error("--url: `{0}` is not a URL")]
     Url(String),
     #[error(
         "no gateway answers at {0}; `hookgate dev` starts one, --url or HOOKGATE_URL names another"
@@ -228,7 +228,7 @@ fn failure(text: &str) -> Option<Failure> {
         .iter()
         .find_map(|field| answer[field].as_str());
     let said = said
-        .unwrap_or("the gateway refused, and does not say why")
+        .unwrap_or("the gateway rejected the request and gave no reason")
         .to_owned();
     let failure = serde_json::from_value(answer);
     Some(failure.unwrap_or(Failure {
@@ -263,7 +263,7 @@ async fn sign_v4(config: &aws_config::SdkConfig, request: &mut Request) -> Resul
     ))?;
     let identity = credentials.into();
     let signed = signature(request, &identity, service, &region);
-    for (name, value) in signed.map_err(failed("the signer refuses it"))? {
+    for (name, value) in signed.map_err(failed("the signer rejects it"))? {
         request.headers_mut().insert(name, value);
     }
     Ok(())

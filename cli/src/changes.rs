@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Says of each file when it changes: what was read from it at the start still holds.
+/// Reports when a file changes: the program still uses what it read at startup.
 pub(crate) async fn report(files: [PathBuf; 2]) {
     let mut seen = files.each_ref().map(state);
     loop {
@@ -19,7 +19,7 @@ pub(crate) async fn report(files: [PathBuf; 2]) {
     }
 }
 
-/// The time and size of a file; `None` where there is none.
+/// The time and size of a file; `None` if there is none.
 fn state(file: &PathBuf) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

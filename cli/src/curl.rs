@@ -13,7 +13,7 @@ pub(crate) fn command(url: &str, signed: &Signed, file: Option<&Path>) -> Result
         Some(file) => words.extend(["--data-binary".to_owned(), format!("@{}", file.display())]),
         None => {
             let body = String::from_utf8(signed.body.clone());
-            let body = body.map_err(|_| "the body is not text: give it with --data")?;
+            let body = body.map_err(|_| "the body is not text: pass it with --data")?;
             words.extend(["--data-raw".to_owned(), body]);
         }
     }

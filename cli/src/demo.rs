@@ -22,10 +22,10 @@ use crate::send::{sign, tamper};
 use crate::twin::TwinClient;
 use crate::{BoxError, CommandResult, variables};
 
-/// Send each of the five systems good and bad events, and show what happens.
+/// Send good and bad events from five systems, and show what happens.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It starts a gateway of its own with a configuration of its own, needs nothing else, and exits with 0
+    after_help = "It starts its own gateway with its own configuration, needs nothing else, and exits with 0
 only if every event ended as it should."
 )]
 pub(crate) struct Demo {
@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// The expected cell for a source that answers failed checks with `refused`.
+    /// The expected cell for a source that answers failed checks with the status `refused`.
     fn expected(self, system: &str, refused: u16) -> String {
         match self {
             Case::Good => "200 accepted, done".to_owned(),
@@ -132,7 +132,7 @@ impl Demo {
         .await?;
         writeln!(
             stdout(),
-            "A gateway runs at {}; each system's events are signed as its guide says.\n",
+            "A gateway runs at {}; events are signed as each system's guide says.\n",
             twin.url
         )?;
         let client = TwinClient::new(&twin.url)?;
@@ -170,7 +170,7 @@ fn own() -> Result<Project, BoxError> {
 }
 
 impl System<'_> {
-    /// Does what the case says; the answer, and how the event ended.
+    /// Runs the case; returns the response, and the event's final state.
     async fn happens(&mut self, case: Case) -> Result<String, BoxError> {
         let now = system_now();
         let signed = match case {
@@ -238,7 +238,7 @@ impl System<'_> {
     }
 }
 
-/// The printed table: a row a system, and at the end whether all went as it should.
+/// The printed table: one row per system, and at the end whether everything went as expected.
 struct Table {
     colour: bool,
     wrong: Vec<String>,

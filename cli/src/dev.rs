@@ -14,13 +14,13 @@ use crate::project::{ConfigFile, Project};
 use crate::token::{TOKEN_VARIABLE, TokenFile};
 use crate::{CommandResult, address, changes, secrets};
 
-/// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
+/// Run the gateway on this machine: the functions' own code, with an embedded DynamoDB, SQS and S3.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookgate dev
-  hookgate dev --data .hookgate             keep events over a restart
+  hookgate dev --data .hookgate             keep events across restarts
   hookgate dev --listen 127.0.0.1:0 --json  a free port, for scripts
-  hookgate dev --fault sqs:SendMessage=fail a queue that takes nothing")]
+  hookgate dev --fault sqs:SendMessage=fail a queue that is down")]
 pub(crate) struct Dev {
     #[command(flatten)]
     config: ConfigFile,
@@ -30,7 +30,7 @@ pub(crate) struct Dev {
     /// Folder for events [default: a temporary folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Strike requests to DynamoDB, SQS or S3 with a fault, as sqs:SendMessage=fail,rate=0.1; may be repeated.
+    /// Inject a fault into requests to DynamoDB, SQS or S3, such as sqs:SendMessage=fail,rate=0.1; can be repeated.
     #[arg(long = "fault", value_name = "RULE")]
     faults: Vec<FaultRule>,
     /// Print JSON lines.
@@ -72,7 +72,7 @@ impl Dev {
         let twin = Twin::start(options).await?;
         let token_file = TokenFile::write(&twin.url, &twin.token);
         if let Err(error) = &token_file {
-            tracing::warn!(%error, "other commands do not find the token: give it to them");
+            tracing::warn!(%error, "other commands cannot find the token; pass it with --token");
         }
         self.announce(&twin, &sources, &data)?;
         let config = self.config.path.clone();
@@ -106,7 +106,7 @@ impl Dev {
         );
         writeln!(
             stdout(),
-            "Hookgate takes webhooks at {}/webhooks/{{source}}",
+            "Hookgate receives webhooks at {}/webhooks/{{source}}",
             twin.url
         )?;
         for (name, text) in [

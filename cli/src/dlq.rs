@@ -17,7 +17,7 @@ use crate::output::{fields, json, line, lines, or_dash};
 /// Number of batches in a row without a dead letter to redrive, after which the command gives up.
 const EMPTY_BATCHES: usize = 3;
 
-/// See the dead letters, send them again, or throw them away.
+/// Show dead letters, send them again, or discard them.
 #[derive(Debug, Args)]
 pub(crate) struct Dlq {
     #[command(subcommand)]
@@ -30,13 +30,13 @@ pub(crate) struct Dlq {
 enum DlqCommand {
     /// List dead letters, each with its reason. A large queue shows only some of its messages.
     List {
-        /// At most so many.
+        /// Maximum number.
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
     /// Show the dead letters of one event, with their text.
     Show {
-        /// The event's key, or the message's id.
+        /// The event key, or the message id.
         #[arg(allow_hyphen_values = true)] // a key may begin with a hyphen
         name: String,
     },
@@ -48,38 +48,38 @@ enum DlqCommand {
 
 A key that begins with a hyphen goes after `--`.")]
     Redrive(RedriveArgs),
-    /// Throw dead letters away. Their events stay dead, and can be replayed.
+    /// Discard dead letters. Their events stay dead, and can be replayed.
     Discard {
-        /// Events' keys, or messages' ids.
+        /// Event keys, or message ids.
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
         /// The reason; it is logged, and shown with the event.
         #[arg(long)]
         reason: String,
     },
-    /// Show how far the moves of all dead letters are.
+    /// Show the progress of moves of all dead letters.
     Moves,
 }
 
 #[derive(Debug, Args)]
 struct RedriveArgs {
-    /// Events' keys, or messages' ids.
+    /// Event keys, or message ids.
     #[arg(
         value_name = "NAME",
         required_unless_present_any = ["all", "source", "event_type", "reason_contains"],
         conflicts_with_all = ["all", "source", "event_type", "reason_contains"]
     )]
     names: Vec<String>,
-    /// Those of this source.
+    /// Those of events from this source.
     #[arg(long, conflicts_with = "all")]
     source: Option<String>,
-    /// Those of a type that this pattern matches: `order.*`.
+    /// Those of events whose type matches this pattern, such as `order.*`.
     #[arg(long = "type", value_name = "TYPE", conflicts_with = "all")]
     event_type: Option<String>,
     /// Those whose reason contains this text.
     #[arg(long, value_name = "TEXT", conflicts_with = "all")]
     reason_contains: Option<String>,
-    /// All of them; SQS moves them itself.
+    /// All of them; SQS itself moves them.
     #[arg(long)]
     all: bool,
     /// Maximum number of messages per second.
@@ -137,7 +137,7 @@ impl Dlq {
 }
 
 impl RedriveArgs {
-    /// Asks for batch after batch where dead letters are chosen by what they have in common.
+    /// Redrives batch after batch if dead letters are chosen by filters.
     async fn run(self, api: &Api, printer: Printer) -> CommandResult {
         let by_names = !self.names.is_empty();
         let (keys, message_ids) = keys_and_ids(self.names);
@@ -202,13 +202,13 @@ impl Printer {
     }
 }
 
-/// Tells events' keys from messages' ids.
+/// Distinguishes event keys from message ids.
 fn keys_and_ids(names: Vec<String>) -> (Vec<String>, Vec<String>) {
     let names = names.into_iter();
     names.partition(|name| EventKey::parse(name).is_some())
 }
 
-/// 1 where something that was named was not done.
+/// 1 if something that was named was not done.
 fn code(failed: &[Failed], not_found: &[String]) -> ExitCode {
     ExitCode::from(u8::from(!failed.is_empty() || !not_found.is_empty()))
 }

@@ -17,7 +17,7 @@ use crate::{BoxError, CommandResult};
 /// The most events that one answer lists.
 const PAGE: usize = 1000;
 
-/// See which events came in, and what became of them.
+/// Show events, and what became of them.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     #[command(subcommand)]
@@ -50,39 +50,39 @@ one) finds an event at once, if its provider signs its ids.")]
 
 #[derive(Debug, Args)]
 struct List {
-    /// Only of this source.
+    /// Only events from this source.
     #[arg(long)]
     source: Option<String>,
-    /// Only in this state.
+    /// Only events in this state.
     #[arg(long, value_parser = state)]
     state: Option<EventState>,
-    /// Only of a type that this pattern matches: `order.*`.
+    /// Only events whose type matches this pattern, such as `order.*`.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Only of this tenant.
+    /// Only events of this tenant.
     #[arg(long)]
     tenant: Option<String>,
-    /// Only with this id of the provider's.
+    /// Only events with this id from the provider.
     #[arg(long, value_name = "ID")]
     event_id: Option<String>,
-    /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+    /// Only events received at this time or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for that long ago.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<String>,
-    /// Received then or earlier.
+    /// Only events received at this time or earlier.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<String>,
-    /// At most so many.
+    /// Maximum number.
     #[arg(long, default_value_t = 50, conflicts_with = "all")]
     limit: usize,
-    /// All of them.
+    /// List all of them.
     #[arg(long)]
     all: bool,
-    /// Go on where an earlier list ended.
+    /// Continue where an earlier list ended.
     #[arg(long)]
     cursor: Option<String>,
 }
 
-/// Said where there is no payload.
+/// The text for a missing payload.
 pub(crate) const NO_PAYLOAD: &str =
     "the payload is gone, or the processor has not seen the event yet";
 
@@ -105,7 +105,7 @@ impl Events {
 }
 
 impl List {
-    /// Asks until there are as many as are wanted, or no more. Rows are printed as they come.
+    /// Fetches pages until there are enough events, or no more. Rows are printed as they arrive.
     async fn run(self, api: &Api, as_json: bool) -> CommandResult {
         let mut left = if self.all { usize::MAX } else { self.limit };
         let mut request = self.request();

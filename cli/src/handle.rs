@@ -45,7 +45,7 @@ pub(crate) struct Handle {
     /// The tenant of a body.
     #[arg(long)]
     tenant: Option<String>,
-    /// Print JSON, and no log.
+    /// Print JSON instead of a log.
     #[arg(long)]
     json: bool,
 }

@@ -45,7 +45,7 @@ impl Visit for Columns {
             "source" => self.source = value.to_owned(),
             "event_type" => self.event_type = value.to_owned(),
             "key" => self.key = value.to_owned(),
-            // Control characters in what a provider wrote must not reach a terminal.
+            // Control characters in a provider's text must not reach a terminal.
             name => drop(write!(self.rest, " {name}={}", value.escape_debug())),
         }
     }

@@ -49,25 +49,25 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway on this machine: the functions' code on embedded DynamoDB and SQS.
+    /// Run the gateway on this machine: the functions' own code, with an embedded DynamoDB, SQS and S3.
     Dev(dev::Dev),
-    /// Send a sample event of a source's provider, signed as the provider signs it.
+    /// Send a sample event to a source, signed as its provider signs it.
     Send(send::Send),
-    /// Check a request against a source, and say why it is refused.
+    /// Check a request against a source, and explain why it is rejected.
     Verify(verify::Verify),
     /// List the built-in providers, or explain one and show what to configure.
     Providers(providers::Providers),
-    /// See which events came in, and what became of them.
+    /// Show events, and what became of them.
     Events(events::Events),
     /// Follow events as they come in, and forward them to a program on this machine.
     Listen(listen::Listen),
-    /// Have events handled again: some by their keys, or those of a source and a time.
+    /// Replay events: by their keys, or all those of a source in a period.
     Replay(replay::Replay),
-    /// See the dead letters, and send them again.
+    /// Show dead letters, send them again, or discard them.
     Dlq(dlq::Dlq),
     /// Run one handler of the processor on one event, and show what it would do.
     Handle(handle::Handle),
-    /// Send each of the five systems good and bad events, and show what happens.
+    /// Send good and bad events from five systems, and show what happens.
     Demo(demo::Demo),
 }
 

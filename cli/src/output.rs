@@ -19,9 +19,9 @@ pub(crate) fn is_closed(error: &(dyn Error + 'static)) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Says something on standard error, beside what a command prints.
+/// Prints a message to standard error, apart from the command's output.
 pub(crate) fn tell(text: &str) {
-    // Without a standard error there is no one to tell.
+    // Without a standard error there is nowhere to print to.
     let _ = writeln!(io::stderr(), "{}", lines(text));
 }
 

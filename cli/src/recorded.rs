@@ -1,4 +1,4 @@
-//! A request in a file: written down where it came in, or what `events show --json` prints.
+//! A request in a file: one that was recorded, or the output of `events show --json`.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -42,7 +42,7 @@ fn post() -> String {
 }
 
 impl Recorded {
-    /// Reads a request, or an event or its payload, whose URL is taken to be that of the source.
+    /// Reads a request, or an event or its payload; for the latter, the URL is assumed to be that of the source.
     pub(crate) fn parse(text: &str, source: &str) -> Result<Recorded, String> {
         let wrong = |error| format!("the request is not of the expected form: {error}");
         let mut value: Value = serde_json::from_str(text).map_err(wrong)?;

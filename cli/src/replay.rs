@@ -18,7 +18,7 @@ use crate::output::{fields, json, line};
 /// Interval at which a watched replay is polled.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// Have events handled again: some by their keys, or those of a source and a time.
+/// Replay events: by their keys, or all those of a source in a period.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -47,25 +47,25 @@ pub(crate) struct Replay {
         conflicts_with = "source"
     )]
     keys: Vec<String>,
-    /// Of this source.
+    /// Events from this source.
     #[arg(long, requires = "since")]
     source: Option<String>,
-    /// Only of a type that this pattern matches: `order.*`.
+    /// Only events whose type matches this pattern, such as `order.*`.
     #[arg(long = "type", value_name = "TYPE", requires = "source")]
     event_type: Option<String>,
-    /// Only in this state.
+    /// Only events in this state.
     #[arg(long, requires = "source", value_parser = state)]
     state: Option<EventState>,
-    /// Received then or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+    /// Only events received at this time or later: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for that long ago.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     since: Option<String>,
-    /// Received until then; until now otherwise.
+    /// Only events received at this time or earlier [default: now].
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "source")]
     until: Option<String>,
     /// The reason; it is stored with the replay.
     #[arg(long, required_unless_present = "dry_run")]
     reason: Option<String>,
-    /// Count the events, and replay none.
+    /// Only count the events.
     #[arg(long, requires = "source")]
     dry_run: bool,
     /// Maximum number of events per second.
@@ -80,14 +80,14 @@ pub(crate) struct Replay {
 enum ReplayCommand {
     /// List replays, newest first.
     List {
-        /// At most so many.
+        /// Maximum number.
         #[arg(long, default_value_t = 50)]
         limit: usize,
-        /// Go on where an earlier list ended.
+        /// Continue where an earlier list ended.
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Show one replay: how far it is.
+    /// Show the progress of a replay.
     Show {
         /// The replay's id.
         id: String,
@@ -95,7 +95,7 @@ enum ReplayCommand {
         #[arg(long)]
         watch: bool,
     },
-    /// Cancel a replay. What is sent already is handled.
+    /// Cancel a replay. Events that were already sent are still handled.
     Cancel {
         /// The replay's id.
         id: String,

@@ -21,7 +21,7 @@ pub(crate) struct Unsigned {
 }
 
 /// A sample event of a source's provider; for a provider of the user's own, one that [`of_own`] makes from
-/// the fields that its row names.
+/// the fields that its definition names.
 pub(crate) fn of(source: &SourceConfig, values: &SampleValues<'_>, poison: bool) -> Unsigned {
     let about = source.builtin.as_deref().and_then(About::provider);
     let samples = about.map(|about| about.samples).unwrap_or_default();
@@ -50,7 +50,7 @@ fn json_content() -> (String, String) {
     ("Content-Type".to_owned(), "application/json".to_owned())
 }
 
-/// A sample for a provider of the user's own: the fields that the row names, and empty `data`.
+/// A sample for a user-defined provider: the fields that the definition names, and empty `data`.
 fn of_own(source: &SourceConfig, values: &SampleValues<'_>) -> Unsigned {
     let event = source.provider.event();
     let mut headers = vec![json_content()];
@@ -84,7 +84,7 @@ fn of_own(source: &SourceConfig, values: &SampleValues<'_>) -> Unsigned {
     }
 }
 
-/// A JSON object with another id at this path; `None` of what is no object.
+/// A JSON object with another id at this path; `None` if it is not an object.
 pub(crate) fn with_id(body: &[u8], path: &str, id: &str) -> Option<Vec<u8>> {
     let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     set(&mut body, path, id);

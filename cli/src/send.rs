@@ -14,14 +14,14 @@ use crate::samples::{self, Signed, Unsigned};
 use crate::twin::{DEFAULT_URL, TwinClient};
 use crate::{BoxError, CommandResult, curl, secrets};
 
-/// Send a sample event of a source's provider, signed as the provider signs it.
+/// Send a sample event to a source, signed as its provider signs it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookgate send partssource --type order.created
   hookgate send product --id evt_1              twice: the second is a duplicate
-  hookgate send pakk --tamper                   one byte changed after signing: refused
+  hookgate send pakk --tamper                   one byte changed after signing: rejected
   hookgate send stripe --data payload.json --to https://…/webhooks/stripe
-  hookgate send stripe --print                  the same, as a curl command
+  hookgate send stripe --print                  the same as a curl command
 
 It exits with 0 where the answer is a 2xx, with 1 otherwise.")]
 pub(crate) struct Send {
@@ -29,16 +29,16 @@ pub(crate) struct Send {
     config: ConfigFile,
     /// The source, as in the configuration.
     source: String,
-    /// The event's type; the sample's own otherwise.
+    /// The event's type [default: that of the sample].
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Send this body, byte for byte but for what --id says.
+    /// Send this body, unchanged except for the id given by --id.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// The event's id; a new one otherwise, or that of --data.
+    /// The event's id [default: a new one, or that in the body of --data].
     #[arg(long)]
     id: Option<String>,
-    /// The tenant: where the provider puts it, else in the path.
+    /// The tenant, sent where the provider puts it, or else in the path.
     #[arg(long)]
     tenant: Option<String>,
     /// URL to send to [default: the source's URL at the twin].
@@ -50,10 +50,10 @@ pub(crate) struct Send {
     /// Change one byte after signing.
     #[arg(long)]
     tamper: bool,
-    /// Print the signed request as a curl command, and send nothing.
+    /// Print the signed request as a curl command instead of sending it.
     #[arg(long)]
     print: bool,
-    /// Sign as if this many seconds ago.
+    /// Sign as if it were this many seconds ago.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     age: u64,
 }
@@ -97,13 +97,13 @@ impl Send {
         Ok(ExitCode::from(u8::from(!(200..300).contains(&status))))
     }
 
-    /// The body of a file, with the id that was asked for.
+    /// The body of a file, with the requested id.
     fn body(&self, file: &Path, source: &Source) -> Result<Vec<u8>, BoxError> {
         let body = std::fs::read(file);
         let body = body.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
         match (&self.id, &source.verifier().provider().event().id) {
             (Some(id), Some(Place::Body(path))) => samples::with_id(&body, path.as_str(), id)
-                .ok_or_else(|| format!("--id: {} is no JSON object", file.display()).into()),
+                .ok_or_else(|| format!("--id: {} is not a JSON object", file.display()).into()),
             _ => Ok(body),
         }
     }
@@ -136,7 +136,7 @@ impl Send {
     }
 }
 
-/// Signs as the source's provider does. Where its row works with tokens, the twin is the issuer.
+/// Signs as the source's provider does. For providers that use tokens, the twin is the issuer.
 pub(crate) async fn sign(
     source: &Source,
     twin: &TwinClient,

@@ -44,7 +44,7 @@ impl TokenFile {
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        // Nobody reads it once the gateway is gone.
+        // No one reads it once the gateway is gone.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -116,7 +116,7 @@ fn path(folder: &Path, address: SocketAddr) -> PathBuf {
     folder.join(format!("{PREFIX}{address}{SUFFIX}"))
 }
 
-/// The user's own folder for what lives as long as a session, or else everybody's.
+/// The user's own runtime folder, or else the shared temporary folder.
 fn folder() -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     own.filter(|folder| folder.is_dir())

@@ -14,7 +14,7 @@ use crate::project::{ConfigFile, Project};
 use crate::recorded::Recorded;
 use crate::{CommandResult, secrets};
 
-/// Check a request against a source, and say why it is refused.
+/// Check a request against a source, and explain why it is rejected.
 #[derive(Debug, Args)]
 #[command(after_help = r#"The request is JSON:
   {"method": "POST", "path": "/webhooks/stripe", "headers": [["stripe-signature", "t=…"]], "body": "{}"}
@@ -37,7 +37,7 @@ pub(crate) struct Verify {
     /// The request's file; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = "-")]
     request: PathBuf,
-    /// The time to check at; that of an event, or now, otherwise.
+    /// The time to check at [default: that of the event, or now].
     #[arg(long, value_name = "UNIX_SECONDS")]
     now: Option<u64>,
 }
@@ -134,7 +134,7 @@ fn verified_answer(source: &Source, request: &Request<'_>, path: &str) -> Value 
     let event = source.meta(request);
     json!({
         "verified": true,
-        // The signature holds; the gateway would still answer 400 for what the row requires.
+        // The signature holds; the gateway would still answer 400 for what the definition requires.
         "reason": event.as_ref().err().map(|missing| format!("missing_{}", missing.field)),
         "event_id": facts.id,
         "event_type": facts.event_type,

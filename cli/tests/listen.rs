@@ -277,7 +277,7 @@ fn a_listener_that_comes_back_forwards_what_came_meanwhile_once() {
         away.iter().for_each(|key| drop(dev.ended(key, 1)));
         sent = away.to_vec();
     }
-    // Without a position it begins now; from a time of one's own, with all that came since.
+    // Without a position it begins now; from a time of your own, with all that came since.
     let fresh = Listen::start(&dev, &["--no-resume", "--forward", &program.url]);
     let live = dev.send("product", &body("live 4", "a"));
     forwarded(&fresh, &program, &[live]);

@@ -25,7 +25,7 @@ const END_S: f32 = 240.0;
 const QUEUE_OUT: std::ops::Range<f32> = 110.0..125.0;
 /// The processor cannot reach the table: what it has comes again three minutes later.
 const TABLE_OUT: std::ops::Range<f32> = 20.0..26.0;
-/// Somebody sends forged requests.
+/// Someone sends forged requests.
 const FORGED: std::ops::Range<f32> = 60.0..85.0;
 
 /// What is measured, and what every part of the run looks at.

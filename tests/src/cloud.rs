@@ -113,7 +113,7 @@ impl Cloud {
         }
     }
 
-    /// What the operators' API answers: to an identity of the account, or to nobody known.
+    /// What the operators' API answers: to an identity of the account, or to no one known.
     pub async fn ask(&self, path: &str, signed: bool) -> (u16, Value) {
         let mut request = self
             .http

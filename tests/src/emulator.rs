@@ -171,7 +171,7 @@ fn executable(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// Two addresses that nobody listens on, held together so that they differ.
+/// Two addresses that no one listens on, held together so that they differ.
 fn free_addresses() -> (String, String) {
     let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = |listener: &TcpListener| listener.local_addr().expect("it is bound").to_string();

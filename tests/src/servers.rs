@@ -164,7 +164,7 @@ impl Stack {
         );
     }
 
-    /// How many messages of a queue wait, and how many somebody received.
+    /// How many messages of a queue wait, and how many someone received.
     pub async fn depth(&self, queue_url: &str) -> [u64; 2] {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -254,7 +254,7 @@ impl Stack {
         found.send().await.expect("the table answers").item
     }
 
-    /// Puts an event under somebody else's claim, its first.
+    /// Puts an event under someone else's claim, its first.
     pub async fn claim_for_another(&self, key: &str, lease_until_ms: u64) {
         let s = |text: &str| AttributeValue::S(text.to_owned());
         let n = |number: u64| AttributeValue::N(number.to_string());

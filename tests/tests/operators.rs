@@ -27,7 +27,7 @@ async fn post(gateway: &Gateway, path: &str, body: Value) -> (u16, Value) {
     gateway.operate(Method::POST, path, Some(body)).await
 }
 
-/// Asks again until what is asked for holds.
+/// Asks again until what is requested holds.
 async fn until(gateway: &Gateway, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..600 {
         let (status, answer) = gateway.get(path).await;
@@ -229,7 +229,7 @@ async fn a_running_replay_can_be_cancelled() {
     assert_eq!((status, &replay["state"]), (200, &json!("cancelled")));
     let (status, again) = gateway.operate(Method::DELETE, &path, None).await;
     assert_eq!(status, 409, "{again}");
-    // Whatever a slice was doing, it ends: the next replay is carried out, the first is not.
+    // Whatever a slice was doing, it ends: the next replay is run, the first is not.
     let asked = json!({
         "source": "product", "type": "run.failed", "since": "2026-01-01T00:00:00Z", "reason": "x",
     });

@@ -7,7 +7,7 @@ use hookgate_tests::provider;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Sends an event whose data its handler refuses; its key, once it is dead.
+/// Sends an event whose data its handler rejects; its key, once it is dead.
 async fn dead(gateway: &Gateway, id: &str, event_type: &str) -> String {
     let body = json!({ "id": id, "type": event_type, "data": 3 }).to_string();
     let signed = provider::product(secret("product"), unix_s(), body.as_bytes());

@@ -32,7 +32,7 @@ async fn replay(gateway: &Gateway, path: &str, asked: Value) -> Value {
     answer
 }
 
-/// The event, once its replay was carried out.
+/// The event, once its replay was run.
 async fn replayed(gateway: &Gateway, key: &str) -> Value {
     for _ in 0..600 {
         if gateway.get(&format!("/admin/events/{key}")).await.0 == 200 {

@@ -1,5 +1,5 @@
 //! Requests that other people's SDKs signed go through the functions: taken, handled once, known again,
-//! and refused when one byte is changed. The clock stands at the time the request was made for.
+//! and rejected when one byte is changed. The clock stands at the time the request was made for.
 
 #![expect(
     clippy::unwrap_used,

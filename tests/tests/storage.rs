@@ -1,4 +1,4 @@
-//! What the table is asked for and what it holds: lists and ranges of more events than a page, how long items stay,
+//! The table's contents and queries: lists and ranges of more events than a page, how long items stay,
 //! and what two writers of one item may not do to each other. On the embedded engines.
 
 #![expect(

@@ -1,4 +1,4 @@
-//! What is done once a minute: the outbox is emptied, and replays of ranges are carried out. On the embedded
+//! What is done once a minute: the outbox is emptied, and replays of ranges are run. On the embedded
 //! engines.
 
 #![expect(

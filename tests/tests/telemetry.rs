@@ -88,7 +88,7 @@ async fn what_a_sender_wrote_stays_within_one_line_and_becomes_no_dimension() {
         }
         functions.process(functions.batch().await).await;
     }
-    // What breaks lines is refused as a field of an event; the rest was handled.
+    // What breaks lines is rejected as a field of an event; the rest was handled.
     assert!(output.outcomes("accepted").len() > 15);
     assert!(output.outcomes("done").len() > 10);
     let lines = output.lines();

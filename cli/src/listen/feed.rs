@@ -17,13 +17,13 @@ const PAGE: usize = 1000;
 /// The events to listen to.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// Only of this source.
+    /// Only events from this source.
     #[arg(long)]
     source: Option<String>,
-    /// Only of a type that this pattern matches: `order.*`.
+    /// Only events whose type matches this pattern, such as `order.*`.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Only of this tenant.
+    /// Only events of this tenant.
     #[arg(long)]
     tenant: Option<String>,
 }
@@ -77,7 +77,7 @@ impl Selection {
     }
 }
 
-/// The request of an event; `None` where it is not kept any more.
+/// The request of an event; `None` if it is no longer stored.
 pub(crate) async fn received(api: &Api, key: &str) -> Result<Option<Received>, ApiError> {
     let event = api.ask::<ShowEvent>(key, &Nothing {}).await?;
     let Some(Payload {
@@ -100,7 +100,7 @@ fn listed(api: &Api, summary: EventSummary) -> Result<Listed, ApiError> {
     Ok(Listed { received, summary })
 }
 
-/// The error for an answer that a gateway does not give.
+/// The error for a response that is not a gateway's.
 fn strange(api: &Api) -> ApiError {
     ApiError::Strange(api.url().to_owned(), 200)
 }

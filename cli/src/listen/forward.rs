@@ -1,4 +1,4 @@
-//! Events handed on to a program on this machine, as their providers sent them.
+//! Forwarding events to a program on this machine, as their providers sent them.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::feed::{Listed, Received};
 use crate::BoxError;
 use crate::output::tell;
 
-/// Long enough for a program that is halted in a debugger for a moment.
+/// Long enough for a program that stops in a debugger for a moment.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -21,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Status codes of a proxy whose backend is down.
 const DOWN: [u16; 3] = [502, 503, 504];
 
-/// Headers of one connection, and those that the new request has of its own.
+/// Connection headers, and headers that the new request sets itself.
 const LEFT_OUT: [&str; 11] = [
     "connection",
     "content-length",
@@ -36,7 +36,7 @@ const LEFT_OUT: [&str; 11] = [
     "upgrade",
 ];
 
-/// Headers that say which event this is; a sender's own of these names are left out.
+/// Headers that identify the event; a sender's headers with these names are left out.
 const OWN: &str = "x-hookgate-";
 
 /// A local URL that events go to.
@@ -75,7 +75,7 @@ impl Forwarder {
             }
             if wait == FIRST_WAIT {
                 tell(&format!(
-                    "{}: {}; trying until it takes the event",
+                    "{}: {}; retrying until it accepts the event",
                     shown(&self.url),
                     outcome.text()
                 ));

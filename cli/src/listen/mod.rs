@@ -1,4 +1,4 @@
-//! A live tail of a gateway's events, which may hand them on to a program on this machine.
+//! A live tail of a gateway's events, which can forward them to a program on this machine.
 
 mod feed;
 mod forward;
@@ -26,19 +26,19 @@ use crate::{BoxError, CommandResult, dev};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The wait after a gateway did not answer.
+/// The delay after a gateway did not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(3);
 
-/// Distance behind the horizon that each look covers. Few events become known later than that.
+/// Period before the horizon that each poll covers. Few events become visible later than that.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 
-/// Time between looks that cover as much as [`LATE`].
+/// Interval between polls that cover as much as [`LATE`].
 const LOOK_FAR_EVERY: Duration = Duration::from_secs(60);
 
-/// The most that this machine's clock may be ahead of the gateway's, as for signatures of AWS's.
+/// The most that this machine's clock may be ahead of the gateway's, as for AWS's signatures.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
-/// Time between writes of the position, while events come one upon the other.
+/// Interval between writes of the position while events keep coming.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// Follow events as they come in, and forward them to a program on this machine.
@@ -53,22 +53,22 @@ pub(crate) struct Listen {
     /// POST each event's body and headers to this URL.
     #[arg(long, value_name = "URL", value_parser = target)]
     forward: Option<Url>,
-    /// Go on after an event that the target does not take, instead of trying until it does.
+    /// Skip events that the target does not accept, instead of retrying them.
     #[arg(long, requires = "forward")]
     skip_failed: bool,
     #[command(flatten)]
     selection: Selection,
-    /// Begin there: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for so long ago.
+    /// Start at this time: 2026-01-31T12:00:00Z, or 30m, 2h, 7d for that long ago.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<String>,
-    /// Begin now, and keep no position.
+    /// Start now, and store no position.
     #[arg(long)]
     no_resume: bool,
     #[command(flatten)]
     access: Access,
 }
 
-/// A listener on its way.
+/// A running listener.
 #[derive(Debug)]
 struct Listening<'a> {
     listen: &'a Listen,
@@ -121,7 +121,7 @@ impl Listen {
         Ok(position::file(&words)?)
     }
 
-    /// The position that was asked for, or that of the last run, or else after all that is known now.
+    /// The requested position, or that of the last run, or else the position after everything that is visible now.
     async fn first_position(
         &self,
         api: &Api,
@@ -151,7 +151,7 @@ impl Listen {
 }
 
 impl Listening<'_> {
-    /// Shows and forwards what comes in, and waits where the gateway does not answer.
+    /// Shows and forwards new events, and waits if the gateway does not answer.
     async fn follow(&mut self) -> Result<Infallible, BoxError> {
         let mut answered = false;
         let mut failures = 0;
@@ -178,7 +178,7 @@ impl Listening<'_> {
         }
     }
 
-    /// Handles what has become known since the last look.
+    /// Handles the events that became visible since the last poll.
     async fn look(&mut self) -> Result<(), BoxError> {
         let started = now()?;
         let far = self
@@ -240,7 +240,7 @@ impl Listening<'_> {
         Ok(())
     }
 
-    /// Writes the position, unless none is kept.
+    /// Writes the position, unless `--no-resume` was given.
     fn write(&mut self) -> Result<(), BoxError> {
         if let Some(file) = &self.file {
             self.position.write(file)?;
@@ -250,7 +250,7 @@ impl Listening<'_> {
     }
 }
 
-/// Recognizes the error after which a gateway may answer the next time. A token that is refused may be that of the run before.
+/// Recognizes an error after which a retry can help. A rejected token may be that of the twin's previous run.
 fn may_pass(error: &BoxError, failures: u32) -> bool {
     match error.downcast_ref::<ApiError>() {
         Some(ApiError::Refused(401 | 403, _)) => failures < 2,

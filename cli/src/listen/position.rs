@@ -1,7 +1,7 @@
-//! The place in a gateway's events that a listener has come to, kept in a file from one run to the next.
+//! A listener's position in a gateway's events, stored in a file from one run to the next.
 //!
-//! Events do not become known in the order that they came in: one may wait in the queue while a later one is
-//! handled. So a time alone is no place. It goes with the keys that were seen around it.
+//! Events do not become visible in the order in which they came in: one may wait in the queue while a later one is
+//! handled. So a time alone is not enough: the position includes the keys that were seen around it.
 
 use std::collections::HashMap;
 use std::env::var_os;
@@ -16,13 +16,13 @@ use thiserror::Error;
 
 use super::feed::Listed;
 
-/// Distance behind the horizon within which events are still looked for.
+/// Period before the horizon in which late events are still looked for.
 pub(super) const LATE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The events up to a time, and which of them were seen.
 #[derive(Debug)]
 pub(super) struct Position {
-    /// Nothing earlier is looked for.
+    /// Earlier events are not looked for.
     floor: Timestamp,
     horizon: Timestamp,
     seen: HashMap<String, Timestamp>,
@@ -30,11 +30,11 @@ pub(super) struct Position {
 
 #[derive(Debug, Error)]
 pub(super) enum PositionError {
-    #[error("the position cannot be kept: set HOME or XDG_STATE_HOME, or give --no-resume")]
+    #[error("the position cannot be stored: set HOME or XDG_STATE_HOME, or pass --no-resume")]
     NoFolder,
-    #[error("cannot read the position in {0}; mend or remove it, or give --since")]
+    #[error("cannot read the position in {0}; repair or delete it, or pass --since")]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error("cannot write the position to {0}; --no-resume does without")]
+    #[error("cannot write the position to {0}; --no-resume works without one")]
     Unwritable(PathBuf, #[source] io::Error),
 }
 
@@ -46,7 +46,7 @@ struct Stored {
 }
 
 impl Position {
-    /// The position before everything that came in at a time or later.
+    /// The position before all events that came in at a time or later.
     pub(super) fn at(time: Timestamp) -> Position {
         Position {
             floor: time,
@@ -55,7 +55,7 @@ impl Position {
         }
     }
 
-    /// The position behind a time, from which late events of before it are looked for.
+    /// The position after a time, from which late events from before it are still looked for.
     pub(super) fn behind(time: Timestamp) -> Position {
         Position {
             horizon: time,
@@ -90,7 +90,7 @@ impl Position {
         self.seen.retain(|_, received| *received >= oldest);
     }
 
-    /// Reads the position of an earlier run; `None` where there was none.
+    /// Reads the position of an earlier run; `None` if there was none.
     pub(super) fn read(file: &Path) -> Result<Option<Position>, PositionError> {
         let unreadable = |error| PositionError::Unreadable(file.into(), error);
         match fs::read(file) {

@@ -77,7 +77,7 @@ fn summary(name: &str, about: &About) -> Value {
     })
 }
 
-/// A provider's facts, with its row in the words of the configuration.
+/// A provider's facts, with its definition in the configuration's vocabulary.
 fn details(name: &str, about: &About) -> Value {
     let sample = |sample: &Sample| json!({ "type": sample.event_type, "headers": sample.headers, "body": sample.body });
     let mut details = summary(name, about);

@@ -1,4 +1,4 @@
-//! A provider's row in words.
+//! A provider's definition in words.
 
 use std::fmt::Display;
 
@@ -59,7 +59,7 @@ fn signature(scheme: &Scheme, field: &SignatureField) -> String {
     )
 }
 
-/// The signature's text, with words for what differs from request to request.
+/// The signature's text, with placeholders for the parts that differ from request to request.
 fn shape(scheme: &Scheme, field: &SignatureField) -> String {
     let word = match scheme.content.is_empty() {
         true => "TOKEN",

@@ -54,7 +54,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> (i32, String
         .spawn()
         .expect("the command starts");
     let mut stdin = child.stdin.take().expect("a standard input");
-    // A command that refuses its arguments does not read.
+    // A command that rejects its arguments does not read.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     told(child)

@@ -92,7 +92,7 @@ impl Admin {
             ));
         }
         let task = self.dead_letters.move_all(rate).await?;
-        tracing::info!(rate, "move of all dead letters begins");
+        tracing::info!(rate, "moving all dead letters");
         Ok(MoveStarted { task })
     }
 
@@ -136,12 +136,12 @@ impl Admin {
         })
     }
 
-    /// Where it fails, they are seen again when the time for which they are hidden is over.
+    /// Releases dead letters. If that fails, they become visible again when their visibility timeout ends.
     pub(crate) async fn release(&self, letters: &[DeadLetter]) {
         if let Err(error) = self.dead_letters.release(letters).await {
             tracing::warn!(
                 error = chain(&error),
-                "dead letters stay hidden for a while"
+                "dead letters not released; they stay hidden for a while"
             );
         }
     }

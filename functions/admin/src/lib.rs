@@ -1,7 +1,7 @@
 //! The operators' API: which events came in, a second run of some, the dead letters. JSON in, JSON out.
 //!
 //! Whoever may call it is decided before: by IAM at the API, by a token in the local twin.
-//! [`hookgate_api::OPERATIONS`] lists what there is. Replays of ranges are noted here; the sweeper carries them out.
+//! [`hookgate_api::OPERATIONS`] lists what there is. Replays of ranges are noted here; the sweeper runs them.
 
 mod dead_letters;
 mod events;
@@ -25,7 +25,7 @@ use http::{Request, Response, StatusCode};
 pub use rejection::Rejection;
 use serde::Serialize;
 
-/// The largest body that is taken, in bytes.
+/// The largest accepted body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Time limit for a search through events or dead letters: shorter than API Gateway's timeout (30 s).

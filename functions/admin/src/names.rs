@@ -51,7 +51,7 @@ impl Names {
     /// The names that match a dead letter.
     pub(crate) fn matching(&self, letter: &DeadLetter) -> impl Iterator<Item = String> {
         let id = self.message_ids.get(&letter.message_id).cloned();
-        // To read the text is not needed where no key is asked for.
+        // The text is needed only if a key was given.
         let message = (!self.keys.is_empty()).then(|| Message::from_json(&letter.body));
         let key = message
             .and_then(Result::ok)
@@ -70,7 +70,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// The features that a request names; `None` where it names none.
+    /// The features that a request names; `None` if it names none.
     pub(crate) fn of(asked: &Redrive) -> Option<Common> {
         let common = Common {
             source: asked.source.clone(),

@@ -178,7 +178,7 @@ impl Admin {
             tracing::warn!(
                 message_id = letter.message_id,
                 error = chain(&error),
-                "dead letter not removed"
+                "dead letter not deleted"
             );
         }
         Ok(())

@@ -10,7 +10,7 @@ pub enum Rejection {
     #[error("there is nothing at this path")]
     UnknownPath,
     /// The path does not know this method.
-    #[error("this path does not take this method")]
+    #[error("this path does not allow this method")]
     Method,
     /// The body is too large.
     #[error("the body is larger than {} KiB", crate::MAX_BODY_BYTES / 1024)]
@@ -24,7 +24,7 @@ pub enum Rejection {
     /// It cannot be done as things stand.
     #[error("{0}")]
     Conflict(String),
-    /// Nothing of what was asked for could be done.
+    /// Nothing that was requested could be done.
     #[error("{what}")]
     NothingDone {
         /// The sum of it.

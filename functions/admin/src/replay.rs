@@ -1,4 +1,4 @@
-//! Replays that are asked for: events by their keys at once, a range slice by slice.
+//! Starting replays: events by their keys at once, a range slice by slice.
 
 use std::collections::HashSet;
 
@@ -98,7 +98,7 @@ impl Admin {
         }
     }
 
-    /// Notes a replay that was carried out; its id, where that could be noted.
+    /// Records a replay that was run, and returns its id if that succeeded.
     async fn note(&self, reason: String, keys: Vec<String>, progress: Progress) -> Option<String> {
         let mut replay = self.new_replay(reason, Replayed::Keys(keys), RATE);
         replay.state = ReplayState::Done;
@@ -110,11 +110,11 @@ impl Admin {
         MetricLine::new()
             .count(Metric::EventsReplayed, replay.progress.sent)
             .emit();
-        tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "replayed");
+        tracing::info!(replay = %replay.id, sent = replay.progress.sent, reason = replay.reason, "events replayed");
         match self.table.add_replay(&replay, self.clock.now()).await {
             Ok(()) => Some(replay.id.to_string()),
             Err(error) => {
-                tracing::error!(replay = %replay.id, error = chain(&error), "replay not noted");
+                tracing::error!(replay = %replay.id, error = chain(&error), "replay not recorded");
                 None
             }
         }
@@ -128,7 +128,7 @@ impl Admin {
         let rate = rate(&asked)?;
         let replay = self.new_replay(reason, Replayed::Range(self.range(asked)?), rate);
         self.table.add_replay(&replay, self.clock.now()).await?;
-        tracing::info!(replay = %replay.id, reason = replay.reason, "replay begins");
+        tracing::info!(replay = %replay.id, reason = replay.reason, "replay started");
         Ok(view(&replay))
     }
 
@@ -205,7 +205,7 @@ fn count(progress: &mut Progress, outcome: EventOutcome) -> Result<u32, String> 
         }
         EventOutcome::Unknown => {
             progress.skipped += 1;
-            Err("there is no event of this key".into())
+            Err("there is no event with this key".into())
         }
         EventOutcome::PayloadGone => {
             progress.skipped += 1;
@@ -231,7 +231,7 @@ pub(crate) fn reason(text: &str) -> Result<String, Rejection> {
 fn event_keys(texts: &[String]) -> Result<Vec<EventKey>, Rejection> {
     if texts.is_empty() || texts.len() > MAX_KEYS {
         return Err(Rejection::asked(format!(
-            "`keys` must be 1 to {MAX_KEYS} keys; a range takes more"
+            "`keys` must be 1 to {MAX_KEYS} keys; use a range for more"
         )));
     }
     let mut seen = HashSet::new();

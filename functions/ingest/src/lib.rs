@@ -1,7 +1,7 @@
-//! Takes a provider's request in: verifies it, records the event once, enqueues it.
+//! Receives a provider's request: verifies it, records the event once, and enqueues it.
 //!
 //! A 2xx means that the event is durable. [`Ingest::accept`] reads from top to bottom; every line of
-//! it that can refuse a request says with which [`Rejection`].
+//! it that can reject a request says with which [`Rejection`].
 
 mod rejection;
 mod reply;
@@ -23,25 +23,25 @@ use reply::Reply;
 /// function's own timeout is 4 s.
 pub const BUDGET: Duration = Duration::from_millis(2500);
 
-/// The largest body that is taken, in bytes: base64 of it and the headers fit Lambda's request (6 MB).
+/// The largest accepted body, in bytes: in base64, with its headers, it fits into Lambda's request (6 MB).
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const MAX_BODY_BYTES: usize = 4_500_000;
 
-/// The largest body that is taken where no bucket is configured, in bytes: base64 of it and
-/// the headers fit a queue message (1 MiB).
+/// The largest accepted body if no bucket is configured, in bytes: in base64, with
+/// its headers, it fits into a queue message (1 MiB).
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const MAX_MESSAGE_BODY_BYTES: usize = 700 * 1024;
 
-/// The largest body that travels with its message where there is a place for large ones, in bytes: what
-/// is no larger also fits an item of the outbox (400 KB), and what is larger costs less in S3.
+/// The largest body that travels in its message if a bucket is configured, in bytes. A body that
+/// is no larger also fits into an outbox entry (400 KB); a larger one costs less in S3.
 ///
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 pub const INLINE_BODY_BYTES: usize = 256 * 1024;
 
-/// The function: its sources with their secrets, the table, the queue, and the bucket of large bodies, without
-/// which it takes none.
+/// The function: its sources with their secrets, the table, the queue, and the bucket for large bodies, without
+/// which none are accepted.
 #[derive(Debug)]
 pub struct Ingest {
     sources: Sources,
@@ -75,7 +75,7 @@ impl Ingest {
         &self.sources
     }
 
-    /// Answers one request. Never fails: an error is an answer too.
+    /// Answers one request. It never fails: an error is a response too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let headers = headers(&request);
         let signed = signed(&request, &headers);
@@ -85,7 +85,7 @@ impl Ingest {
         match accepted.unwrap_or(Err(Rejection::TimedOut)) {
             Ok(reply) => reply.respond(),
             Err(rejection) => {
-                // A well-formed name is repeated, whether it is a source's or not.
+                // A well-formed name is logged, whether it is a source's or not.
                 let source = path.map_or("-", |path| path.source);
                 rejection.log(source, Trace::of(&signed).as_ref());
                 rejection.count(source);
@@ -126,7 +126,7 @@ impl Ingest {
             .await
     }
 
-    /// The largest body that is taken, in bytes.
+    /// The largest accepted body, in bytes.
     fn limit(&self) -> usize {
         match self.bodies {
             Some(_) => MAX_BODY_BYTES,
@@ -134,7 +134,7 @@ impl Ingest {
         }
     }
 
-    /// Records an event and enqueues it, unless a carrier of it is proven already.
+    /// Records an event and enqueues it, unless its message is already known to be sent.
     async fn record_and_enqueue(
         &self,
         mut event: Event,
@@ -153,9 +153,9 @@ impl Ingest {
             }
             RecordDecision::SendAgain { epoch } => {
                 let event = self.enqueue(event, body, epoch).await?;
-                // The marker only spares the next redelivery its message: losing it loses nothing.
+                // The mark only saves the next redelivery a message, so losing it loses nothing.
                 if let Err(error) = self.table.mark_enqueued(&event.key, epoch).await {
-                    tracing::warn!(key = %event.key, error = chain(&error), "not marked as enqueued");
+                    tracing::warn!(key = %event.key, error = chain(&error), "event not marked as enqueued");
                 }
                 Ok(Reply::Duplicate(event))
             }
@@ -167,8 +167,8 @@ impl Ingest {
         }
     }
 
-    /// Sends a message to the queue or, where that does not take it, adds it to the outbox, which the sweeper
-    /// empties. A large body is stored before, so that no message ever lacks its body.
+    /// Sends a message to the queue or, if that fails, adds it to the outbox, which the sweeper
+    /// empties. A large body is stored first, so that no message is ever without its body.
     async fn enqueue(&self, event: Event, body: &Bytes, epoch: u32) -> Result<Event, Rejection> {
         if let (Body::Stored(stored), Some(bodies)) = (&event.body, &self.bodies) {
             let put = bodies.put(stored, body).await;
@@ -176,7 +176,7 @@ impl Ingest {
         }
         let message = Message { event, epoch };
         if let Err(error) = self.queue.send(&message).await {
-            tracing::warn!(key = %message.event.key, error = chain(&error), "message goes to the outbox");
+            tracing::warn!(key = %message.event.key, error = chain(&error), "sending failed; the message goes to the outbox");
             self.table
                 .add_to_outbox(&message)
                 .await
@@ -196,7 +196,7 @@ pub struct WebhookPath<'a> {
 }
 
 impl<'a> WebhookPath<'a> {
-    /// Reads a path without its query; `None` where it is not a webhook's.
+    /// Reads a path without its query; `None` if it is not a webhook's.
     pub fn parse(path: &'a str) -> Option<WebhookPath<'a>> {
         let rest = path.strip_prefix("/webhooks/")?;
         let (source, tenant) = match rest.split_once('/') {
@@ -208,7 +208,7 @@ impl<'a> WebhookPath<'a> {
     }
 }
 
-/// Names that stand for themselves in a URL, so that one tenant has one spelling.
+/// Names that need no encoding in a URL, so that a tenant has only one spelling.
 fn is_name(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len())
         && text
@@ -216,7 +216,7 @@ fn is_name(text: &str, max: usize) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.~:@".contains(&b))
 }
 
-/// Logs at the start the attacks that a configured scheme does not stop.
+/// Logs, at startup, the attacks that a configured scheme does not prevent.
 fn warn_of_weak_sources(sources: &Sources) {
     for source in sources.ready() {
         for warning in source.verifier().warnings() {

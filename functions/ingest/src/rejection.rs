@@ -18,13 +18,13 @@ const RETRY_AFTER_S: &str = "5";
 #[derive(Debug, Error)]
 pub enum Rejection {
     /// The path is not a webhook's.
-    #[error("not found: webhooks are taken at /webhooks/{{source}}")]
+    #[error("not found: send webhooks to /webhooks/{{source}}")]
     UnknownPath,
     /// No such source.
     #[error("not found: no such source")]
     UnknownSource,
     /// Not a POST.
-    #[error("method not allowed: webhooks are taken by POST")]
+    #[error("method not allowed: send webhooks with POST")]
     Method,
     /// The body is larger than can be stored.
     #[error("the body is larger than {limit} bytes")]
@@ -55,7 +55,7 @@ pub enum Rejection {
     /// The large body was not stored.
     #[error("the event could not be stored; send it again")]
     Bodies(#[source] AwsError),
-    /// The queue did not take the message.
+    /// The queue did not accept the message.
     #[error("the event could not be queued; send it again")]
     Queue(#[source] AwsError),
     /// Not finished in time.
@@ -64,7 +64,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// `status` is what the source's row answers.
+    /// `status` is what the source's definition answers.
     pub(crate) fn unverified(why: Unverified, status: u16) -> Rejection {
         match why {
             Unverified::Refused(reason) => Rejection::NotAuthentic { status, reason },

@@ -1,4 +1,4 @@
-//! The answers to requests that are not refused: one log line, one count, one response each.
+//! The answers to requests that are not rejected: one log line, one count, one response each.
 
 use bytes::Bytes;
 use hookgate::metrics::{Dimension, Metric};
@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-/// The answer to a request that is not refused.
+/// The response to a request that is not rejected.
 pub(crate) enum Reply {
     Accepted(Event),
     Duplicate(Event),
@@ -42,7 +42,7 @@ impl Reply {
                 acknowledgement("accepted", &event)
             }
             Reply::Duplicate(event) => {
-                line!(info, "duplicate", event, "event known already");
+                line!(info, "duplicate", event, "event already known");
                 count(&event, &[Metric::EventsDuplicate]);
                 acknowledgement("duplicate", &event)
             }
@@ -51,7 +51,7 @@ impl Reply {
                     warn,
                     "payload_mismatch",
                     event,
-                    "event id known with another body"
+                    "event id already known with another body"
                 );
                 count(&event, &[Metric::EventsDuplicate, Metric::PayloadMismatch]);
                 acknowledgement("duplicate", &event)

@@ -39,7 +39,7 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Sets when a message comes again. Where that fails, the queue's own visibility timeout counts.
+    /// Sets the delay until a message is redelivered. If that fails, the queue's own visibility timeout applies.
     pub(crate) async fn delay(&self, record: &SqsMessage, delay: Duration) {
         let handle = record.receipt_handle.as_deref().unwrap_or_default();
         if let Err(error) = self.queue.delay(handle, delay).await {
@@ -53,7 +53,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) aws: &'a Aws,
     pub(crate) record: &'a SqsMessage,
     pub(crate) invocation: &'a Invocation,
-    /// `None` where no route takes the event.
+    /// `None` if no route takes the event.
     pub(crate) target: Option<&'a Target>,
     pub(crate) claim: Claim<'a>,
 }
@@ -149,7 +149,7 @@ impl Attempt<'_> {
         outcome::retry(self.claim, self.target_name(), error, delay)
     }
 
-    /// Dead-letters the message, then marks the event, then lets the message go: in this order no
+    /// Dead-letters the message, then marks the event, then acknowledges the message: in this order no
     /// crash leaves an event marked dead whose message is nowhere.
     async fn give_up(&self, error: &HandlerError) -> Outcome {
         let Aws {
@@ -217,11 +217,11 @@ pub(crate) fn dead_letter<'a>(record: &'a SqsMessage, reason: &Reason<'_>) -> Ne
     }
 }
 
-/// Text that a message attribute takes: no control characters, not empty, not long.
+/// Text that a message attribute can hold: no control characters, not empty, not long.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn attribute_text(text: &str) -> String {
-    // SQS takes the characters of XML alone: these two are none.
+    // SQS accepts only the characters of XML, and these two are not among them.
     let refused = |c: &char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
     let printable = text.chars().filter(|c| !refused(c));
     let text: String = printable.take(MAX_REASON).collect();

@@ -65,7 +65,7 @@ impl Processor {
         })
     }
 
-    /// Processes a batch, side by side, and names the messages that must come again.
+    /// Processes the messages of a batch concurrently, and returns those that SQS must redeliver.
     pub async fn handle(&self, batch: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
         let records = batch.records.iter().enumerate();
         let outcomes = join_all(records.map(|(index, record)| async move {
@@ -135,7 +135,7 @@ impl Processor {
         attempt.finish().await
     }
 
-    /// The target of the first route that matches an event; `None` where none does.
+    /// The target of the first route that matches an event; `None` if none does.
     fn target(&self, event: &Event) -> Option<&Target> {
         let mut routes = self.routes.iter();
         let route = routes.find(|(route, _)| route.matches(event));
@@ -150,7 +150,7 @@ impl Processor {
         error: &str,
     ) -> Outcome {
         if record.body.as_deref().unwrap_or_default().is_empty() {
-            // A queue takes no empty message, so this did not come from one: there is nothing to save.
+            // A queue accepts no empty message, so this did not come from one, and there is nothing to save.
             return outcome::unreadable(record, error);
         }
         let reason = Reason {

@@ -1,4 +1,4 @@
-//! The end of one message's processing: its log line, its count, and whether the message comes again.
+//! The outcome of processing one message: its log line, its metrics, and whether SQS redelivers it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,10 +10,10 @@ use hookgate::{AwsError, Event, Message, MetricLine, chain, one_line};
 
 use crate::handlers::HandlerError;
 
-/// The end of one message's processing.
+/// The outcome of processing one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// The message stays in the queue; otherwise a terminal state was seen or written.
+    /// True if the message stays in the queue; otherwise its event is finished.
     pub(crate) comes_again: bool,
     count: Count,
     /// Its source, where it could be read.
@@ -25,16 +25,16 @@ pub(crate) struct Outcome {
 enum Count {
     /// Its event was handled.
     Processed {
-        /// A route took it.
+        /// A route matched it.
         routed: bool,
         /// Time since its request arrived; `None` for a replay, which has no meaningful latency.
         latency_ms: Option<u64>,
     },
-    /// The attempt failed, and the message comes again.
+    /// The attempt failed and will be retried.
     Failed,
-    /// It is in the dead-letter queue.
+    /// The message is in the dead-letter queue.
     DeadLettered,
-    /// None.
+    /// No metric.
     Nothing,
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
             event,
             attempt = number,
             total_ms,
-            "no route takes this event"
+            "no route matches this event"
         );
     }
     let count = Count::Processed {
@@ -103,7 +103,7 @@ pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
 }
 
 pub(crate) fn settled(message: &Message) -> Outcome {
-    line!(info, "settled", message.event, "event finished before");
+    line!(info, "settled", message.event, "event already finished");
     Outcome::finished(&message.event, Count::Nothing)
 }
 
@@ -118,12 +118,7 @@ pub(crate) fn busy(message: &Message) -> Outcome {
 }
 
 pub(crate) fn not_started(message: &Message) -> Outcome {
-    line!(
-        warn,
-        "not_started",
-        message.event,
-        "too little time is left"
-    );
+    line!(warn, "not_started", message.event, "too little time left");
     Outcome::again(&message.event, Count::Nothing)
 }
 
@@ -204,13 +199,16 @@ pub(crate) fn not_released(claim: Claim<'_>, error: &AwsError) {
         "not_released",
         event,
         error = chain(error),
-        "the event waits for the end of its lease"
+        "claim not released; the event waits until its lease expires"
     );
 }
 
 pub(crate) fn not_delayed(error: &AwsError) {
     let error = chain(error);
-    tracing::warn!(error, "the message comes again at the queue's own time");
+    tracing::warn!(
+        error,
+        "message not delayed; it returns after the queue's visibility timeout"
+    );
 }
 
 pub(crate) fn unreadable(record: &SqsMessage, error: &str) -> Outcome {

@@ -1,6 +1,6 @@
 //! The work of each minute: send the messages of the outbox, go on with the replays of ranges.
 //!
-//! A message that the queue did not take when ingest had it is sent, and then removed from the
+//! A message that the queue did not accept from ingest is sent, and then deleted from the
 //! outbox: in this order, so that a crash sends it twice rather than never.
 
 mod replays;
@@ -106,7 +106,7 @@ pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
     }
     match replayed {
         Ok(slice) if slice == Slice::default() => {}
-        Ok(Slice { sent, done }) => tracing::info!(sent, done, "replayed"),
-        Err(error) => tracing::error!(error = chain(&error), "replays wait"),
+        Ok(Slice { sent, done }) => tracing::info!(sent, done, "replays advanced"),
+        Err(error) => tracing::error!(error = chain(&error), "replays not advanced"),
     }
 }

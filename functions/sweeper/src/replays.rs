@@ -89,7 +89,7 @@ impl Run<'_> {
     }
 
     /// Sends what is planned, at the replay's rate, until the time is over. False when the queue or
-    /// the store did not take anything.
+    /// the store did not accept anything.
     async fn send_pending(&self, replay: &mut Replay) -> bool {
         let rate = replay.rate_per_s.max(1);
         let chunk = CHUNK.min(rate as usize);
@@ -153,8 +153,8 @@ fn log(replay: &Replay, saved: Saved) {
             tracing::info!(replay = %replay.id, sent, skipped, failed, "replay done");
         }
         (Saved::Yes, _, Some(error)) => {
-            tracing::warn!(replay = %replay.id, error, "replay waits");
+            tracing::warn!(replay = %replay.id, error, "replay not advanced");
         }
-        _ => tracing::info!(replay = %replay.id, "replay changed by another"),
+        _ => tracing::info!(replay = %replay.id, "replay changed by someone else"),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Entry<T> {
     pub(crate) request: T,
 }
 
-/// The answer to a batch: failures stand inside a success.
+/// The response to a batch: failures stand inside a success.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BatchResult<T> {
@@ -46,7 +46,7 @@ struct EntryFailure {
     message: String,
 }
 
-/// Refuses a batch that is wrong as a whole.
+/// Rejects a batch that is wrong as a whole.
 pub(crate) fn check<T>(entries: &[Entry<T>], called: &'static str) -> Result<(), SqsError> {
     if entries.is_empty() {
         return Err(SqsError::EmptyBatchRequest { entries: called });

@@ -59,7 +59,7 @@ pub enum SqsError {
         /// The sum of the messages' sizes.
         sent_bytes: usize,
     },
-    /// A message holds a character that SQS refuses.
+    /// A message holds a character that SQS rejects.
     #[error(
         "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
     )]

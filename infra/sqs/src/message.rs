@@ -112,7 +112,7 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Refuses characters outside the set that SQS carries.
+/// Rejects characters outside the set that SQS carries.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 pub(crate) fn check_characters(text: &str) -> Result<(), SqsError> {
@@ -124,7 +124,7 @@ pub(crate) fn check_characters(text: &str) -> Result<(), SqsError> {
     }
 }
 
-/// Refuses too many attributes, and names, types and values that SQS does not take.
+/// Rejects too many attributes, and names, types and values that SQS does not take.
 pub(crate) fn check_attributes(attributes: &MessageAttributes) -> Result<(), SqsError> {
     if attributes.len() > MAX_ATTRIBUTES {
         return Err(SqsError::InvalidParameterValue {

@@ -48,7 +48,7 @@ pub(crate) enum RedriveAllowPolicy {
     /// Any queue of the account: AWS's default.
     #[default]
     AllowAll,
-    /// None.
+    /// No metric.
     DenyAll,
     /// The ten at most that are named.
     ByQueue {

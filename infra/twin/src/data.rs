@@ -1,4 +1,4 @@
-//! The folder that a twin keeps its state in.
+//! The folder that holds a twin's state.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;

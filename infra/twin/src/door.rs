@@ -109,16 +109,16 @@ impl Door {
         ))
     }
 
-    /// The answer to a request that is said to have failed, in the form of the service.
+    /// The response to a request that is said to have failed, in the form of the service.
     fn failure(&self) -> Result<Response<Full<Bytes>>, BoxError> {
         let (form, text) = match self.service {
             Service::DynamoDb | Service::Sqs => (
                 "application/x-amz-json-1.0",
-                r#"{"__type":"InternalServerError","message":"a fault that was asked for"}"#,
+                r#"{"__type":"InternalServerError","message":"an injected fault"}"#,
             ),
             Service::S3 => (
                 "application/xml",
-                "<Error><Code>InternalError</Code><Message>a fault that was asked for</Message></Error>",
+                "<Error><Code>InternalError</Code><Message>an injected fault</Message></Error>",
             ),
         };
         let failure = Response::builder()

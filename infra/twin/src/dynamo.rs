@@ -1,4 +1,4 @@
-//! DynamoDB on a laptop: dynoxide, on a runtime thread of its own.
+//! DynamoDB on a laptop: dynoxide, on its own runtime thread.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -27,7 +27,7 @@ pub struct Dynamo {
 /// An error of starting DynamoDB.
 #[derive(Debug, Error)]
 pub enum DynamoError {
-    /// The file is not a path that SQLite can be told.
+    /// SQLite cannot handle the file's path.
     #[error("the path of DynamoDB's file is not UTF-8")]
     Path,
     /// The file cannot be opened.

@@ -68,7 +68,7 @@ pub enum EngineError {
         /// The reason.
         why: String,
     },
-    /// S3's objects cannot be kept.
+    /// S3's objects cannot be stored.
     #[error(transparent)]
     Objects(#[from] S3Error),
     /// The table cannot be made or read.
@@ -92,7 +92,7 @@ fn failed(engine: &'static str) -> impl Fn(&dyn fmt::Display) -> EngineError {
 impl Engines {
     /// Starts the engines with their state in `data`, which exists, and makes the table and queues
     /// where they are missing. They listen on three ports from the first on, as far as those are free;
-    /// 0 takes any.
+    /// 0 picks a free port.
     ///
     /// # Errors
     /// When an engine does not start, or its state cannot be read.

@@ -7,17 +7,19 @@ use thiserror::Error;
 
 use crate::engines::EngineError;
 
-/// An error that keeps a twin from starting.
+/// An error because of which a twin cannot start.
 #[derive(Debug, Error)]
 pub enum TwinError {
     /// It cannot listen there.
-    #[error("cannot listen on {0}; is another twin running? --listen chooses another address")]
+    #[error("cannot listen on {0}; is another twin running? Choose another address with --listen")]
     Listen(SocketAddr, #[source] std::io::Error),
-    /// Its data cannot be kept there.
-    #[error("cannot keep data in {0}")]
+    /// Its data cannot be stored there.
+    #[error("cannot store data in {0}")]
     Data(PathBuf, #[source] std::io::Error),
     /// Another twin has its data there.
-    #[error("another gateway keeps its events in {0}; stop it, or --data chooses another folder")]
+    #[error(
+        "another gateway stores its events in {0}; stop it, or choose another folder with --data"
+    )]
     DataInUse(PathBuf),
     /// An embedded engine does not start.
     #[error(transparent)]

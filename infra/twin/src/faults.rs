@@ -1,4 +1,4 @@
-//! Faults that a developer asks for, as `sqs:SendMessage=fail,rate=0.1`.
+//! Faults that a developer injects, such as `sqs:SendMessage=fail,rate=0.1`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -172,13 +172,13 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// The fault of a request; `None` where no rule strikes it.
+    /// The fault of a request; `None` if no rule strikes it.
     pub(crate) fn strike(&self, service: Service, operation: &str) -> Option<Fault> {
         let mut rules = self.0.iter();
         let (rule, _) = rules.find(|(rule, struck)| {
             rule.means(service, operation) && fastrand::f64() < rule.rate && counts(rule, struck)
         })?;
-        tracing::warn!(operation = %format_args!("{service}:{operation}"), fault = %rule.fault, "fault");
+        tracing::warn!(operation = %format_args!("{service}:{operation}"), fault = %rule.fault, "fault injected");
         Some(rule.fault)
     }
 }

@@ -116,7 +116,7 @@ where
             if left.is_zero() {
                 break;
             }
-            // What is gathered is already in flight: a failure now must not keep it from being handled.
+            // The gathered messages are already in flight: a failure now must not prevent them from being handled.
             match self.receive(size - batch.len(), left).await {
                 Ok(more) => batch.extend(more),
                 Err(error) => {
@@ -141,7 +141,7 @@ where
         tracing::warn!(
             error,
             queue = self.mapping.queue,
-            "the queue cannot be polled"
+            "polling the queue failed"
         );
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -152,11 +152,7 @@ where
     async fn process(&self, messages: Vec<ReceivedMessage>) {
         for messages in events_within(MAX_EVENT_BYTES, messages) {
             if let Err(error) = self.process_event(&messages).await {
-                tracing::warn!(
-                    error,
-                    queue = self.mapping.queue,
-                    "a batch is not acknowledged"
-                );
+                tracing::warn!(error, queue = self.mapping.queue, "batch not acknowledged");
             }
         }
     }
@@ -164,7 +160,7 @@ where
     async fn process_event(&self, messages: &[ReceivedMessage]) -> Result<(), InvokeError> {
         let event = event(messages, &self.sqs.arn(&self.mapping.queue))?;
         let invoke = Arc::clone(&self.invoke);
-        // A task of its own turns a panic, in the call or in its future, into an error.
+        // A separate task turns a panic, in the call or in its future, into an error.
         let response = tokio::spawn(async move { invoke(event).await }).await??;
         for message in succeeded(messages, &response)? {
             self.sqs
@@ -183,7 +179,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 /// The messages that the function did not report as failed.
 ///
 /// # Errors
-/// When it reported one that it was not given: Lambda then takes the whole batch as failed.
+/// When it reported a message that was not in its batch: Lambda then treats the whole batch as failed.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 fn succeeded<'a>(
     messages: &'a [ReceivedMessage],

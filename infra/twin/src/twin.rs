@@ -31,7 +31,7 @@ use crate::listen::ended;
 use crate::mapping::{InvokeError, Mapping};
 use crate::token::Token;
 
-/// The processor's time-out, as in the template.
+/// The processor's timeout, as in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub struct TwinOptions {
     pub variables: HashMap<String, String>,
     /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// The folder its state is kept in; made where it is missing.
+    /// The folder for its state; created if it is missing.
     pub data: PathBuf,
     /// The token of its operators' API.
     pub token: Token,

@@ -15,7 +15,7 @@ use crate::Failed;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetterListRequest {
-    /// At most so many: 50 unless said otherwise, at most 500.
+    /// Maximum number: 50 by default, at most 500.
     pub limit: Option<usize>,
 }
 
@@ -107,7 +107,7 @@ pub struct Redrive {
     /// Messages' ids.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub message_ids: Vec<String>,
-    /// Those of this source.
+    /// Those of events from this source.
     pub source: Option<String>,
     /// Those of a type that this pattern matches.
     #[serde(rename = "type")]

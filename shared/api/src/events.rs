@@ -75,24 +75,24 @@ pub enum Order {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventListRequest {
-    /// Only of this source.
+    /// Only events from this source.
     pub source: Option<String>,
-    /// Only in this state.
+    /// Only events in this state.
     pub state: Option<EventState>,
     /// Only of a type that this pattern matches: `*` is any run of characters, `?` any one.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// Only of this tenant.
+    /// Only events of this tenant.
     pub tenant: Option<String>,
-    /// Only with this id of the provider's.
+    /// Only events with this id from the provider.
     pub event_id: Option<String>,
-    /// Received then or later; 30 days ago unless said otherwise.
+    /// Only events received at this time or later; 30 days ago by default.
     pub since: Option<String>,
-    /// Received then or earlier; now unless said otherwise.
+    /// Only events received at this time or earlier; now by default.
     pub until: Option<String>,
-    /// The order; the newest first unless said otherwise.
+    /// The order; newest first by default.
     pub order: Option<Order>,
-    /// At most so many: 50 unless said otherwise, at most 1000.
+    /// Maximum number: 50 by default, at most 1000.
     pub limit: Option<usize>,
     /// After the last event that an earlier answer looked at: its `next`.
     pub cursor: Option<String>,
@@ -102,9 +102,9 @@ pub struct EventListRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct EventList {
-    /// The events, in the order that was asked for.
+    /// The events, in the order that was requested.
     pub events: Vec<EventSummary>,
-    /// The cursor to go on with; missing where there are no more. An answer may have fewer events than its limit,
+    /// The cursor of the next page; missing if there are no more. A page may have fewer events than its limit,
     /// or none, and still name one: then the time of the request was over.
     pub next: Option<String>,
 }
@@ -142,7 +142,7 @@ pub struct EventSummary {
     pub error: Option<String>,
 }
 
-/// One event with its payload, where that is still kept.
+/// One event with its payload, if that is still stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct EventDetail {

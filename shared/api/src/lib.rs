@@ -1,6 +1,6 @@
 //! The operators' API: every request and every answer, once.
 //!
-//! The function `admin` answers it, `hookgate` asks it, and `docs/openapi.json` is written from it. [`OPERATIONS`]
+//! The function `admin` implements it, `hookgate` calls it, and `docs/openapi.json` is generated from it. [`OPERATIONS`]
 //! lists what can be asked; times are RFC 3339 everywhere.
 
 mod dead_letters;
@@ -32,19 +32,19 @@ pub use replays::{
 
 use serde::{Deserialize, Serialize};
 
-/// A request that takes nothing.
+/// A request without parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-/// The answer to every request that is not done, with a status of 400 or more.
+/// The response to every request that is not done, with a status of 400 or more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The problem, and what to do.
     pub error: String,
-    /// The things that could not be done, one by one, where several things were asked for.
+    /// The things that could not be done, one by one, where several things were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
 }
@@ -53,7 +53,7 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Failed {
-    /// The event's key, or the message's id.
+    /// The event key, or the message id.
     pub name: String,
     /// The reason.
     pub error: String,

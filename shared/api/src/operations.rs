@@ -42,7 +42,7 @@ pub struct OperationInfo {
 pub enum NoRoute {
     /// There is nothing at this path.
     UnknownPath,
-    /// The path does not take this method.
+    /// The path does not allow this method.
     UnknownMethod,
 }
 
@@ -63,7 +63,7 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<(OperationId, &'a str), 
     Ok((operation.id, name))
 }
 
-/// The name in a path of this form; `None` where the path has another form.
+/// The name in a path of this form; `None` if the path has another form.
 fn name<'a>(form: &str, path: &'a str) -> Option<&'a str> {
     let Some((before, _)) = form.split_once('{') else {
         return (path == form).then_some("");
@@ -81,7 +81,7 @@ macro_rules! operations {
             $($(#[doc = $summary])+ $name,)+
         }
 
-        /// All operations. Of two whose paths match, the one that stands first is meant.
+        /// All operations. If the paths of two match, the first one is meant.
         pub const OPERATIONS: &[OperationInfo] = &[$($name::INFO),+];
 
         $($(#[doc = $summary])+

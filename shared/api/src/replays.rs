@@ -21,7 +21,7 @@ pub struct KeysRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct KeysReplayed {
-    /// The replay's id; missing where the replay happened and could not be noted.
+    /// The replay's id; missing if the replay happened but could not be recorded.
     pub id: Option<String>,
     /// The events whose message is in the queue.
     pub replayed: Vec<ReplayedEvent>,
@@ -44,20 +44,20 @@ pub struct ReplayedEvent {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RangeRequest {
-    /// Of this source.
+    /// Events from this source.
     pub source: String,
     /// Only of a type that this pattern matches.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// Only in this state.
+    /// Only events in this state.
     pub state: Option<EventState>,
     /// Received then or later.
     pub since: String,
-    /// Received then or earlier; now unless said otherwise.
+    /// Only events received at this time or earlier; now by default.
     pub until: Option<String>,
     /// The reason, in one line: it is stored with the replay. A count needs none.
     pub reason: Option<String>,
-    /// The number of events sent a second: 50 unless said otherwise, at most 500.
+    /// The number of events sent a second: 50 by default, at most 500.
     pub rate_per_s: Option<u32>,
 }
 
@@ -73,7 +73,7 @@ pub struct RangeCount {
     pub sample: Vec<String>,
     /// Received then or later.
     pub since: String,
-    /// Received then or earlier.
+    /// Only events received at this time or earlier.
     pub until: String,
 }
 
@@ -117,7 +117,7 @@ pub struct ReplaySummary {
     pub state: ReplayState,
     /// The reason that was given.
     pub reason: String,
-    /// The time at which it was asked for.
+    /// The time at which it was requested.
     pub asked_at: String,
     /// The time at which it was done or cancelled.
     pub ended_at: Option<String>,
@@ -157,7 +157,7 @@ pub struct ReplayedRange {
     pub state: Option<EventState>,
     /// Received then or later.
     pub since: String,
-    /// Received then or earlier.
+    /// Only events received at this time or earlier.
     pub until: String,
 }
 
@@ -166,7 +166,7 @@ pub struct ReplayedRange {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReplayListRequest {
-    /// At most so many: 50 unless said otherwise, at most 100.
+    /// Maximum number: 50 by default, at most 100.
     pub limit: Option<usize>,
     /// After the last replay of an earlier answer: its `next`.
     pub cursor: Option<String>,
@@ -178,6 +178,6 @@ pub struct ReplayListRequest {
 pub struct ReplayList {
     /// The replays.
     pub replays: Vec<ReplaySummary>,
-    /// The cursor to go on with; missing where there are no more.
+    /// The cursor of the next page; missing if there are no more.
     pub next: Option<String>,
 }

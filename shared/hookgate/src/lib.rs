@@ -1,6 +1,6 @@
 //! The gateway's nouns, each with its storage on AWS: events, sources, replays, dead letters, telemetry.
 //!
-//! A [`Source`] is one inbound URL with its provider's row and secrets. A verified request becomes
+//! A [`Source`] is one inbound URL with its provider's definition and secrets. A verified request becomes
 //! an [`Event`], which travels the queue inside a [`Message`]. The ledger and the archive are in DynamoDB, large
 //! bodies in S3, the queues in SQS, secrets in Systems Manager and Secrets Manager.
 //!

@@ -11,7 +11,7 @@ use crate::dead_letter::NewDeadLetter;
 use crate::error::OrFailed;
 use crate::{AwsError, Message, Trace};
 
-/// The longest delay that SQS takes.
+/// The longest delay that SQS allows.
 const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
 
 /// The queue of events.
@@ -55,7 +55,7 @@ impl SqsQueue {
     /// Sends a message; when this returns, the queue holds it durably.
     ///
     /// # Errors
-    /// When SQS does not take it.
+    /// When SQS does not accept it.
     pub async fn send(&self, message: &Message) -> Result<(), AwsError> {
         const OPERATION: &str = "send the message";
         let body = message.to_json().or_failed(OPERATION)?;
@@ -99,7 +99,7 @@ impl SqsQueue {
     /// Puts a message into the dead-letter queue.
     ///
     /// # Errors
-    /// When SQS does not take it.
+    /// When SQS does not accept it.
     pub async fn dead_letter(&self, letter: NewDeadLetter<'_>) -> Result<(), AwsError> {
         const OPERATION: &str = "send the dead letter";
         let mut send = self

@@ -23,7 +23,7 @@ impl Route {
         }
     }
 
-    /// True for an event that takes this route. An event without a type is matched by `*` alone.
+    /// True for an event that matches this route. An event without a type is matched only by `*`.
     pub fn matches(&self, event: &Event) -> bool {
         let event_type = event.event_type.as_deref().unwrap_or_default();
         self.source.matches(&event.source) && self.event_type.matches(event_type)

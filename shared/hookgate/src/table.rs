@@ -102,7 +102,7 @@ pub(crate) mod replay_item {
 /// queue (14 days each), and longer than providers retry.
 pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
-/// Over how many index partitions a source's day is spread; each takes 1,000 writes a second.
+/// The number of index partitions per source and day; each allows 1,000 writes a second.
 pub(crate) const SHARDS: u8 = 4;
 
 /// The ledger and archive in one DynamoDB table.
@@ -115,7 +115,7 @@ pub struct DynamoTable {
 }
 
 impl DynamoTable {
-    /// The table of this name. Payloads are kept for `retention`, or not at all.
+    /// The table with this name. Payloads are stored for `retention`, or not at all.
     pub fn new(
         client: Client,
         name: impl Into<String>,
@@ -151,7 +151,7 @@ impl DynamoTable {
     /// Creates the table as the template declares it, unless it is there. The twin and tests do.
     ///
     /// # Errors
-    /// When the database refuses it.
+    /// When the database rejects it.
     pub async fn create(&self) -> Result<(), AwsError> {
         const OPERATION: &str = "create the table";
         let describe = self.client.describe_table().table_name(&self.name);

@@ -11,7 +11,7 @@ use crate::{Item, State};
 pub enum RecordDecision {
     /// Not seen before, or forgotten: record it, then send its message.
     New,
-    /// Seen, and a carrier is proven: nothing to do.
+    /// Seen, and its message is known to be sent: nothing to do.
     Duplicate,
     /// Seen, but nothing proves that its message was sent: send it (again) at this epoch, then mark.
     SendAgain {
@@ -55,7 +55,7 @@ pub enum ClaimDecision {
     Granted,
     /// It is finished, or a newer replay took over: acknowledge the message.
     Settled,
-    /// Somebody else holds it: leave the message, look again after this time.
+    /// Another invocation holds it: leave the message in the queue, and look again after this time.
     Busy {
         /// The end of the other's lease, in milliseconds since 1970.
         until_ms: u64,
@@ -64,7 +64,7 @@ pub enum ClaimDecision {
 
 /// Decides whether the bearer of a message of `epoch` may handle the event.
 ///
-/// An item that is gone is no obstacle: the message itself proves that the event was accepted.
+/// A missing item does not matter: the message itself proves that the event was accepted.
 pub fn on_claim<O: PartialEq>(
     old: Option<&Item<O>>,
     epoch: u32,

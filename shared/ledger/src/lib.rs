@@ -1,7 +1,7 @@
 //! The event ledger's state machine as pure decisions.
 //!
-//! One [`Item`] is kept per event. Nothing here reads a clock or a database: the caller passes the
-//! item that is stored and the time, and gets back what may be done. Beside each rule stands the condition
+//! Each event has one [`Item`]. Nothing here reads a clock or a database: the caller passes the
+//! stored item and the time, and the result says what may be done. Beside each rule is the condition
 //! that says the same to DynamoDB, and tests hold the two against each other.
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //!
 //! Two facts decide the rules. A queue may deliver a message more than once, so the claim, and not
 //! the record, is what makes an effect happen once. And an event may be answered with success only
-//! when a durable carrier of it is proven: that its item exists proves nothing, because the process
+//! when a durable message of it is known to exist: that its item exists proves nothing, because the process
 //! that wrote it may have died before it sent the message.
 
 mod event;

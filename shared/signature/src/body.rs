@@ -10,7 +10,7 @@ use jmespath::{Expression, Rcvar, Variable};
 pub struct BodyPath(Arc<Expression<'static>>);
 
 impl BodyPath {
-    /// The error says what is wrong with the path.
+    /// If the path is wrong; the error says what is wrong with it.
     pub(crate) fn parse(path: &str) -> Result<BodyPath, String> {
         match jmespath::compile(path) {
             Ok(expression) => Ok(BodyPath(Arc::new(expression))),
@@ -48,7 +48,7 @@ impl Eq for BodyPath {}
 
 /// A JSON body, parsed once. A body that is not JSON has no values.
 ///
-/// serde_json refuses more than 128 levels, which bounds every recursion over the value.
+/// serde_json rejects more than 128 levels, which bounds every recursion over the value.
 pub(crate) struct Document(Option<Rcvar>);
 
 /// The text of a value in the body.

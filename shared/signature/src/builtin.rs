@@ -10,21 +10,21 @@ use crate::sample::Sample;
 /// Name and file of every built-in provider, in the order of their names.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/providers.rs"));
 
-/// The keys of a file that are the provider's row.
+/// The keys of a file that are the provider's definition.
 const ROW: [&str; 3] = ["verify", "event", "handshakes"];
 
 impl Provider {
-    /// The built-in row of a provider, or `None` when there is none.
+    /// The built-in definition of a provider, or `None` when there is none.
     pub fn builtin(name: &str) -> Option<Provider> {
         Provider::from_table(Provider::builtin_table(name)?).ok()
     }
 
-    /// Names of the built-in rows, sorted.
+    /// Names of the built-in definitions, sorted.
     pub fn builtin_names() -> impl Iterator<Item = &'static str> {
         FILES.iter().map(|(name, _)| *name)
     }
 
-    /// A built-in row as a table: a start for a row of your own.
+    /// A built-in definition as a table: a start for your own definition.
     ///
     /// Only this one file is parsed, so that a cold start does not pay for the others.
     pub fn builtin_table(name: &str) -> Option<Table> {
@@ -34,7 +34,7 @@ impl Provider {
     }
 }
 
-/// Facts about a built-in provider that its row does not need.
+/// Facts about a built-in provider that its definition does not need.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
@@ -44,7 +44,7 @@ pub struct About {
     pub docs: String,
     /// Link to the text that was read, where that is another page or a library.
     pub source: Option<String>,
-    /// The day on which the row was compared with the provider's own text.
+    /// The day on which the definition was compared with the provider's own text.
     pub checked: Option<Datetime>,
     /// The source of the definition's facts.
     pub basis: Bases,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use crate::place::{Place, Unread};
 use crate::request::Received;
 
-/// One part of what is signed.
+/// One part of the signed content.
 ///
 /// In TOML: `timestamp`, `body`, `id`, `method`, `url`, or a [`Place`] such as `header:NAME`;
 /// anything else is literal text, and single quotes make a literal of a reserved word.
@@ -30,7 +30,7 @@ pub enum Part {
     Literal(String),
 }
 
-/// Texts that were read before what is signed is put together.
+/// Texts that were read before the signed content is built.
 #[derive(Default)]
 pub(crate) struct Texts<'a> {
     pub(crate) timestamp: Cow<'a, [u8]>,

@@ -1,4 +1,4 @@
-//! The key that tells an event from others of the same source.
+//! The dedupe key, which identifies an event within its source.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use crate::fact::{Fact, MissingField};
 use crate::place::Place;
 use crate::request::Received;
 
-/// The key that tells an event from others of the same source.
+/// The dedupe key, which identifies an event within its source.
 ///
 /// - `id:<id>` when the id is inside what is signed;
 /// - `id+body:<id>:<hex SHA-256 of the body>` when the id is not signed, so that no one can make one event pass for another;
 /// - `body:<hex SHA-256 of the body>` when there is no id;
-/// - `fields:<hex SHA-256>` when the row lists fields: over their values, each after its length, and over the body too
+/// - `fields:<hex SHA-256>` when the definition lists fields: over their values, each after its length, and over the body too
 ///   when one of them is not signed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dedupe(String);

@@ -1,4 +1,4 @@
-//! Errors of a configuration, and reasons to refuse a request.
+//! Errors of a configuration, and reasons to reject a request.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl ConfigError {
     }
 }
 
-/// An error that keeps a request from being signed.
+/// An error because of which a request cannot be signed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
@@ -114,7 +114,7 @@ reasons! {
     MissingContent = "missing_content",
     /// A header or parameter that must be single is repeated.
     DuplicateHeader = "duplicate_header",
-    /// The body is not what the scheme needs to be unambiguous.
+    /// The body is ambiguous under this scheme.
     MalformedBody = "malformed_body",
     /// No bearer token.
     MissingToken = "missing_token",

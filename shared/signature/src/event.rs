@@ -1,4 +1,4 @@
-//! The facts of an event, and where a row says they are.
+//! An event's id, type and tenant, and the places where they are.
 
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::scheme::Scheme;
 pub struct EventFields {
     /// The event's id, the same in each redelivery.
     pub id: Option<Place>,
-    /// The provider's word for what happened.
+    /// The event type, in the provider's words.
     #[serde(rename = "type")]
     pub event_type: Option<Place>,
     /// The customer or account that it happened to.
@@ -22,7 +22,7 @@ pub struct EventFields {
     /// Fields that together identify an event, in place of the id or the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
-    /// Fields without which an authentic request is still no event. Default: those of `id` and `type` that the row names.
+    /// Fields that an event must have. Default: those of `id` and `type` that the definition names.
     pub required: Option<Vec<EventField>>,
 }
 
@@ -43,11 +43,11 @@ pub enum EventField {
 pub struct EventMeta {
     /// The event's id.
     pub id: Option<String>,
-    /// The provider's word for what happened.
+    /// The event type, in the provider's words.
     pub event_type: Option<String>,
-    /// The customer or account. Where the row reads it from an unsigned header it is only what the sender says.
+    /// The customer or account. If it comes from an unsigned header, it is only what the sender claims.
     pub tenant: Option<String>,
-    /// The key that tells the event from others of the same source.
+    /// The dedupe key, which identifies the event within its source.
     pub dedupe: Dedupe,
 }
 
@@ -56,7 +56,7 @@ pub struct EventMeta {
 pub struct Facts {
     /// The event's id.
     pub id: Option<String>,
-    /// The provider's word for what happened.
+    /// The event type, in the provider's words.
     pub event_type: Option<String>,
     /// The customer or account that it happened to.
     pub tenant: Option<String>,

@@ -15,9 +15,9 @@ const MAX_ECHO_BYTES: usize = 4096;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Handshake {
-    /// The place of the value that tells the test from an event.
+    /// The place of the value that distinguishes the test from an event.
     pub from: Place,
-    /// The value that tells it.
+    /// That value.
     pub equals: String,
     /// The value to answer with, as plain text.
     pub echo: Place,
@@ -36,7 +36,7 @@ impl Handshake {
     }
 }
 
-/// The answer to a provider's test request.
+/// The response to a provider's test request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HandshakeAnswer {
     /// The HTTP status.

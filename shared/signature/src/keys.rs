@@ -1,4 +1,4 @@
-//! The issuers' keys: a cache that says what to fetch and is told the result.
+//! The issuers' keys: a cache that says what to fetch and is given the result.
 //!
 //! It does no I/O. [`Verifier::check`](crate::Verifier::check) names a URL, the caller fetches it and calls
 //! [`KeyCache::supply`]. Sources: [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html),

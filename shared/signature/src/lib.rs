@@ -35,7 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! JWT rows need the issuer's keys. The verifier names the document it needs, and the caller fetches it:
+//! JWT definitions need the issuer's keys. The verifier names the document it needs, and the caller fetches it:
 //!
 //! ```
 //! # use std::time::SystemTime;
@@ -52,7 +52,7 @@
 //! ```
 //!
 //! Whatever the scheme: raw bytes are signed; decoded signatures are compared in constant time; a header that must be
-//! single is refused when it is repeated; only canonical encodings count; integers are digits and nothing else.
+//! single is rejected when it is repeated; only canonical encodings count; integers are digits and nothing else.
 
 mod body;
 mod builtin;

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 use crate::error::ConfigError;
 use crate::scheme::{Algorithm, KeyEncoding};
 
-/// Keys are pasted by hand, and some consoles leave the padding off.
+/// Keys are pasted by hand, and some consoles omit the padding.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -1,4 +1,4 @@
-//! A value of a row that may also be a list.
+//! A value of a definition that may also be a list.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 /// The most leeway that a token's dates may have.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
-/// A signing secret as the provider hands it out. `Debug` does not show it.
+/// A signing secret in the provider's form. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     pub(crate) value: String,
@@ -49,16 +49,16 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Current and previous secrets; any one may match. The first one signs. Required unless the row is a JWT's.
+    /// Current and previous secrets; any one may match. The first one signs. Required unless the definition is a JWT's.
     #[serde(skip)]
     pub secrets: Vec<Secret>,
-    /// Trusted issuers of JWTs and the audiences each may name, compared exactly. Required for a JWT row.
+    /// Trusted issuers of JWTs and the audiences each may name, compared exactly. Required for a JWT definition.
     pub issuers: BTreeMap<String, Audiences>,
     /// The variant of the scheme to use, by name. Absent: the scheme's own content.
     pub variant: Option<String>,
     /// Takes a date without a zone as UTC.
     pub assume_utc: bool,
-    /// The distance that a timestamp may have from now, either way, in place of the row's `tolerance_s`.
+    /// The distance that a timestamp may have from now, either way, in place of the definition's `tolerance_s`.
     #[serde(rename = "tolerance_s", deserialize_with = "some_seconds")]
     pub tolerance: Option<Duration>,
     /// The difference that clocks may have for a JWT's dates: at most [`MAX_LEEWAY`].
@@ -145,7 +145,7 @@ impl Options {
             true => Ok(()),
             false => Err(ConfigError::at(
                 "issuers",
-                "only a row whose algorithm is `jwt` has issuers: remove them",
+                "only a provider with the algorithm `jwt` has issuers: remove them",
             )),
         }
     }

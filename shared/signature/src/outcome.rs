@@ -17,10 +17,10 @@ pub struct Verified {
     pub issuer: Option<String>,
 }
 
-/// A request that is not verified: refused, or not decided yet.
+/// A request that is not verified: rejected, or not decided yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// It is not authentic: answer with the row's [`reject_status`](crate::Provider::reject_status).
+    /// It is not authentic: answer with the definition's [`reject_status`](crate::Provider::reject_status).
     Refused(Reason),
     /// The document at this URL decides: fetch it, give the result to [`KeyCache::supply`](crate::KeyCache::supply),
     /// and check again. A request needs two documents at most.

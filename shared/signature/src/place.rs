@@ -39,7 +39,7 @@ pub(crate) struct Unread<'p> {
 }
 
 impl Unread<'_> {
-    /// The reason to refuse a request for it, where the absence of the value has its own.
+    /// The reason to reject a request for it, where the absence of the value has its own.
     pub(crate) fn or(&self, missing: Reason) -> Reason {
         match self.problem {
             LookupError::Missing => missing,

@@ -24,13 +24,16 @@ struct Row {
 }
 
 impl Provider {
-    /// Reads a row that is written in TOML, and checks that its parts fit together.
+    /// Reads a definition that is written in TOML, and checks that its parts fit together.
     ///
     /// # Errors
     /// The first key that is unknown, missing or wrong, and what to write instead.
     pub fn parse(text: &str) -> Result<Provider, ConfigError> {
         let table = text.parse().map_err(|error: toml::de::Error| {
-            ConfigError::at("", format!("the row is not TOML: {}", error.message()))
+            ConfigError::at(
+                "",
+                format!("the provider definition is not TOML: {}", error.message()),
+            )
         })?;
         Provider::from_table(table)
     }
@@ -49,7 +52,7 @@ impl Provider {
         Ok(Provider(row))
     }
 
-    /// The same provider with what a variant signs.
+    /// The same provider with a variant's signed content.
     pub(crate) fn with_variant(mut self, name: &str) -> Result<Provider, ConfigError> {
         let variants = &self.0.verify.variants;
         let variant = variants.get(name).ok_or_else(|| {

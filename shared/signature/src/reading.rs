@@ -14,7 +14,7 @@ use crate::timestamp::{self, SignedTime};
 pub(crate) struct Reading<'a> {
     /// The decoded signatures.
     pub(crate) signatures: Result<Vec<Vec<u8>>, Reason>,
-    /// The time of signing; `None` where the scheme has none.
+    /// The time of signing; `None` if the scheme has none.
     pub(crate) time: Result<Option<SignedTime<'a>>, Reason>,
     /// The signed id; empty where the scheme has none.
     pub(crate) id: Result<Cow<'a, [u8]>, Reason>,

@@ -13,7 +13,7 @@ use crate::signature_field::SignatureField;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scheme {
-    /// The proof of the sender: what is computed, or compared.
+    /// The proof of the sender: what is computed or compared.
     pub algorithm: Algorithm,
     /// The encoding of a secret's text.
     #[serde(default)]
@@ -39,7 +39,7 @@ fn default_reject_status() -> u16 {
     401
 }
 
-/// The proof of the sender: what is computed, or compared.
+/// The proof of the sender: what is computed or compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Algorithm {
     /// HMAC with SHA-1: sound as a MAC, and what some older providers still use.
@@ -110,7 +110,7 @@ pub enum TimeFormat {
     Iso8601,
 }
 
-/// Another reading of a scheme: it replaces what is signed.
+/// A variant of a scheme: it replaces the signed content.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
@@ -119,7 +119,7 @@ pub struct Variant {
 }
 
 impl Scheme {
-    /// True if the part is among what is signed.
+    /// True if the part is in the signed content.
     pub(crate) fn signs(&self, part: &Part) -> bool {
         self.content.contains(part)
     }

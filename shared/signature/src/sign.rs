@@ -1,4 +1,4 @@
-//! Signing with the same rows that verify: for tests, samples and webhooks of your own.
+//! Signing with the same definitions that verify: for tests, samples and webhooks of your own.
 
 use std::time::SystemTime;
 
@@ -29,7 +29,7 @@ impl Verifier {
     /// with the first secret that has not expired.
     ///
     /// # Errors
-    /// For JWT rows, whose issuer signs; when a value that the scheme signs is absent; when the scheme's signature
+    /// For JWT definitions, whose issuer signs; when a value that the scheme signs is absent; when the scheme's signature
     /// is not in a header.
     pub fn sign(
         &self,

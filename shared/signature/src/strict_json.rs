@@ -11,7 +11,7 @@ use crate::error::Reason;
 /// Members of an object, by name.
 pub(crate) type Members = BTreeMap<String, Value>;
 
-/// The error for a repeated member; told apart from other errors by its text.
+/// The error for a repeated member; distinguished from other errors by its text.
 const DUPLICATE: &str = "a member is repeated";
 
 /// The wanted members of an object that has no member twice.

@@ -43,7 +43,7 @@ impl SignedTime<'_> {
 }
 
 impl Drift {
-    /// Refuses a time that is too far away, either way; the bound itself is still near enough.
+    /// Rejects a time that is too far away, either way; the bound itself is still near enough.
     pub(crate) fn check(self, tolerance: Duration) -> Result<(), Reason> {
         match self {
             Drift::Past(age) if age > tolerance => Err(Reason::TimestampTooOld),

@@ -11,7 +11,7 @@ pub(crate) fn scheme(scheme: &Scheme) -> Result<(), ConfigError> {
     if !(400..=499).contains(&scheme.reject_status) {
         return error(
             "verify.reject_status",
-            "a refused request is answered with 400 to 499",
+            "the status for rejected requests must be 400 to 499",
         );
     }
     fields(scheme)?;

@@ -86,7 +86,7 @@ impl Verifier {
 
     /// Decides if a request is authentic.
     ///
-    /// `keys` is used by JWT rows only.
+    /// `keys` is used by JWT definitions only.
     ///
     /// # Errors
     /// When it is not, or when that is not decided: see [`Unverified`].
@@ -119,7 +119,7 @@ impl Verifier {
         self.provider.event().meta(self.scheme(), &request)
     }
 
-    /// The answer to a provider's test request, or `None` for an event. Call it only for a request that was verified.
+    /// The response to a provider's test request, or `None` for an event. Call it only for a request that was verified.
     pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
         let request = Received::new(request);
         let mut handshakes = self.provider.handshakes().iter();

@@ -1,4 +1,4 @@
-//! Every file of `providers/`: its row fits together, its samples sign and verify, and its vectors are beside it.
+//! Every file of `providers/`: its definition fits together, its samples sign and verify, and its vectors are beside it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -54,7 +54,7 @@ fn values(event_type: Option<&'static str>) -> SampleValues<'static> {
     }
 }
 
-/// The sample's headers, with those that the row's signature adds.
+/// The sample's headers, with those that the definition's signature adds.
 fn signed(verifier: &Verifier, sample: &Sample) -> Vec<(String, String)> {
     let mut headers: Vec<_> = sample.headers.clone().into_iter().collect();
     if verifier.provider().uses_jwt() {

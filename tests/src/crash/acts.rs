@@ -17,7 +17,7 @@ use super::world::{Actors, LATE, SECRET, TestClock};
 use super::{Effects, Faults, Interloper, Signal, Size, World};
 use crate::provider;
 
-/// The processor's time-out.
+/// The processor's timeout.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Letters of a body that does not become small by compression: one that is archived in two parts.
@@ -36,7 +36,7 @@ impl World {
         self.process_within(TIMEOUT).await
     }
 
-    /// The same with a time-out of the caller's choice.
+    /// The same with a timeout of the caller's choice.
     pub(crate) async fn process_within(&mut self, timeout: Duration) -> Vec<SqsMessage> {
         let poll = self.poll(timeout);
         self.drive(poll).await.unwrap_or_default()
@@ -78,7 +78,7 @@ impl World {
         Some((response.status().as_u16(), answer))
     }
 
-    /// Runs an invocation, which the plan may end or interrupt; `None` where it died.
+    /// Runs an invocation, which the plan may end or interrupt; `None` if it died.
     pub(crate) async fn drive<T>(&mut self, invocation: impl Future<Output = T>) -> Option<T> {
         let mut invocation = std::pin::pin!(invocation);
         // What another call of an invocation that died still wanted.

@@ -28,7 +28,7 @@ pub enum Fault {
     MeetProcessorAfter(Duration),
     /// Before the call, visibility timeout and lease run out although their holder lives.
     Late,
-    /// The call does not come back before the function's time-out, which ends the invocation.
+    /// The call does not come back before the function's timeout, which ends the invocation.
     TimeOut,
     /// The call does not come back; only for invocations that watch their time.
     Hang,
@@ -60,7 +60,7 @@ pub(crate) enum Signal {
     Crash,
     /// Let a function's whole time pass, then drop the invocation.
     TimeOut,
-    /// Let somebody else act, then let the invocation go on.
+    /// Let someone else act, then let the invocation go on.
     Let(Interloper, oneshot::Sender<()>),
 }
 
@@ -113,7 +113,7 @@ impl Faults {
         };
     }
 
-    /// Whether calls are counted and struck; not while somebody acts in between.
+    /// Whether calls are counted and struck; not while someone acts in between.
     pub(crate) fn suspend(&self, suspended: bool) {
         self.lock().suspended = suspended;
     }

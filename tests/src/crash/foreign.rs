@@ -17,7 +17,7 @@ const FOREIGN: &str = "{\"Records\":[{\"eventSource\":\"somebody:else\"}]}";
 /// How many rounds of waiting and processing everything must end in.
 const ROUNDS: usize = 40;
 
-/// Has a message of somebody else's processed under a plan; the calls.
+/// Has a message of someone else's processed under a plan; the calls.
 ///
 /// # Errors
 /// When it is neither in the queue nor in the dead-letter queue, or not as it was sent.
@@ -53,7 +53,7 @@ pub async fn run_foreign(world: &mut World, plan: Plan) -> Result<Vec<String>, S
 }
 
 impl World {
-    /// The queue refuses an event while an older entry of the outbox cannot be read; then sweeps. Messages
+    /// The queue rejects an event while an older entry of the outbox cannot be read; then sweeps. Messages
     /// in the queue and entries in the outbox afterwards.
     pub async fn sweep_past_an_unreadable_entry(&mut self) -> (usize, usize) {
         self.begin(&[], Plan::from([(1, Fault::Fail)]));

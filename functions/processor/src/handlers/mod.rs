@@ -70,7 +70,7 @@ impl Handlers {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// Calls one of them; `None` where there is none of this name.
+    /// Calls one of them; `None` if there is none with this name.
     pub fn call<'a>(
         &self,
         name: &str,
@@ -96,7 +96,7 @@ impl fmt::Debug for Handlers {
 /// The effect of a handler that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Nothing: its effect happened. It may happen again where a crash comes before the note of it.
+    /// Nothing: its effect happened. It may happen again if a crash comes before the completion is recorded.
     Happened,
     /// These writes, which happen in one transaction with the note that the event is done: exactly
     /// once.
@@ -124,7 +124,7 @@ pub enum HandlerError {
     /// May pass: try again with growing waits.
     #[error("{0}")]
     Transient(String),
-    /// The service that was called asks for a pause of this length.
+    /// The service that was called asks to wait this long.
     #[error("{0}")]
     Throttled(String, Duration),
 }

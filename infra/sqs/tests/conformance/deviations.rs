@@ -26,7 +26,7 @@ const fn known(
     }
 }
 
-/// The message of a case when a server accepts a request that AWS refuses.
+/// The message of a case when a server accepts a request that AWS rejects.
 const TAKEN: &str = "it is not refused";
 
 /// Every known deviation, by module.

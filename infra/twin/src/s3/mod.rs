@@ -7,5 +7,5 @@ mod store;
 pub(crate) use http::router;
 pub use store::{Objects, S3Error};
 
-/// The largest object that is taken, in bytes. AWS takes 5 GB.
+/// The largest accepted object, in bytes. AWS accepts 5 GB.
 const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;

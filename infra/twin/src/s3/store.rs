@@ -80,7 +80,7 @@ impl Objects {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// An object's bytes; `None` where there is none.
+    /// An object's bytes; `None` if there is none.
     pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, S3Error> {
         match fs::read(self.file(path)) {
             Ok(body) => Ok(Some(body)),

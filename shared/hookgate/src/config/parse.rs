@@ -126,7 +126,7 @@ fn secrets_refresh(raw: &RawSecrets) -> Result<Duration, ConfigError> {
     }
 }
 
-/// Refuses a route that no event can take, as its source is misspelt or gone.
+/// Rejects a route that no event can match, because its source is misspelt or gone.
 fn has_source(
     index: usize,
     raw: &RawRoute,

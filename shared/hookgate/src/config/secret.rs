@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct SecretConfig {
-    /// The place where it is kept.
+    /// The place where it is stored.
     pub reference: SecretRef,
     /// After this time it verifies nothing.
     pub not_after: Option<SystemTime>,

@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 
 use super::{ConfigError, SecretConfig};
 
-/// The answer when an event id comes again with another body.
+/// The response when an event id comes again with another body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MismatchPolicy {
-    /// Answer as for a duplicate: the first body stands.
+    /// Answer as for a duplicate: the first body counts.
     #[default]
     SameIdWins,
     /// Answer 409.
@@ -28,7 +28,7 @@ pub struct SourceConfig {
     pub secrets: Vec<SecretConfig>,
     /// The settings of its checks. The secrets themselves are not in it yet.
     pub options: Options,
-    /// The answer when an id comes again with another body.
+    /// The response when an id comes again with another body.
     pub on_mismatch: MismatchPolicy,
 }
 
@@ -40,7 +40,7 @@ struct Written {
     secrets: Vec<SecretConfig>,
     #[serde(default)]
     on_mismatch: MismatchPolicy,
-    // The row's own tables; read together with the provider's.
+    // The definition's own tables; read together with the provider's.
     verify: Option<toml::Table>,
     event: Option<toml::Table>,
     handshakes: Option<toml::Value>,

@@ -27,7 +27,7 @@ pub(crate) const PAYLOAD: &str = "payload";
 /// The largest body that is also given as text: an answer of Lambda has at most 6 MB.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
-/// Compressed bytes per item. DynamoDB takes 400 KB an item, names and headers included.
+/// Compressed bytes per item. DynamoDB allows 400 KB per item, names and headers included.
 const PART_BYTES: usize = 350_000;
 
 /// The largest body that is read back, against an archive that would not end.
@@ -88,7 +88,7 @@ impl DynamoTable {
         Ok(vec![(DATA, b(first)), (PARTS, n(parts.len()))])
     }
 
-    /// The payload in an event's items, with its body from wherever that is; `None` where it is gone.
+    /// The payload in an event's items, with its body from wherever that is; `None` if it is gone.
     pub(crate) async fn payload(&self, items: &[Attributes]) -> Result<Option<Payload>, AwsError> {
         let Some(archived) = read_payload(items) else {
             return Ok(None);
@@ -97,7 +97,7 @@ impl DynamoTable {
             Ok(body) => body,
             Err(BodyError::Unavailable(error)) => return Err(error),
             Err(error) => {
-                tracing::warn!(body = ?archived.body, %error, "a payload without its body");
+                tracing::warn!(body = ?archived.body, %error, "payload has no body");
                 return Ok(None);
             }
         };
@@ -154,7 +154,7 @@ pub(crate) struct ArchivedPayload {
     pub(crate) body: Body,
 }
 
-/// The payload in an event's items; `None` where the first item or a part is missing.
+/// The payload in an event's items; `None` if the first item or a part is missing.
 pub(crate) fn read_payload(items: &[Attributes]) -> Option<ArchivedPayload> {
     let find = |key: &str| items.iter().find(|item| text(item, SK) == Some(key));
     let first = find(PAYLOAD)?;

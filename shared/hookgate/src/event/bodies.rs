@@ -61,14 +61,14 @@ impl S3Bodies {
     /// Puts a body where its pointer says; when this returns, it is durable. Doing it twice is harmless.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses it.
+    /// When S3 does not answer, or rejects it.
     pub async fn put(&self, stored: &StoredBody, body: &Bytes) -> Result<(), AwsError> {
         let put = self.call("PUT", stored, body.clone()).await;
         put.map_err(|error| AwsError::new("store the body", cause(error)))?;
         Ok(())
     }
 
-    /// The bytes at a pointer; `None` where there are none. [`Body::fetch`](crate::Body::fetch) also checks
+    /// The bytes at a pointer; `None` if there are none. [`Body::fetch`](crate::Body::fetch) also checks
     /// that they are those that were put.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl S3Bodies {
     }
 }
 
-/// An error that keeps a stored body from being read.
+/// An error because of which a stored body cannot be read.
 #[derive(Debug, Error)]
 pub enum BodyError {
     /// It is not there.
@@ -162,7 +162,7 @@ impl Body {
     }
 }
 
-/// The operation that carries every call. A large body takes longer than others: only the whole call
+/// The operation of every call. A large body takes longer than others, so only the whole call
 /// has a time limit, its tries have none.
 fn operation(aws: &SdkConfig, endpoint: &str) -> ObjectCall {
     let mut limits = TimeoutConfig::builder();

@@ -48,7 +48,7 @@ pub struct StoredBody {
 
 impl StoredBody {
     /// The pointer to an event's body. Its key names both the event and the bytes: to store the same
-    /// body again changes nothing, and no other body can take its place.
+    /// body again changes nothing, and no other body can replace it.
     pub fn of(event: &EventKey, body: &[u8]) -> StoredBody {
         let sha256: [u8; 32] = Sha256::digest(body).into();
         StoredBody {

@@ -20,7 +20,7 @@ impl EventKey {
         EventKey(URL_SAFE_NO_PAD.encode(hash.finalize()))
     }
 
-    /// Reads a key that was printed earlier; `None` where the text cannot be one.
+    /// Reads a key that was printed earlier; `None` if the text cannot be one.
     pub fn parse(text: &str) -> Option<EventKey> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == 32).then(|| EventKey(text.to_owned()))

@@ -18,7 +18,7 @@ use crate::table::event_item::{BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, n, names, number, s, values};
 use crate::{AwsError, Event, EventKey, Message, unix_ms};
 
-/// A claim that a processor asks for.
+/// A processor's request for a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimRequest<'a> {
     /// The message that was received.

@@ -23,7 +23,7 @@ use crate::{AwsError, Event, EventKey, rfc3339};
 const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, nx, tgt, src, ten, eid, typ, err";
 
 impl DynamoTable {
-    /// One event; `None` where there is none of this key.
+    /// One event; `None` if there is none with this key.
     ///
     /// # Errors
     /// When the database or S3 does not answer.
@@ -44,7 +44,7 @@ impl DynamoTable {
         }))
     }
 
-    /// One event as it came in, to be sent again; `None` where there is none of this key. What was
+    /// One event as it came in, to be sent again; `None` if there is none with this key. What was
     /// written before this call is seen by it. An event that the ledger has forgotten is found by its
     /// payload, as one that was never replayed.
     ///

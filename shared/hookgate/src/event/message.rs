@@ -33,7 +33,7 @@ pub enum MessageError {
     #[error("the body is not base64")]
     Base64(#[source] base64::DecodeError),
     /// There is neither a body nor a pointer to one, or both.
-    #[error("the message needs either a body or a claim check")]
+    #[error("a message needs either `body` or `claim_check`")]
     Body,
     /// The key cannot be one.
     #[error("the event key is malformed")]
@@ -41,7 +41,7 @@ pub enum MessageError {
 }
 
 /// The envelope. It has either the body or a pointer to it. The body is base64, because a queue
-/// refuses many control characters and all bytes that are not UTF-8.
+/// rejects many control characters and all bytes that are not UTF-8.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     v: u32,
@@ -189,10 +189,7 @@ mod tests {
         let both = large.replace("\"claim_check\"", "\"body\":\"AA==\",\"claim_check\"");
         let neither = small.replace("\"body\"", "\"bidy\"");
         for text in [both, neither] {
-            assert_eq!(
-                why(&text),
-                "the message needs either a body or a claim check"
-            );
+            assert_eq!(why(&text), "a message needs either `body` or `claim_check`");
         }
         let short = large.replace("\"sha256\":\"", "\"sha256\":\"00");
         assert_eq!(why(&short), "not a message of this gateway");

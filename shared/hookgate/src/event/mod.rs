@@ -28,14 +28,14 @@ use std::time::SystemTime;
 use crate::{Body, Trace};
 pub use key::EventKey;
 
-/// One thing that happened, as a provider told it.
+/// One thing that happened, as a provider reported it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its key in the ledger.
     pub key: EventKey,
     /// The source that it came in by.
     pub source: String,
-    /// The tenant that it belongs to, from the path or from where the source's row says.
+    /// The tenant that it belongs to, from the path or from where the source's definition says.
     pub tenant: Option<String>,
     /// The provider's id of it, verbatim.
     pub id: Option<String>,

@@ -1,6 +1,6 @@
-//! The outbox: messages that the queue did not take, in the same table.
+//! The outbox: messages that the queue did not accept, in the same table.
 //!
-//! An item of its own a message (`sk = outbox#epoch`), found by the index under `outbox#shard`. It has no
+//! Each message has its own item (`sk = outbox#epoch`), found by the index under `outbox#shard`. It has no
 //! expiry: only the sweeper, once the message is sent, removes it.
 
 use aws_sdk_dynamodb::types::Select;
@@ -29,7 +29,7 @@ pub struct OutboxEntry {
     pub key: EventKey,
     /// Its epoch.
     pub epoch: u32,
-    /// The message; `None` where the entry cannot be read.
+    /// The message; `None` if the entry cannot be read.
     pub message: Option<Message>,
 }
 
@@ -127,7 +127,7 @@ impl DynamoTable {
         Ok(items.iter().filter_map(read_key).collect())
     }
 
-    /// One message; `None` where another sweeper removed it meanwhile.
+    /// One message; `None` if another sweeper removed it meanwhile.
     async fn outbox_entry(
         &self,
         (key, epoch): (EventKey, u32),

@@ -31,9 +31,9 @@ pub struct EventSearch {
     pub sources: Vec<String>,
     /// Only these of them.
     pub filter: EventFilter,
-    /// Only of this tenant.
+    /// Only events of this tenant.
     pub tenant: Option<String>,
-    /// Only with this id of the provider's.
+    /// Only events with this id from the provider.
     pub event_id: Option<String>,
     /// Received then or later, in milliseconds since 1970.
     pub since_ms: u64,
@@ -186,7 +186,7 @@ impl DynamoTable {
 #[derive(Debug, Default)]
 struct Part {
     entries: Vec<Position>,
-    /// The millisecond that may have more entries; `None` where the part was read to its end.
+    /// The millisecond that may have more entries; `None` if the part was read to its end.
     read_to: Option<u64>,
 }
 
@@ -202,7 +202,7 @@ impl Part {
 /// The entries of all parts, in order, as far as every part was read.
 struct Merged {
     entries: Vec<Position>,
-    /// The position after them; `None` where all parts were read to their end.
+    /// The position after them; `None` if all parts were read to their end.
     next: Option<Position>,
 }
 

@@ -141,7 +141,7 @@ impl DynamoTable {
     }
 }
 
-/// True where the same writes would be refused again: they are malformed, or their table is not there.
+/// True where the same writes would be rejected again: they are malformed, or their table is not there.
 fn is_final(error: &TransactWriteItemsError) -> bool {
     error.is_resource_not_found_exception() || error.code() == Some("ValidationException")
 }

@@ -9,7 +9,7 @@ use crate::Event;
 /// A selection of a source's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFilter {
-    /// Only in this state.
+    /// Only events in this state.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub state: Option<EventState>,
     /// Only of a type that this pattern matches: `*` is any run of characters, `?` any one.
@@ -45,6 +45,6 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 pub struct StoredEvent {
     /// The epoch that it was last handled at.
     pub epoch: u32,
-    /// The event as it came in; `None` where its payload is gone.
+    /// The event as it came in; `None` if its payload is gone.
     pub event: Option<Event>,
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::view::EventFilter;
 use crate::{EventKey, unix_ms};
 
-/// The answer to saving a replay.
+/// The response to saving a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
     /// It is saved.
@@ -23,17 +23,17 @@ pub enum Saved {
     Overtaken,
 }
 
-/// The name of a replay: the time it was asked for, and chance, both in hexadecimal digits.
+/// The name of a replay: the time it was requested, and chance, both in hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReplayId(String);
 
 impl ReplayId {
-    /// An id for a replay that is asked for `now`.
+    /// An id for a replay that is requested `now`.
     pub fn new(now: SystemTime, chance: u32) -> ReplayId {
         ReplayId(format!("{:011x}-{chance:08x}", unix_ms(now)))
     }
 
-    /// Reads an id that was printed earlier; `None` where the text cannot be one.
+    /// Reads an id that was printed earlier; `None` if the text cannot be one.
     pub fn parse(text: &str) -> Option<ReplayId> {
         let (time, chance) = text.split_once('-')?;
         let is_hex = |part: &str, digits| {
@@ -129,7 +129,7 @@ pub struct Progress {
     pub pending: Vec<Pending>,
     /// The place where the next slice begins; `None` at the start.
     pub next: Option<Cursor>,
-    /// True where there is no more to look for.
+    /// True if there is nothing more to look for.
     pub exhausted: bool,
 }
 

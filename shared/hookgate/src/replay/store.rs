@@ -45,7 +45,7 @@ impl DynamoTable {
         Ok(())
     }
 
-    /// The replay of this id, as it was last saved; `None` where there is none.
+    /// The replay of this id, as it was last saved; `None` if there is none.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -101,7 +101,7 @@ impl DynamoTable {
         Ok(running)
     }
 
-    /// The newest replays that were asked for before another, or of all.
+    /// The newest replays that were requested before another, or of all.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -191,7 +191,7 @@ fn read(item: &Attributes) -> Option<Replay> {
             ..replay
         }),
         Err(error) => {
-            tracing::error!(replay = text(item, PK), %error, "a replay cannot be read");
+            tracing::error!(replay = text(item, PK), %error, "replay cannot be read");
             None
         }
     }

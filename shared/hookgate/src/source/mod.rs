@@ -22,7 +22,7 @@ use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain
 /// The maximum number of documents that are fetched for one request: discovery and keys, refreshed once.
 const MAX_FETCHES: usize = 4;
 
-/// One inbound URL: its provider's row with secrets, ready to verify.
+/// One inbound URL: its provider's definition with secrets, ready to verify.
 #[derive(Debug)]
 pub struct Source {
     name: String,
@@ -36,7 +36,7 @@ impl Source {
         &self.name
     }
 
-    /// The engine with this source's row and secrets.
+    /// The engine with this source's definition and secrets.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
     }
@@ -46,16 +46,16 @@ impl Source {
         self.verifier.provider().reject_status()
     }
 
-    /// The answer when an event id comes again with another body.
+    /// The response when an event id comes again with another body.
     pub fn on_mismatch(&self) -> MismatchPolicy {
         self.on_mismatch
     }
 
     /// Checks a request with the secrets as they were loaded, fetching the issuer's documents where the
-    /// row works with tokens.
+    /// definition works with tokens.
     ///
     /// # Errors
-    /// Says whether the request is refused, or could not be judged.
+    /// Says whether the request is rejected, or could not be judged.
     pub async fn verify(
         &self,
         request: &Request<'_>,
@@ -74,7 +74,7 @@ impl Source {
         self.verifier.check(request, &mut lock(keys), now)
     }
 
-    /// The answer to a verified request that only asks whether the endpoint is there.
+    /// The response to a verified request that only checks whether the endpoint exists.
     pub fn handshake(&self, request: &Request<'_>) -> Option<HandshakeAnswer> {
         self.verifier.handshake(request)
     }
@@ -82,7 +82,7 @@ impl Source {
     /// The facts that a verified request states of its event.
     ///
     /// # Errors
-    /// Names the field that the row requires and the request lacks.
+    /// Names the field that the definition requires and the request lacks.
     pub fn meta(&self, request: &Request<'_>) -> Result<EventMeta, MissingField> {
         self.verifier.event(request)
     }
@@ -90,7 +90,7 @@ impl Source {
     /// The event of a verified request. A tenant in the path goes before one in the request.
     ///
     /// # Errors
-    /// Names the field that the row requires and the request lacks.
+    /// Names the field that the definition requires and the request lacks.
     pub fn event(
         &self,
         request: &Request<'_>,
@@ -158,7 +158,7 @@ fn is_dropped(name: &str) -> bool {
             .any(|word| name.contains(word))
 }
 
-/// An error that keeps a source from being used.
+/// An error because of which a source cannot be used.
 #[derive(Error)]
 pub enum UnusableSource {
     /// Configuration is wrong.
@@ -192,7 +192,7 @@ pub enum Runtime {
 }
 
 impl Source {
-    /// Makes one source ready: fetches all its secrets, side by side.
+    /// Makes one source ready: fetches all its secrets concurrently.
     ///
     /// # Errors
     /// Names the key of the first secret that is missing or empty, or of the first wrong setting.

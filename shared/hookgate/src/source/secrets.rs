@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::config::SecretRef;
 use crate::{AwsError, Roots, connect};
 
-/// An error that keeps a secret from being read.
+/// An error because of which a secret cannot be read.
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// It does not exist, or must not be read: configuration is wrong.
@@ -70,14 +70,15 @@ impl Secrets {
             }
         };
         let (current, previous) = tokio::try_join!(stage("AWSCURRENT"), stage("AWSPREVIOUS"))?;
-        let none = || SecretError::Missing("there is no secret of this name, or no text".into());
+        let none =
+            || SecretError::Missing("there is no secret with this name, or it has no text".into());
         let current = current.ok_or_else(none)?;
         Ok(std::iter::once(current).chain(previous).collect())
     }
 }
 
 impl Secrets {
-    /// The secret's texts: the current one, and then the one before it where the store still gives it out.
+    /// The secret's texts: the current one, and then the previous one if the store still returns it.
     ///
     /// # Errors
     /// When there is no such secret, or the store does not answer.
@@ -136,7 +137,7 @@ where
 {
     match error.code() {
         Some("ParameterNotFound") => {
-            SecretError::Missing("there is no parameter of this name".into())
+            SecretError::Missing("there is no parameter with this name".into())
         }
         Some(code) if FINAL.contains(&code) => {
             SecretError::Missing(format!("cannot be read: {code}"))

@@ -30,7 +30,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Makes a configuration's sources ready: fetches all their secrets, side by side. Where it is
+    /// Makes a configuration's sources ready: fetches all their secrets concurrently. Where it is
     /// deployed, a source whose store does not answer has none until it does.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Sources {
     /// makes them be fetched too, at most once in [`COOL_DOWN`], and is checked again.
     ///
     /// # Errors
-    /// Says whether the request is refused, or could not be judged.
+    /// Says whether the request is rejected, or could not be judged.
     pub async fn verify(
         &self,
         source: &LiveSource,
@@ -244,7 +244,7 @@ fn not_fetched(source: &str, error: &UnusableSource) {
         outcome = "secrets_not_fetched",
         source,
         error,
-        "the last ones are used"
+        "secrets not fetched; the last known ones stay in use"
     );
 }
 

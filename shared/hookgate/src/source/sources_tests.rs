@@ -141,7 +141,7 @@ fn after(seconds: u64) -> SystemTime {
     START + Duration::from_secs(seconds)
 }
 
-/// The answer to a request that is signed with `secret`, `seconds` after the start.
+/// The response to a request that is signed with `secret`, `seconds` after the start.
 async fn asked(sources: &Sources, secret: &str, seconds: u64) -> Result<(), Unverified> {
     let config = &config("env:HUB").sources["hub"];
     let secrets = environment(secret);

@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::metrics::{Dimension, MAX_VALUES, Metric, Unit};
 use crate::{system_now, unix_ms};
 
-/// The longest word of a dimension, in bytes; CloudWatch takes 1024 characters.
+/// The longest word of a dimension, in bytes; CloudWatch allows 1024 characters.
 const MAX_WORD: usize = 64;
 
 /// Values of metrics that belong together, and the words that tell them apart.
@@ -96,7 +96,7 @@ impl MetricLine {
     }
 }
 
-/// The writer of metric lines, a layer of the subscriber. It knows the words that metrics may be told apart by.
+/// The writer of metric lines, a layer of the subscriber. It knows the allowed values of dimensions.
 pub struct MetricLines {
     namespace: String,
     sources: BTreeSet<String>,
@@ -164,7 +164,7 @@ impl MetricLines {
         Value::Object(line)
     }
 
-    /// The line's metrics, and what each is told apart by.
+    /// The line's metrics, and the dimensions of each.
     fn directives(&self, values: &[(Metric, &[u64])], words: &[(Dimension, &str)]) -> Value {
         let mut directives: Vec<(Vec<Vec<&str>>, Vec<Value>)> = Vec::new();
         for (metric, _) in values {

@@ -1,4 +1,4 @@
-//! The list of metrics. A function gives them out as a [`MetricLine`](crate::MetricLine).
+//! The list of metrics. A function emits them as a [`MetricLine`](crate::MetricLine).
 
 /// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Unit {
     }
 }
 
-/// A property that tells a metric apart. Nothing that a sender chooses is ever one.
+/// A dimension of a metric. Nothing that a sender chooses is ever one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
     /// The name of a configured source.
@@ -66,7 +66,7 @@ macro_rules! metrics {
                 match self { $(Metric::$name => Unit::$unit,)+ }
             }
 
-            /// By what it is told apart, each on its own; there is always a total besides.
+            /// Its dimensions, each on its own; there is always a total as well.
             pub fn dimensions(self) -> &'static [Dimension] {
                 match self { $(Metric::$name => $dimensions,)+ }
             }
@@ -87,11 +87,11 @@ metrics! {
     PayloadMismatch: Count by BY_SOURCE,
     /// An event was handled.
     EventsProcessed: Count by BY_SOURCE,
-    /// An event was handled that no route takes; counted in `EventsProcessed` too.
+    /// An event matched no route; counted in `EventsProcessed` too.
     EventsUnhandled: Count by BY_SOURCE,
-    /// An attempt failed, and the event comes again.
+    /// An attempt failed and will be retried.
     EventsFailed: Count by BY_SOURCE,
-    /// A message went to the dead-letter queue.
+    /// A message was sent to the dead-letter queue.
     EventsDeadLettered: Count by BY_SOURCE,
     /// From the arrival of an event's request until it was handled; replays are left out.
     EndToEndLatency: Milliseconds by BY_SOURCE,

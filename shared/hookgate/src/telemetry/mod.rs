@@ -30,8 +30,8 @@ pub fn log_json(filter: &str) {
     Registry::default().with(lines(filter, io::stdout)).init();
 }
 
-/// Writes log lines and metrics to standard output, where Lambda takes them to CloudWatch, and counts
-/// the start of `function`. `sources` are the names that metrics may be told apart by.
+/// Writes log lines and metrics to standard output, from where Lambda sends them to CloudWatch, and counts
+/// the start of `function`. `sources` are the allowed values of the dimension `source`.
 ///
 /// # Panics
 /// As [`log_json`].

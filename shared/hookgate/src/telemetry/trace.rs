@@ -46,7 +46,7 @@ impl Trace {
         })
     }
 
-    /// Reads headers. What is not written as its specification says is dropped; `None` where nothing is left.
+    /// Reads headers. What is not written as its specification says is dropped; `None` if nothing is left.
     pub fn read(headers: &TraceHeaders) -> Option<Trace> {
         let w3c = headers.traceparent.as_deref().and_then(traceparent);
         let xray = headers.xray.as_deref().and_then(xray);
@@ -110,7 +110,7 @@ fn values(request: &Request<'_>, wanted: &str) -> Vec<String> {
     text.collect()
 }
 
-/// The only value of a header: what is repeated is none.
+/// The value of a header; a repeated header has none.
 fn single(request: &Request<'_>, wanted: &str) -> Option<String> {
     let [value] = <[String; 1]>::try_from(values(request, wanted)).ok()?;
     Some(value)

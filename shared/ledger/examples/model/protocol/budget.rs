@@ -11,7 +11,7 @@ pub(crate) enum Fault {
     Crash,
     /// A call fails, with or without its effect.
     Failure,
-    /// A message is delivered and stays visible, or is delivered to nobody, or becomes visible while
+    /// A message is delivered and stays visible, or is delivered to no one, or becomes visible while
     /// its processor lives.
     Delivery,
     /// A lease runs out for others while its owner still works: clocks differ.
@@ -90,7 +90,7 @@ impl Budget {
         self.0[fault as usize]
     }
 
-    /// Takes one; `None` where none is left.
+    /// Takes one; `None` if none is left.
     pub(super) fn take(mut self, fault: Fault) -> Option<Budget> {
         let count = &mut self.0[fault as usize];
         *count = count.checked_sub(1)?;

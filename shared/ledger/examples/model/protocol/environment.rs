@@ -40,7 +40,7 @@ fn lease(state: &State, emit: &mut Emit<'_>) {
     }
 }
 
-/// A message that is in flight becomes visible: nobody has it any more, or somebody still has.
+/// A message that is in flight becomes visible: no one has it any more, or someone still has.
 fn visibility(state: &State, emit: &mut Emit<'_>) {
     for epoch in epochs(&state.lost) {
         let mut next = *state;
@@ -75,7 +75,7 @@ fn visibility(state: &State, emit: &mut Emit<'_>) {
     }
 }
 
-/// A message is handed to nobody.
+/// A message is handed to no one.
 fn delivery(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::Delivery) else {
         return;

@@ -15,7 +15,7 @@ pub(crate) enum Mutation {
     AnswerBeforeSend,
     /// A message whose event has no item is dropped.
     ClaimWithoutUpsert,
-    /// A claim keeps nobody off.
+    /// A claim does not keep others out.
     NoLease,
     /// A replay first writes the event back to `received`, at the new epoch, and then sends.
     ReplayResetsFirst,
@@ -23,7 +23,7 @@ pub(crate) enum Mutation {
     DeadIsFinal,
     /// A claim does not look at the item's epoch.
     StaleEpochClaims,
-    /// The provider is answered with a 2xx though the outbox did not take the message.
+    /// The provider is answered with a 2xx though the outbox did not accept the message.
     AnswerWithoutOutbox,
     /// The sweeper removes the entry, and then sends its message.
     SweeperRemovesFirst,

@@ -331,7 +331,7 @@ fn finish(world: &mut State, slot: usize, epoch: u8, receipt: Receipt) {
     world.processors[slot] = Processor::Acknowledge(epoch, receipt);
 }
 
-/// Ends the invocation: a message that is its own comes back later; nobody owns its claim any more.
+/// Ends the invocation: a message that is its own comes back later; no one owns its claim any more.
 fn leave(world: &mut State, slot: usize) {
     let processor = std::mem::take(&mut world.processors[slot]);
     let Some((epoch, receipt)) = processor.message() else {

@@ -57,7 +57,7 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
 /// Visits every state that can be reached, the nearest first, until an invariant does not hold.
 pub(crate) fn search(budget: Budget, mutation: Mutation) -> Verdict {
     match visit(budget, mutation, State::sorted) {
-        // Told again with everybody under one name from start to end.
+        // Told again with everyone under one name from start to end.
         Verdict::Broken(_) => visit(budget, mutation, |state| state),
         holds => holds,
     }

@@ -144,7 +144,7 @@ pub(super) struct State {
     pub(super) processors: [Processor; 2],
     pub(super) sweeper: Sweeper,
     pub(super) operator: Operator,
-    /// Messages by epoch: visible in the queue, in flight with nobody, in the dead-letter queue.
+    /// Messages by epoch: visible in the queue, in flight with no one, in the dead-letter queue.
     pub(super) visible: [u8; EPOCHS],
     pub(super) lost: [u8; EPOCHS],
     pub(super) dead_letters: [u8; EPOCHS],
