@@ -64,7 +64,7 @@ fn api_gateway_is_known_by_the_api_alone() {
     for name in ["ApiMayInvokeIngest", "ApiMayInvokeAdmin"] {
         let permission = template.properties(name);
         assert!(written(&permission["SourceArn"]).contains("${AWS::AccountId}:${Api}/*/*/"));
-        // API Gateway is not documented to say it; a condition on what is not said refuses every request.
+        // API Gateway is not documented to say it; a condition on what is not said rejects every request.
         assert!(permission["SourceAccount"].is_null(), "{name}");
     }
 }

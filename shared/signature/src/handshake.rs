@@ -17,7 +17,7 @@ const MAX_ECHO_BYTES: usize = 4096;
 pub struct Handshake {
     /// The place of the value that distinguishes the test from an event.
     pub from: Place,
-    /// That value.
+    /// The value there.
     pub equals: String,
     /// The value to answer with, as plain text.
     pub echo: Place,

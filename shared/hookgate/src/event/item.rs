@@ -59,7 +59,7 @@ pub(crate) fn new_item(event: &Event, now: SystemTime) -> Attributes {
     item
 }
 
-/// The part of a stored item that the decisions need; `None` where it is not an event's.
+/// The part of a stored item that the decisions need; `None` if it is not an event's.
 pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
     Some(Item {
         state: State::from_code(text(item, STATE)?)?,

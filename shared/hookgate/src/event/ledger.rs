@@ -31,7 +31,7 @@ pub struct ClaimRequest<'a> {
     pub now: SystemTime,
 }
 
-/// The answer to a [`ClaimRequest`].
+/// The response to a [`ClaimRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
     /// The event is yours.
@@ -66,7 +66,7 @@ pub struct Claim<'a> {
     pub grant: Grant,
     /// The time of the claim.
     pub began: SystemTime,
-    /// The target that the event is for; `None` where no route takes it.
+    /// The target that the event is for; `None` if no route takes it.
     pub target: Option<&'a str>,
 }
 
