@@ -6,7 +6,7 @@ use clap::Args;
 use hookgate::Source;
 use hookgate::config::Config;
 use hookgate::system_now;
-use hookgate_api::{EventState, Nothing, ShowEvent};
+use hookgate_api::{Nothing, ShowEvent};
 use hookgate_signature::SampleValues;
 use hookgate_twin::{Token, Twin, TwinOptions};
 use serde_json::Value;

@@ -125,6 +125,8 @@ pub(super) mod tests {
                 epoch: 0,
                 received_at: received.to_string(),
                 completed_at: None,
+                next_attempt_at: None,
+                target: None,
                 error: None,
             },
         }
