@@ -2,13 +2,14 @@
 """Breaks one rule of the protocol at a time, in a copy of the project, and shows which test notices.
 
     tests/scripts/mutations.py                every mutation: an hour or two
-    tests/scripts/mutations.py lease epoch    those whose name contains one of the words
+    tests/scripts/mutations.py lease epoch    those whose name, or file, contains one of the words
     tests/scripts/mutations.py --check        only whether each can still be made
 
-Exits with 0 only if every mutation was noticed. The copy, with its build, is in target/mutations.
+Exits with 0 only if every mutation compiles and was noticed. The copy, with its build, is in target/mutations.
 """
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -40,168 +41,215 @@ REPLAYS = "shared/hookgate/src/replay/store.rs"
 ADMIN = "functions/admin/src/lib.rs"
 
 # Name, file, text, the text that takes its place. Of a pair of texts, the second is replaced where it first comes
-# after the first.
+# after the first. Then maybe the test that is known to notice: one of SUITES or of tests/tests, with a part of its name
+# where it is slow. It is tried first, and all of SUITES only where it passes.
 MUTATIONS = [
     ("a redelivery of a recorded event is dropped", RULES,
      "State::Received | State::Processing => RecordDecision::SendAgain { epoch: old.epoch },",
-     "State::Received | State::Processing => RecordDecision::Duplicate,"),
+     "State::Received | State::Processing => RecordDecision::Duplicate,", "ledger"),
     ("a recorded event is recorded again", RULES,
      '"attribute_not_exists(pk) OR #exp < :now_s"',
-     '"attribute_not_exists(pk) OR attribute_exists(pk) OR #exp < :now_s"'),
+     '"attribute_not_exists(pk) OR attribute_exists(pk) OR #exp < :now_s"', "expressions embedded"),
     ("a 2xx though neither queue nor outbox took it", INGEST,
      "self.table\n                .add_to_outbox(&message)\n                .await\n                .map_err(Rejection::Queue)?;",
-     "drop(self.table.add_to_outbox(&message).await);"),
+     "drop(self.table.add_to_outbox(&message).await);", "crash_points goes_by_the_outbox"),
     ("the outbox is not written", INGEST,
-     "self.table\n                .add_to_outbox(&message)\n                .await\n                .map_err(Rejection::Queue)?;", ""),
+     "self.table\n                .add_to_outbox(&message)\n                .await\n                .map_err(Rejection::Queue)?;", "",
+     "crash_points goes_by_the_outbox"),
     ("a message is sent though its body was not kept", INGEST,
-     "put.map_err(Rejection::Bodies)?;", "drop(put);"),
+     "put.map_err(Rejection::Bodies)?;", "drop(put);", "bodies while_the_bucket"),
     ("bytes that were not signed reach the handler", "shared/hookgate/src/event/bodies.rs",
-     "if Sha256::digest(&body)[..] == stored.sha256 {", "if !stored.sha256.is_empty() {"),
+     "if Sha256::digest(&body)[..] == stored.sha256 {", "if !stored.sha256.is_empty() {", "hookgate bodies"),
     ("an event whose body is gone is tried for ever", ATTEMPT,
-     "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())"),
+     "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())", "bodies body_is_gone"),
     ("the sweeper removes before it sends", SWEEPER,
      "self.queue.send(message).await?;\n        self.table.remove_from_outbox(entry).await?;",
-     "self.table.remove_from_outbox(entry).await?;\n        self.queue.send(message).await?;"),
+     "self.table.remove_from_outbox(entry).await?;\n        self.queue.send(message).await?;",
+     "crash_points goes_by_the_outbox"),
     ("no claim without a record", RULES,
-     'const CLAIM: &str = "attribute_not_exists(pk) \\\n    OR (#st IN', 'const CLAIM: &str = "(#st IN'),
+     'const CLAIM: &str = "attribute_not_exists(pk) \\\n    OR (#st IN', 'const CLAIM: &str = "(#st IN',
+     "expressions embedded"),
     ("a dead event cannot be claimed", RULES,
      "(#st IN (:received, :enqueued, :dead) AND #ep <= :ep)",
-     "(#st IN (:received, :enqueued) AND #ep <= :ep) OR (#st = :dead AND #ep < :ep)"),
-    ("no lease", RULES, "(#lu < :now OR #own = :me)", "(#lu < :now OR #own = :me OR #lu >= :now)"),
+     "(#st IN (:received, :enqueued) AND #ep <= :ep) OR (#st = :dead AND #ep < :ep)", "expressions embedded"),
+    ("no lease", RULES, "(#lu < :now OR #own = :me)", "(#lu < :now OR #own = :me OR #lu >= :now)",
+     "expressions embedded"),
     ("a done event can be claimed", RULES,
-     'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep <= :ep)"'),
-    ("a done event cannot be replayed", RULES, 'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep < :ep AND #ep > :ep)"'),
+     'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep <= :ep)"', "expressions embedded"),
+    ("a done event cannot be replayed", RULES, 'OR (#st = :done AND #ep < :ep)"', 'OR (#st = :done AND #ep < :ep AND #ep > :ep)"',
+     "expressions embedded"),
     ("a stale epoch can be claimed", RULES,
-     "(#st IN (:received, :enqueued, :dead) AND #ep <= :ep)", "#st IN (:received, :enqueued, :dead)"),
+     "(#st IN (:received, :enqueued, :dead) AND #ep <= :ep)", "#st IN (:received, :enqueued, :dead)",
+     "expressions embedded"),
     ("another's claim is released", RULES,
      'const OWNED: &str = "#st = :processing AND #own = :me"',
-     'const OWNED: &str = "#st = :processing AND (#own = :me OR #own <> :me)"'),
+     'const OWNED: &str = "#st = :processing AND (#own = :me OR #own <> :me)"', "expressions embedded"),
     ("a message is acknowledged while another holds the event", OUTCOME,
-     ("fn busy(", "Outcome::again("), "Outcome::finished("),
+     ("fn busy(", "Outcome::again("), "Outcome::finished(", "crash_points somebody_held"),
     ("a failed claim is acknowledged", OUTCOME,
-     ("fn not_claimed(", "Outcome::again("), "Outcome::finished("),
+     ("fn not_claimed(", "Outcome::again("), "Outcome::finished(", "crash_points is_handled_at_once"),
     ("a failed completion is acknowledged", OUTCOME,
-     ("fn not_completed(", "Outcome::again("), "Outcome::finished("),
+     ("fn not_completed(", "Outcome::again("), "Outcome::finished(", "crash_points is_handled_at_once"),
     ("a failed dead letter is acknowledged", OUTCOME,
-     ("fn not_dead_lettered(", "Outcome::again("), "Outcome::finished("),
+     ("fn not_dead_lettered(", "Outcome::again("), "Outcome::finished(",
+     "crash_points the_dead_letter_queue_does_not_take"),
     ("a transient failure is acknowledged", OUTCOME,
-     ("fn retry(", "Outcome::again("), "Outcome::finished("),
+     ("fn retry(", "Outcome::again("), "Outcome::finished(", "crash_points fails_and_then_is_handled"),
     ("a dead letter is acknowledged though it was not sent", ATTEMPT,
      "if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {",
-     "if false {\n            let error = hookgate::AwsError::new(\"\", \"\");"),
+     "if false {\n            let error = hookgate::AwsError::new(\"\", \"\");", "crash_points is_poison"),
     ("an event is forgotten in its last second", "shared/ledger/src/state.rs",
-     "self.expires_s < now_ms / 1000", "self.expires_s <= now_ms / 1000"),
+     "self.expires_s < now_ms / 1000", "self.expires_s <= now_ms / 1000", "ledger"),
     ("attempts are not limited", "shared/ledger/src/retry.rs",
-     "pub const MAX_ATTEMPTS: u32 = 8;", "pub const MAX_ATTEMPTS: u32 = 80;"),
+     "pub const MAX_ATTEMPTS: u32 = 8;", "pub const MAX_ATTEMPTS: u32 = 80;", "ledger"),
     ("a replay keeps its epoch", "shared/hookgate/src/replay/sending.rs",
-     "epoch: epoch.checked_add(1)?,", "epoch,"),
+     "epoch: epoch.checked_add(1)?,", "epoch,", "crash_points is_replayed_by_its_key"),
     ("a replay is answered though it was not noted", REPLAY,
      "self.table.add_replay(&replay, self.clock.now()).await?;",
-     "drop(self.table.add_replay(&replay, self.clock.now()).await);"),
+     "drop(self.table.add_replay(&replay, self.clock.now()).await);", "crash_points is_replayed_by_its_time"),
     ("a slice is done before its messages are sent", SLICES,
-     "if replay.progress.pending.is_empty() && replay.progress.exhausted {", "if replay.progress.exhausted {"),
+     "if replay.progress.pending.is_empty() && replay.progress.exhausted {", "if replay.progress.exhausted {",
+     "crash_points is_replayed_by_its_time"),
     ("a message that the queue refused is forgotten by its replay", SLICES,
-     "again.extend(replay.progress.count(pending, sent));", "drop(replay.progress.count(pending, sent));"),
+     "again.extend(replay.progress.count(pending, sent));", "drop(replay.progress.count(pending, sent));",
+     "crash_points is_replayed_by_its_time"),
     ("a dead letter is removed before it is sent", REDRIVE,
      "self.dead_letters.send_again(letter).await?;\n        if let Err(error) = self.dead_letters.remove(letter).await {",
      "drop(self.dead_letters.remove(letter).await);\n        self.dead_letters.send_again(letter).await?;\n"
-     "        if let Err(error) = self.dead_letters.remove(letter).await {"),
+     "        if let Err(error) = self.dead_letters.remove(letter).await {", "crash_points is_poison_and_redriven"),
     ("a redelivery is marked before its message is sent", INGEST,
      "let event = self.enqueue(event, body, epoch).await?;",
-     "drop(self.table.mark_enqueued(&event.key, epoch).await);\n                let event = self.enqueue(event, body, epoch).await?;"),
+     "drop(self.table.mark_enqueued(&event.key, epoch).await);\n                let event = self.enqueue(event, body, epoch).await?;",
+     "crash_points was_recorded_without"),
     ("two messages of a batch have one owner", PROCESSOR,
-     'format!("{}/{message_id}/{index}", invocation.request_id)', "invocation.request_id.clone()"),
-    ("a lease ends with its invocation", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "invocation.deadline"),
-    ("a lease holds for a second", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "now + Duration::from_secs(1)"),
-    ("a lease holds for an hour", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "now + Duration::from_secs(3600)"),
-    ("a held event is looked at again at once", PROCESSOR, "rest + Duration::from_secs(1) + jitter", "jitter"),
+     'format!("{}/{message_id}/{index}", invocation.request_id)', "invocation.request_id.clone()",
+     "crash_points has_two_messages"),
+    ("a lease ends with its invocation", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "invocation.deadline",
+     "crash_points a_lease_outlasts"),
+    ("a lease holds for a second", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "now + Duration::from_secs(1)",
+     "crash_points a_lease_outlasts"),
+    ("a lease holds for an hour", PROCESSOR, "invocation.deadline + LEASE_MARGIN", "now + Duration::from_secs(3600)",
+     "crash_points a_lease_outlasts"),
+    ("a held event is looked at again at once", PROCESSOR, "rest + Duration::from_secs(1) + jitter", "jitter",
+     "crash_points an_event_that_is_held"),
     ("a failed event is tried again at once", ATTEMPT,
-     "Next::RetryWithin(ceiling)) => full_jitter(ceiling),", "Next::RetryWithin(_)) => Duration::ZERO,"),
+     "Next::RetryWithin(ceiling)) => full_jitter(ceiling),", "Next::RetryWithin(_)) => Duration::ZERO,",
+     "crash_points waits_up_to_its_ceiling"),
     ("what a handler says of waiting is ignored", ATTEMPT,
-     "(HandlerError::Throttled(_, after), _) => *after,", "(HandlerError::Throttled(..), _) => Duration::ZERO,"),
+     "(HandlerError::Throttled(_, after), _) => *after,", "(HandlerError::Throttled(..), _) => Duration::ZERO,",
+     "crash_points says_when"),
     ("the queue is asked for no delay", "shared/hookgate/src/queue.rs",
-     "delay.min(MAX_DELAY).as_secs();", "delay.min(MAX_DELAY).as_secs() * 0;"),
+     "delay.min(MAX_DELAY).as_secs();", "delay.min(MAX_DELAY).as_secs() * 0;", "crash_points says_when"),
     ("a message of others is acknowledged though it was not dead-lettered", OUTCOME,
-     ("fn unreadable_not_dead_lettered(", "comes_again: true,"), "comes_again: false,"),
+     ("fn unreadable_not_dead_lettered(", "comes_again: true,"), "comes_again: false,",
+     "crash_points of_somebody_else"),
     ("the sweeper removes what it cannot read", SWEEPER,
      "swept.unreadable += 1;\n            return Ok(());",
-     "swept.unreadable += 1;\n            return self.table.remove_from_outbox(entry).await;"),
+     "swept.unreadable += 1;\n            return self.table.remove_from_outbox(entry).await;",
+     "crash_points cannot_be_read"),
     ("a slice is sent before it is saved", SLICES,
-     "self.plan(replay).await?;", "self.plan(replay).await?;\n                self.send_pending(replay).await;"),
+     "self.plan(replay).await?;", "self.plan(replay).await?;\n                self.send_pending(replay).await;",
+     "crash_points is_a_write_and_replayed_by_its_time"),
     ("a range leaves out what the ledger has forgotten", "shared/hookgate/src/event/list.rs",
-     "if !forgotten.is_empty() {", "if forgotten.len() > 100 {"),
+     "if !forgotten.is_empty() {", "if forgotten.len() > 100 {", "operators_forgotten"),
     ("the first of two equal headers counts", "shared/signature/src/request.rs",
-     "Some(_) => Err(LookupError::Repeated),\n            None => Ok(trim_blanks(value)),", "_ => Ok(trim_blanks(value)),"),
+     "Some(_) => Err(LookupError::Repeated),\n            None => Ok(trim_blanks(value)),", "_ => Ok(trim_blanks(value)),",
+     "signature request"),
     ("a version counts by the start of its name", LAYOUT,
-     "wanted.as_bytes() == *name", "name.starts_with(wanted.as_bytes())"),
-    ("the first of two timestamps counts", LAYOUT, "[time] => Ok(Paired {", "[time, ..] => Ok(Paired {"),
-    ("any number of items is read", LAYOUT, "if items.len() > 2 * MAX_CANDIDATES {", "if items.is_empty() {"),
-    ("any number of signatures is tried", SIGNATURE_FIELD, "1..=MAX_CANDIDATES => Ok(presented),", "1.. => Ok(presented),"),
-    ("a signature may be of any length", SIGNATURE_FIELD, "if value.len() > MAX_SIGNATURE_BYTES {", "if value.is_empty() {"),
+     "wanted.as_bytes() == *name", "name.starts_with(wanted.as_bytes())", "presented"),
+    ("the first of two timestamps counts", LAYOUT, "[time] => Ok(Paired {", "[time, ..] => Ok(Paired {", "presented"),
+    ("any number of items is read", LAYOUT, "if items.len() > 2 * MAX_CANDIDATES {", "if items.is_empty() {",
+     "presented"),
+    ("any number of signatures is tried", SIGNATURE_FIELD, "1..=MAX_CANDIDATES => Ok(presented),", "1.. => Ok(presented),",
+     "presented"),
+    ("a signature may be of any length", SIGNATURE_FIELD, "if value.len() > MAX_SIGNATURE_BYTES {", "if value.is_empty() {",
+     "presented"),
     ("a signed id may be empty", "shared/signature/src/reading.rs",
-     "if id.is_empty() {\n        Err(Reason::MissingId)", "if id.is_empty() && scheme.id.is_none() {\n        Err(Reason::MissingId)"),
+     "if id.is_empty() {\n        Err(Reason::MissingId)", "if id.is_empty() && scheme.id.is_none() {\n        Err(Reason::MissingId)",
+     "presented"),
     ("a time without a zone may take characters of the body", SHARED_SECRET,
-     "if adjacent && !structured &&", "if adjacent && structured &&"),
+     "if adjacent && !structured &&", "if adjacent && structured &&", "round_trip"),
     ("a key whose every signature can be made up is used", "shared/signature/src/jwks.rs",
-     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent.last().is_some_and(|last| last % 2 == 1)"),
+     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent.last().is_some_and(|last| last % 2 == 1)",
+     "vectors"),
     ("an even exponent is used", "shared/signature/src/jwks.rs",
-     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent != [1]"),
+     "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent != [1]", "vectors"),
     ("not_after does not reach the secret", SOURCE,
-     "Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),", "Some(_) => fetched.collect(),"),
-    ("issuers at plain http are trusted in production", SOURCE, "loopback_http_issuers: ", "loopback_http_issuers: true || "),
+     "Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),", "Some(_) => fetched.collect(),",
+     "settings not_after"),
+    ("issuers at plain http are trusted in production", SOURCE, "loopback_http_issuers: ", "loopback_http_issuers: true || ",
+     "settings plain_http"),
     *((f"{setting} does not reach the source", SOURCE, "..config.options.clone()",
-       f"..Options {{ {field}: Default::default(), ..config.options.clone() }}")
+       f"..Options {{ {field}: Default::default(), ..config.options.clone() }}", f"settings {setting}")
       for setting, field in [("tolerance_s", "tolerance"), ("public_url", "public_url"), ("variant", "variant"),
                              ("assume_utc", "assume_utc"), ("leeway_s", "leeway")]),
     ("on_mismatch does not reach the source", SOURCE,
-     "on_mismatch: config.on_mismatch,", "on_mismatch: MismatchPolicy::default(),"),
+     "on_mismatch: config.on_mismatch,", "on_mismatch: MismatchPolicy::default(),", "settings on_mismatch"),
     ("a tolerance of the configuration is ignored", SHARED_SECRET,
-     "self.options.tolerance.unwrap_or(Duration::from_secs(row))", "Duration::from_secs(row)"),
+     "self.options.tolerance.unwrap_or(Duration::from_secs(row))", "Duration::from_secs(row)", "settings tolerance"),
     ("an event is remembered for a minute", "shared/hookgate/src/table.rs",
      "pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);",
-     "pub const LEDGER_RETENTION: Duration = Duration::from_secs(60);"),
+     "pub const LEDGER_RETENTION: Duration = Duration::from_secs(60);", "storage remembered"),
     ("an event that was forgotten is remembered for a minute", ITEM,
      "let expires = n(expires_s(event.received, LEDGER_RETENTION));",
-     "let expires = n(expires_s(event.received, LEDGER_RETENTION / 50_400));"),
+     "let expires = n(expires_s(event.received, LEDGER_RETENTION / 50_400));", "storage remembered"),
     ("a payload stays for a minute", "shared/hookgate/src/event/archive.rs",
-     "expires_s(event.received, retention)", "expires_s(event.received, retention.min(std::time::Duration::from_secs(60)))"),
+     "expires_s(event.received, retention)", "expires_s(event.received, retention.min(std::time::Duration::from_secs(60)))",
+     "storage a_payload_stays"),
     ("another body than the signed one is replayed", LIST,
-     "bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..])", "bytes(item, BODY_SHA256) != Some(&event.body.sha256()[..1])"),
+     "bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..])", "bytes(item, BODY_SHA256) != Some(&event.body.sha256()[..1])",
+     "storage a_body_other"),
     ("a message in the outbox expires", OUTBOX, ".item(DATA, b(compressed))",
-     '.item(DATA, b(compressed))\n            .item("exp", crate::table::n(unix_ms(message.event.received) / 1000 + 60))'),
+     '.item(DATA, b(compressed))\n            .item("exp", crate::table::n(unix_ms(message.event.received) / 1000 + 60))',
+     "storage stays_until_it_is_sent"),
     ("a replay's message overwrites the first one in the outbox", OUTBOX,
-     '(SK, s(format!("{PREFIX}{epoch}")))', '(SK, s(format!("{PREFIX}{}", epoch.min(0))))'),
-    ("the newest message of the outbox is sent first", OUTBOX, ".limit(PAGE)", ".limit(PAGE)\n            .scan_index_forward(false)"),
+     '(SK, s(format!("{PREFIX}{epoch}")))', '(SK, s(format!("{PREFIX}{}", epoch.min(0))))', "storage outbox"),
+    ("the newest message of the outbox is sent first", OUTBOX, ".limit(PAGE)", ".limit(PAGE)\n            .scan_index_forward(false)",
+     "storage oldest_message"),
     ("a part of the outbox is never read", OUTBOX,
-     "(0..SHARDS).map(|shard| self.outbox_keys(shard))", "(0..SHARDS - 1).map(|shard| self.outbox_keys(shard))"),
-    ("the outbox counts as empty", OUTBOX, "Ok(shards.into_iter().sum())", "Ok(shards.into_iter().map(|_| 0).sum())"),
+     "(0..SHARDS).map(|shard| self.outbox_keys(shard))", "(0..SHARDS - 1).map(|shard| self.outbox_keys(shard))",
+     "storage outbox"),
+    ("the outbox counts as empty", OUTBOX, "Ok(shards.into_iter().sum())", "Ok(shards.into_iter().map(|_| 0).sum())",
+     "sweeping depth"),
     ("a sweep goes on beyond its time", SWEEPER,
-     "self.clock.now() + CLOSING_TIME > deadline", "self.clock.now() > deadline + 100 * CLOSING_TIME"),
+     "self.clock.now() + CLOSING_TIME > deadline", "self.clock.now() > deadline + 100 * CLOSING_TIME",
+     "sweeping a_sweep_ends"),
     ("replays wait while the outbox cannot be swept", SWEEPER, "let replayed = sweeper.replay(deadline).await;",
-     "let replayed = match &swept {\n        Ok(_) => sweeper.replay(deadline).await,\n        Err(_) => Ok(Slice::default()),\n    };"),
+     "let replayed = match &swept {\n        Ok(_) => sweeper.replay(deadline).await,\n        Err(_) => Ok(Slice::default()),\n    };",
+     "sweeping replays_go_on"),
     ("a replay is saved over what another saved", REPLAYS,
-     '.condition_expression("#ver = :read")', '.condition_expression("#ver = :read OR attribute_exists(#ver)")'),
+     '.condition_expression("#ver = :read")', '.condition_expression("#ver = :read OR attribute_exists(#ver)")',
+     "storage two_writers"),
     ("replays are listed oldest first", REPLAYS,
-     "by_id.into_values().rev().take(limit)", "by_id.into_values().take(limit)"),
+     "by_id.into_values().rev().take(limit)", "by_id.into_values().take(limit)", "storage replays_are_listed"),
     ("an event that cannot be sent is tried for ever", "shared/hookgate/src/replay/sending.rs",
-     "if failures < MAX_FAILURES {", "if failures < 100 * MAX_FAILURES {"),
+     "if failures < MAX_FAILURES {", "if failures < 100 * MAX_FAILURES {", "sweeping no_queue_takes"),
     ("the rest of a part of a range is skipped", RANGE,
      "let (keys, after) = self.index_page(range, &cursor, limit).await?;",
-     "let (keys, _) = self.index_page(range, &cursor, limit).await?;\n        let after: Option<(String, String)> = None;"),
-    ("the last part of a range's days is skipped", RANGE, "cursor.shard + 1 < SHARDS", "cursor.shard + 2 < SHARDS"),
-    ("the last day of a range is skipped", RANGE, "(next <= last).then(", "(next < last).then("),
-    ("the first moment of a range is not part of it", RANGE, "index_time(range.since_ms)", "index_time(range.since_ms + 1)"),
-    ("the last moment of a range is not part of it", RANGE, "index_time(range.until_ms)", "index_time(range.until_ms - 1)"),
+     "let (keys, _) = self.index_page(range, &cursor, limit).await?;\n        let after: Option<(String, String)> = None;",
+     "storage a_range_of"),
+    ("the last part of a range's days is skipped", RANGE, "cursor.shard + 1 < SHARDS", "cursor.shard + 2 < SHARDS",
+     "storage a_range_of"),
+    ("the last day of a range is skipped", RANGE, "(next <= last).then(", "(next < last).then(", "storage a_range_of"),
+    ("the first moment of a range is not part of it", RANGE, "index_time(range.since_ms)", "index_time(range.since_ms + 1)",
+     "storage a_range_of"),
+    ("the last moment of a range is not part of it", RANGE, "index_time(range.until_ms)", "index_time(range.until_ms - 1)",
+     "storage a_range_of"),
     ("a list ends after the first day that has events", SEARCH,
-     "merged.next.or_else(|| search.following(first_ms))", "merged.next.or_else(|| search.following(first_ms).filter(|_| events.is_empty()))"),
-    ("a list has one page of each part", SEARCH, "read.read_to = read.entries.last().map(|last| last.received_ms);", ""),
+     "merged.next.or_else(|| search.following(first_ms))", "merged.next.or_else(|| search.following(first_ms).filter(|_| events.is_empty()))",
+     "storage a_list_of"),
+    ("a list has one page of each part", SEARCH, "read.read_to = read.entries.last().map(|last| last.received_ms);", "",
+     "storage a_list_of"),
     ("a list begins with the oldest events", SEARCH,
-     ".scan_index_forward(search.order == Order::Oldest)", ".scan_index_forward(true)"),
-    ("a list shows the oldest events first", SEARCH, "Order::Newest => b.cmp(a),", "Order::Newest => a.cmp(b),"),
+     ".scan_index_forward(search.order == Order::Oldest)", ".scan_index_forward(true)", "storage a_list_of"),
+    ("a list shows the oldest events first", SEARCH, "Order::Newest => b.cmp(a),", "Order::Newest => a.cmp(b),",
+     "storage a_list_of"),
     ("a list repeats the events of its last millisecond", SEARCH,
-     "is_whole(entry.received_ms) && self.compare(from, entry) == Ordering::Less", "is_whole(entry.received_ms)"),
-    ("a list passes over the rest of a millisecond", SEARCH, "self.entries.len() >= enough\n            &&", "self.entries.len() < enough\n            ||"),
-    ("a list shows the events of every tenant", SEARCH, "&& same(&self.tenant, &event.tenant)", ""),
+     "is_whole(entry.received_ms) && self.compare(from, entry) == Ordering::Less", "is_whole(entry.received_ms)",
+     "operators_lists"),
+    ("a list passes over the rest of a millisecond", SEARCH, "self.entries.len() >= enough\n            &&", "self.entries.len() < enough\n            ||",
+     "operators_lists"),
+    ("a list shows the events of every tenant", SEARCH, "&& same(&self.tenant, &event.tenant)", "", "operators_lists"),
     ("the next attempt's time is not cleared at the claim", LEDGER, "REMOVE #t1, #tgt, #nx{before}", "REMOVE #t1, #tgt{before}"),
     ("the next attempt's time is not cleared at the end", LEDGER, "REMOVE #own, #lu, #err, #nx,", "REMOVE #own, #lu, #err,"),
     ("the target is not noted", LEDGER, '(":tgt", s(claim.target.unwrap_or_default()))', '(":tgt", s(""))'),
@@ -213,50 +261,76 @@ MUTATIONS = [
     ("an attempt that was interrupted never began", HISTORY, "Some(next) => Some(next.previous_ms),", "Some(_) => None,"),
     ("each round has its own history", LEDGER, "number: claim.grant.claims,", "number: claim.grant.attempt,"),
     ("a body that S3 refused counts as stored", "shared/hookgate/src/event/bodies.rs",
-     "if response.status().is_success() {", "if response.status().as_u16() < 404 {"),
+     "if response.status().is_success() {", "if response.status().as_u16() < 404 {", "bodies a_bucket_that_refuses"),
     ("a redelivery's message is at epoch 0", INGEST,
-     ("RecordDecision::SendAgain { epoch } => {", "self.enqueue(event, body, epoch)"), "self.enqueue(event, body, epoch.min(0))"),
+     ("RecordDecision::SendAgain { epoch } => {", "self.enqueue(event, body, epoch)"), "self.enqueue(event, body, epoch.min(0))",
+     "redelivery"),
     ("a redelivery leaves no note that it was sent", INGEST,
-     "self.table.mark_enqueued(&event.key, epoch).await", 'Err::<(), _>(hookgate::AwsError::new("", epoch.to_string()))'),
+     "self.table.mark_enqueued(&event.key, epoch).await", 'Err::<(), _>(hookgate::AwsError::new("", epoch.to_string()))',
+     "redelivery"),
     ("no one is told when to come again", "functions/ingest/src/rejection.rs",
-     "if status == StatusCode::SERVICE_UNAVAILABLE {", "if status == StatusCode::IM_A_TEAPOT {"),
-    ("a dead letter's reason has control characters", ATTEMPT, "c.is_control() || matches!(c,", "matches!(c,"),
+     "if status == StatusCode::SERVICE_UNAVAILABLE {", "if status == StatusCode::IM_A_TEAPOT {", "redelivery"),
+    ("a dead letter's reason has control characters", ATTEMPT, "c.is_control() || matches!(c,", "matches!(c,",
+     "processor"),
     ("a dead letter's reason has characters that SQS refuses", ATTEMPT,
-     "c.is_control() || matches!(c, '\\u{fffe}' | '\\u{ffff}')", "c.is_control()"),
+     "c.is_control() || matches!(c, '\\u{fffe}' | '\\u{ffff}')", "c.is_control()", "processor"),
     ("a part of the twin's token opens its operators' API", "infra/twin/src/token.rs",
-     "given.ct_eq(self.0.as_bytes()).into()", "given.ct_eq(&self.0.as_bytes()[..given.len().min(self.0.len())]).into()"),
+     "given.ct_eq(self.0.as_bytes()).into()", "given.ct_eq(&self.0.as_bytes()[..given.len().min(self.0.len())]).into()",
+     "operators without_the_token"),
     ("anyone may cancel the twin's replays", "infra/twin/src/http.rs",
-     "if !front.token.opens(request.headers()) {", 'if request.method() != "DELETE" && !front.token.opens(request.headers()) {'),
-    ("more keys than allowed are replayed", REPLAY, "texts.len() > MAX_KEYS", "texts.len() > 2 * MAX_KEYS"),
+     "if !front.token.opens(request.headers()) {", 'if request.method() != "DELETE" && !front.token.opens(request.headers()) {',
+     "operators without_the_token"),
+    ("more keys than allowed are replayed", REPLAY, "texts.len() > MAX_KEYS", "texts.len() > 2 * MAX_KEYS",
+     "operators_limits the_greatest"),
     ("more events a second than allowed are replayed", REPLAY,
-     "(1..=MAX_RATE).contains(&rate)", "(1..=2 * MAX_RATE).contains(&rate)"),
-    ("a dry run always counts everything", REPLAY, "break place.is_none();", "break true;"),
-    ("a range reaches further back than payloads are kept", ADMIN, "Ok((since.max(oldest),", "Ok((since,"),
-    ("a range may end in the future", ADMIN, 'time("until", text)?.min(now)', 'time("until", text)?'),
+     "(1..=MAX_RATE).contains(&rate)", "(1..=2 * MAX_RATE).contains(&rate)", "operators_limits the_greatest"),
+    ("a dry run always counts everything", REPLAY, "break place.is_none();", "break true;",
+     "operators_limits a_dry_run"),
+    ("a range reaches further back than payloads are kept", ADMIN, "Ok((since.max(oldest),", "Ok((since,",
+     "operators_limits a_range_begins"),
+    ("a range may end in the future", ADMIN, 'time("until", text)?.min(now)', 'time("until", text)?',
+     "operators_limits a_range_begins"),
     ("a list of dead letters is always complete", DEAD_LETTERS,
-     ("Ok(more) => letters.extend(more)", "complete: false,"), "complete: true,"),
+     ("Ok(more) => letters.extend(more)", "complete: false,"), "complete: true,", "operators_limits dead_letters"),
     ("dead letters that were listed stay hidden", DEAD_LETTERS,
-     ("async fn list_dead_letters(", "self.release(&received.letters).await;"), ""),
-    ("two redrives of all run at once", DEAD_LETTERS, 'task.status == "RUNNING"', 'task.status == "NONE"'),
+     ("async fn list_dead_letters(", "self.release(&received.letters).await;"), "", "operators_limits dead_letters"),
+    ("two redrives of all run at once", DEAD_LETTERS, 'task.status == "RUNNING"', 'task.status == "NONE"',
+     "operators_limits dead_letters"),
     ("a discarded dead letter is gone before its event says so", REDRIVE,
-     "self.table.note_discarded(&event.key, epoch, &text).await?;", "drop((epoch, text));"),
+     "self.table.note_discarded(&event.key, epoch, &text).await?;", "drop((epoch, text));", "operators_dead_letters"),
     ("a discarded dead letter stays", REDRIVE,
-     ("async fn discard_letter(", "self.dead_letters.remove(letter).await?;"), ""),
+     ("async fn discard_letter(", "self.dead_letters.remove(letter).await?;"), "", "operators_dead_letters"),
     ("dead letters of other types are sent again, too", "functions/admin/src/names.rs",
-     "view.key.is_some() && matches(pattern, &event_type)", "view.key.is_some() || matches(pattern, &event_type)"),
+     "view.key.is_some() && matches(pattern, &event_type)", "view.key.is_some() || matches(pattern, &event_type)",
+     "operators_dead_letters"),
 ]
 
 # The tests that may notice, the quickest first.
-SUITES = [
-    ["-p", "hookgate-signature", "--tests"],
-    ["-p", "hookgate", "--test", "settings"],
-    ["-p", "hookgate-ledger"],
-    ["-p", "hookgate-processor", "--lib"],
-    ["-p", "hookgate-tests", *(word for test in ["attempts", "history", "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "bodies", "operators"]
-                               for word in ["--test", test])],
-    ["-p", "hookgate-tests", "--test", "crash_points"],
-    ["-p", "hookgate-tests", "--test", "expressions", "embedded"],
-]
+SUITES = {
+    "signature": ["-p", "hookgate-signature", "--lib"],
+    **{test: ["-p", "hookgate-signature", "--test", test] for test in ["vectors", "presented", "round_trip", "scenarios"]},
+    "settings": ["-p", "hookgate", "--test", "settings"],
+    "ledger": ["-p", "hookgate-ledger", "--lib"],
+    "hookgate": ["-p", "hookgate", "--lib"],
+    "processor": ["-p", "hookgate-processor", "--lib"],
+    "model": ["-p", "hookgate-ledger", "--test", "model"],
+    **{test: ["-p", "hookgate-tests", "--test", test] for test in [
+        "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "operators_forgotten",
+        "bodies", "operators", "inbound"]},
+    "expressions embedded": ["-p", "hookgate-tests", "--test", "expressions", "embedded"],
+    "crash_points": ["-p", "hookgate-tests", "--test", "crash_points"],
+}
+
+# A test that takes longer hangs.
+TIMEOUT = 1800
+
+
+def suite(first):
+    """The words for cargo that run a mutation's own test."""
+    if first in SUITES:
+        return SUITES[first]
+    test, *part = first.split()
+    return SUITES.get(test, ["-p", "hookgate-tests", "--test", test]) + part
 
 
 def sh(*words, **more):
@@ -282,53 +356,74 @@ def mutated(source, text, instead):
 
 def check():
     """Stops where the code has changed, and a mutation has not."""
-    for name, path, text, instead in MUTATIONS:
+    for name, path, text, instead, *_ in MUTATIONS:
         with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             if mutated(file.read(), text, instead) is None:
                 sys.exit(f"{path} does not contain what `{name}` changes: adapt tests/scripts/mutations.py")
 
 
-def noticed():
-    """What the first suite that fails says; None where none fails."""
+def run(words):
+    """The exit code and output of a test; a test that hangs has none."""
     environment = dict(os.environ, HOOKGATE_SEEDS="0..100", RUST_BACKTRACE="0", CARGO_TARGET_DIR="target")
-    for suite in SUITES:
-        test = sh("cargo", "test", "--quiet", *suite, env=environment, timeout=1800)
-        if test.returncode == 0:
+    test = subprocess.Popen(["cargo", "test", "--quiet", *words], cwd=COPY, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output, _ = test.communicate(timeout=TIMEOUT)
+        return test.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(test.pid, signal.SIGKILL)
+        test.communicate()
+        return None, ""
+
+
+def noticed(first):
+    """What the first suite that fails says; None where none fails."""
+    for words in [*map(suite, first), *SUITES.values()]:
+        code, output = run(words)
+        if code == 0:
             continue
-        output = test.stdout + test.stderr
         if "error[E" in output or "could not compile" in output:
-            return "does not compile", output
-        failed = re.findall(r"^test (\S+) \.\.\. FAILED|^    ([a-z_:]+)$", output, re.M)
+            return DOES_NOT_COMPILE, output
+        failed = re.findall(r"^test (\S+) \.\.\. FAILED|^    ([\w:]+)$", output, re.M)
         why = re.findall(r"(?:I\d|exactly once): .*", output)
-        name = next((a or b for a, b in failed), " ".join(suite))
+        name = next((a or b for a, b in failed), "hangs: " * (code is None) + " ".join(words))
         return name, (why or [""])[0][:160]
     return None
+
+
+DOES_NOT_COMPILE = "DOES NOT COMPILE"
+
+
+def broken(path, text, instead, first):
+    """What notices one mutation, which is undone at the end."""
+    file = os.path.join(COPY, path)
+    source = open(file, encoding="utf-8").read()
+    open(file, "w", encoding="utf-8").write(mutated(source, text, instead))
+    try:
+        return noticed(first)
+    finally:
+        sh("git", "checkout", "--quiet", "--", path)
 
 
 def main():
     words = sys.argv[1:]
     if words == ["--check"]:
         return check()
-    wanted = [m for m in MUTATIONS if not words or any(word in m[0] for word in words)]
+    wanted = [m for m in MUTATIONS if not words or any(word in m[0] or word in m[1] for word in words)]
     check()
     fresh_copy()
-    survivors = 0
-    for name, path, text, instead in wanted:
-        file = os.path.join(COPY, path)
-        source = open(file, encoding="utf-8").read()
-        open(file, "w", encoding="utf-8").write(mutated(source, text, instead))
+    counted, compiler = 0, []
+    # Those of one crate after each other: the others need no new build.
+    for name, path, text, instead, *first in sorted(wanted, key=lambda mutation: mutation[1]):
         started = time.monotonic()
-        found = noticed()
-        sh("git", "checkout", "--quiet", "--", path)
-        took = f"{time.monotonic() - started:4.0f} s"
-        if found is None:
-            survivors += 1
-        elif found[0] == "does not compile":
-            sys.exit(f"`{name}` does not compile: adapt tests/scripts/mutations.py\n{found[1]}")
-        told = "NOBODY NOTICED" if found is None else f"{found[0]}  {found[1]}"
-        print(f"{took}  {name:<66} {told}", flush=True)
-    print(f"{len(wanted) - survivors} of {len(wanted)} mutations were noticed")
-    sys.exit(1 if survivors else 0)
+        found, why = broken(path, text, instead, first) or ("NO ONE NOTICED", "")
+        if found == DOES_NOT_COMPILE:
+            compiler.append(f"\n`{name}` does not compile: adapt tests/scripts/mutations.py\n{why}")
+            why = ""
+        counted += found not in (DOES_NOT_COMPILE, "NO ONE NOTICED")
+        print(f"{time.monotonic() - started:4.0f} s  {name:<66} {found}  {why}", flush=True)
+    print(*compiler, f"{counted} of {len(wanted)} mutations were noticed", sep="\n")
+    sys.exit(0 if counted == len(wanted) else 1)
 
 
 main()
