@@ -19,6 +19,7 @@ COPY = os.path.join(ROOT, "target", "mutations")
 RULES = "shared/ledger/src/event.rs"
 INGEST = "functions/ingest/src/lib.rs"
 PROCESSOR = "functions/processor/src/lib.rs"
+TRANSACT = "shared/hookgate/src/event/transact.rs"
 ATTEMPT = "functions/processor/src/attempt.rs"
 OUTCOME = "functions/processor/src/outcome.rs"
 SWEEPER = "functions/sweeper/src/lib.rs"
@@ -58,10 +59,18 @@ MUTATIONS = [
      "crash_points goes_by_the_outbox"),
     ("a message is sent though its body was not kept", INGEST,
      "put.map_err(Rejection::Bodies)?;", "drop(put);", "bodies while_the_bucket"),
+    ("a redelivery of what was handled uploads its body again", INGEST,
+     "RecordDecision::Duplicate => Ok(Reply::Duplicate(event)),",
+     "RecordDecision::Duplicate => {\n                if let (Body::Stored(stored), Some(bodies)) = (&event.body, &self.bodies) {\n"
+     "                    bodies.put(stored, body).await.map_err(Rejection::Bodies)?;\n                }\n"
+     "                Ok(Reply::Duplicate(event))\n            }", "bodies uploads_nothing"),
     ("bytes that were not signed reach the handler", "shared/hookgate/src/event/bodies.rs",
      "if Sha256::digest(&body)[..] == stored.sha256 {", "if !stored.sha256.is_empty() {", "hookgate bodies"),
     ("an event whose body is gone is tried for ever", ATTEMPT,
      "HandlerError::permanent(error.to_string())", "HandlerError::transient(error.to_string())", "bodies body_is_gone"),
+    ("an event is handled though it was not archived", ATTEMPT,
+     "archived.map_err(|error| HandlerError::transient(chain(&error)))?;", "drop(archived);",
+     "crash_points is_handled_at_once"),
     ("the sweeper removes before it sends", SWEEPER,
      "self.queue.send(message).await?;\n        self.table.remove_from_outbox(entry).await?;",
      "self.table.remove_from_outbox(entry).await?;\n        self.queue.send(message).await?;",
@@ -98,6 +107,24 @@ MUTATIONS = [
     ("a dead letter is acknowledged though it was not sent", ATTEMPT,
      "if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {",
      "if false {\n            let error = hookgate::AwsError::new(\"\", \"\");", "crash_points is_poison"),
+    ("a dead letter that was not sent is tried again at once", ATTEMPT,
+     "let delay = full_jitter(backoff_ceiling(self.claim.grant.attempt));",
+     "let delay = Duration::ZERO;", "crash_points the_dead_letter_queue_does_not_take"),
+    ("a completion with writes is not fenced", TRANSACT, ".condition_expression(COMPLETE)",
+     '.condition_expression(format!("{COMPLETE} OR attribute_exists(pk)"))', "crash_points is_a_write"),
+    ("writes that meet another writer count as done", TRANSACT,
+     "return TransactOutcome::Conflict;", "return TransactOutcome::Done;", "hookgate transact"),
+    ("writes that meet another writer are given up", TRANSACT,
+     "if codes.iter().any(|code| PASSING.contains(code)) {", "if codes.is_empty() {", "hookgate transact"),
+    ("an event whose writes meet another writer is dead", ATTEMPT,
+     'HandlerError::transient("another writer was faster")', 'HandlerError::permanent("another writer was faster")', "writes"),
+    ("writes that are refused are tried again", ATTEMPT,
+     "Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),",
+     "Ok(TransactOutcome::Refused(why)) => HandlerError::transient(why),", "writes"),
+    ("writes to a table that is not there are tried for ever", TRANSACT, "error.is_resource_not_found_exception() || ", "",
+     "hookgate transact"),
+    ("malformed writes are tried for ever", TRANSACT, ' || error.code() == Some("ValidationException")', "",
+     "hookgate transact"),
     ("an event is forgotten in its last second", "shared/ledger/src/state.rs",
      "self.expires_s < now_ms / 1000", "self.expires_s <= now_ms / 1000", "ledger"),
     ("attempts are not limited", "shared/ledger/src/retry.rs",
@@ -284,6 +311,13 @@ MUTATIONS = [
      "operators_limits the_greatest"),
     ("more events a second than allowed are replayed", REPLAY,
      "(1..=MAX_RATE).contains(&rate)", "(1..=2 * MAX_RATE).contains(&rate)", "operators_limits the_greatest"),
+    *((f"a list of {rows} is as long as is asked for", f"functions/admin/src/{file}.rs",
+       "asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT)", "asked.limit.unwrap_or(LIMIT)", "operators_limits no_list")
+      for rows, file in [("events", "events"), ("dead letters", "dead_letters"), ("replays", "replays")]),
+    ("more dead letters than allowed are redriven by name", REDRIVE, "(1..=MAX_NAMES, None)", "(1.., None)",
+     "operators_limits the_greatest"),
+    ("more dead letters than allowed are discarded", REDRIVE, "!(1..=MAX_NAMES).contains(", "!(1..=2 * MAX_NAMES).contains(",
+     "operators_limits the_greatest"),
     ("a dry run always counts everything", REPLAY, "break place.is_none();", "break true;",
      "operators_limits a_dry_run"),
     ("a range reaches further back than payloads are kept", ADMIN, "Ok((since.max(oldest),", "Ok((since,",
@@ -315,8 +349,8 @@ SUITES = {
     "processor": ["-p", "hookgate-processor", "--lib"],
     "model": ["-p", "hookgate-ledger", "--test", "model"],
     **{test: ["-p", "hookgate-tests", "--test", test] for test in [
-        "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters", "operators_forgotten",
-        "bodies", "operators", "inbound"]},
+        "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters",
+        "operators_forgotten", "bodies", "writes", "operators", "inbound"]},
     "expressions embedded": ["-p", "hookgate-tests", "--test", "expressions", "embedded"],
     "crash_points": ["-p", "hookgate-tests", "--test", "crash_points"],
 }
@@ -385,7 +419,7 @@ def noticed(first):
         if "error[E" in output or "could not compile" in output:
             return DOES_NOT_COMPILE, output
         failed = re.findall(r"^test (\S+) \.\.\. FAILED|^    ([\w:]+)$", output, re.M)
-        why = re.findall(r"(?:I\d|exactly once): .*", output)
+        why = re.findall(r"(?:I\d|exactly once|archived): .*", output)
         name = next((a or b for a, b in failed), "hangs: " * (code is None) + " ".join(words))
         return name, (why or [""])[0][:160]
     return None

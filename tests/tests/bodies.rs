@@ -365,6 +365,20 @@ async fn while_the_bucket_is_down_nothing_large_is_accepted_and_what_was_accepte
 }
 
 #[tokio::test]
+async fn a_redelivery_of_a_large_event_that_was_handled_uploads_nothing() {
+    let engines = engines().await;
+    let up = Gateway::of(&engines, Some(engines.bodies())).await;
+    let body = noise(INLINE_BODY_BYTES + 1);
+    assert_eq!(up.send(&body).await.status, 200);
+    assert!(up.process(&engines).await.1);
+    let nowhere = S3Bodies::new(&config(NOWHERE), BUCKET);
+    let down = Gateway::of(&engines, Some(nowhere)).await;
+    let answer = down.send(&body).await;
+    assert_eq!(answer.status, 200, "{}", answer.json);
+    assert_eq!(answer.json["status"], "duplicate");
+}
+
+#[tokio::test]
 async fn a_bucket_that_refuses_has_stored_nothing() {
     let engines = engines().await;
     let body = noise(INLINE_BODY_BYTES + 1);

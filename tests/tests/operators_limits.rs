@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use hookgate::config::DEFAULT_RETENTION;
 use hookgate::replay::{Progress, Replay, ReplayId, ReplayState, Replayed};
-use hookgate::{Clock, EventKey, rfc3339, system_now, unix_ms};
+use hookgate::{Clock, DynamoTable, EventKey, rfc3339, system_now, unix_ms};
 use hookgate_admin::{Admin, MAX_BODY_BYTES};
 use hookgate_tests::archived::{SOURCE, event, events_over_midnight};
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines};
@@ -68,6 +68,7 @@ async fn the_greatest_that_is_allowed_is_taken_and_one_more_is_not() {
     let keys = |count, reason: &str| json!({ "keys": strangers(count), "reason": reason });
     let (replay, ranges, count) = ("/admin/replay", "/admin/replays", "/admin/replays/count");
     let (redrive, moves) = ("/admin/dead-letters/redrive", "/admin/dead-letters/moves");
+    let discard = "/admin/dead-letters/discard";
     #[rustfmt::skip]
     let asked = [
         (replay, keys(100, "x"), 422),
@@ -82,6 +83,8 @@ async fn the_greatest_that_is_allowed_is_taken_and_one_more_is_not() {
         (ranges, range(json!({ "reason": "x", "rate_per_s": 501 })), 400),
         (redrive, json!({ "keys": strangers(100) }), 404),
         (redrive, json!({ "keys": strangers(101) }), 400),
+        (discard, keys(100, "x"), 404),
+        (discard, keys(101, "x"), 400),
         (moves, json!({ "rate_per_s": 0 }), 400),
         (moves, json!({ "rate_per_s": 501 }), 400),
         (moves, json!({ "rate_per_s": 500 }), 202),
@@ -105,7 +108,7 @@ async fn a_range_begins_no_earlier_than_payloads_are_kept_and_ends_now() {
     let asked =
         |since: &str, until: &str| json!({ "source": SOURCE, "since": since, "until": until });
     let text = |time: SystemTime| rfc3339(unix_ms(time));
-    let wide = asked("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z");
+    let wide = asked(&text(now - 365 * DAY), &text(now + 30 * DAY));
     let (status, answer) = post(&admin, "/admin/replays/count", &wide).await;
     assert_eq!(status, 200, "{answer}");
     // What has expired may stay for two days more.
@@ -163,8 +166,55 @@ async fn a_list_is_as_long_as_is_asked_for_and_fifty_long_else() {
         let (status, list) = get(&admin, &format!("/admin/events{query}")).await;
         assert_eq!((status, listed(&list, "events")), (200, length), "{query}");
     }
-    for number in 0..52_u32 {
-        let asked = system_now() - Duration::from_secs(60 - u64::from(number));
+    add_replays(&table, 52).await;
+    let (_, list) = get(&admin, "/admin/replays").await;
+    let reasons = entries(&list, "replays")
+        .iter()
+        .map(|replay| replay["reason"].clone());
+    let newest = (2..52).rev().map(|number| json!(number.to_string()));
+    assert!(reasons.eq(newest), "{list}");
+}
+
+#[tokio::test]
+async fn no_list_is_longer_than_its_limit_whatever_is_asked_for() {
+    let engines = engines().await;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let now = system_now();
+    // No list ends because its time is over.
+    let admin = admin(&engines, Clock::new(move || now));
+    let received = now - Duration::from_secs(1);
+    for number in 0..1001 {
+        let event = event(number, received);
+        let recorded = table.record(&event, now).await;
+        recorded.expect("it is recorded");
+        table.archive(&event).await.expect("it is archived");
+    }
+    for number in 0..501 {
+        let text = format!("dead {number}");
+        let sent = engines.sqs.send(DEAD_LETTER_QUEUE, &text).await;
+        sent.expect("the queue takes it");
+    }
+    add_replays(&table, 101).await;
+    for (path, name, limit) in [
+        ("/admin/events", "events", 1000),
+        ("/admin/replays", "replays", 100),
+        ("/admin/dead-letters", "dead_letters", 500),
+    ] {
+        for asked in [limit, limit + 1, 999_999] {
+            let (status, list) = get(&admin, &format!("{path}?limit={asked}")).await;
+            assert_eq!(
+                (status, listed(&list, name)),
+                (200, limit),
+                "{path}, {asked}"
+            );
+        }
+    }
+}
+
+/// Notes replays a second apart, the last one now, each with its number as its reason.
+async fn add_replays(table: &DynamoTable, count: u32) {
+    for number in 0..count {
+        let asked = system_now() - Duration::from_secs(u64::from(count - number));
         let replay = Replay {
             id: ReplayId::new(asked, number),
             reason: number.to_string(),
@@ -185,12 +235,6 @@ async fn a_list_is_as_long_as_is_asked_for_and_fifty_long_else() {
             .await
             .expect("noted");
     }
-    let (_, list) = get(&admin, "/admin/replays").await;
-    let reasons = entries(&list, "replays")
-        .iter()
-        .map(|replay| replay["reason"].clone());
-    let newest = (2..52).rev().map(|number| json!(number.to_string()));
-    assert!(reasons.eq(newest), "{list}");
 }
 
 /// The entries of a list.

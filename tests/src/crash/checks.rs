@@ -99,6 +99,15 @@ pub(crate) async fn check_once(world: &World, run: &Run, poison: bool) -> Result
     Ok(())
 }
 
+/// An event that was handled can be shown, and replayed.
+pub(crate) async fn check_archived(world: &World) -> Result<(), Violation> {
+    if effects(world) > 0 && !world.is_archived().await {
+        let found = "an effect, and no payload".to_owned();
+        return Err(violation(world, "archived", found));
+    }
+    Ok(())
+}
+
 pub(crate) async fn check_end(world: &World, run: &Run) -> Result<(), Violation> {
     let effects_now = effects(world);
     let dead = world.dead_letters().await;

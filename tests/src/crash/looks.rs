@@ -40,6 +40,11 @@ impl World {
         item.map_or(0, |item| number(&item, "n"))
     }
 
+    /// Whether the event's payload can be had.
+    pub(crate) async fn is_archived(&self) -> bool {
+        self.item(self.key().as_str(), "payload").await.is_some()
+    }
+
     async fn item(&self, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
         let get = self.dynamodb.get_item().table_name(TABLE);
         let get = get.key("pk", text(pk)).key("sk", text(sk));

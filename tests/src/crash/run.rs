@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::acts::message_of;
 use super::checks::{
-    check_acknowledged, check_carried, check_done, check_effect, check_end, check_once, violation,
+    check_acknowledged, check_archived, check_carried, check_done, check_effect, check_end,
+    check_once, violation,
 };
 use super::handler::Act;
 use super::world::LATE;
@@ -131,6 +132,7 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violat
     if !scenario.is_poison() {
         check_effect(world, &run).await?;
     }
+    check_archived(world).await?;
     check_end(world, &run).await?;
     clear(world).await;
     let event = world.event().await;
