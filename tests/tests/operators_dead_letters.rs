@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
+use hookgate_twin::engines::DEAD_LETTER_QUEUE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -93,6 +94,10 @@ async fn a_discarded_dead_letter_is_gone_and_its_event_says_so() {
     assert_eq!(answer["not_found"], json!(["E".repeat(43)]), "{answer}");
     let (_, list) = gateway.get("/admin/dead-letters").await;
     assert_eq!(keys(&list["dead_letters"]), [&other], "{list}");
+    // Nor is it there and hidden for a while.
+    let depth = gateway.twin.engines.sqs.depth(DEAD_LETTER_QUEUE).await;
+    let depth = depth.expect("the queue answers");
+    assert_eq!(depth.visible + depth.in_flight, 1, "{depth:?}");
 
     let event = gateway.ended(&key).await;
     assert_eq!(event["state"], "dead");
