@@ -200,14 +200,8 @@ async fn no_list_is_longer_than_its_limit_whatever_is_asked_for() {
         ("/admin/replays", "replays", 100),
         ("/admin/dead-letters", "dead_letters", 500),
     ] {
-        for asked in [limit, limit + 1, 999_999] {
-            let (status, list) = get(&admin, &format!("{path}?limit={asked}")).await;
-            assert_eq!(
-                (status, listed(&list, name)),
-                (200, limit),
-                "{path}, {asked}"
-            );
-        }
+        let (status, list) = get(&admin, &format!("{path}?limit=999999")).await;
+        assert_eq!((status, listed(&list, name)), (200, limit), "{path}");
     }
 }
 

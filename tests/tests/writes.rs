@@ -73,11 +73,9 @@ impl Story {
 
     async fn event(&self) -> EventSummary {
         let table = self.engines.table(None);
-        let event = table.show_event(&self.message.event.key).await;
-        event
-            .expect("the table answers")
-            .expect("the event")
-            .summary
+        let event = table.show_event(&self.message.event.key, system_now());
+        let event = event.await.expect("the table answers");
+        event.expect("the event").summary
     }
 
     async fn count(&self) -> Option<AttributeValue> {
