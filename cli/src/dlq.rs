@@ -98,8 +98,8 @@ impl Dlq {
                 printer.print(&list, print_list)
             }
             DlqCommand::Show { name } => {
-                let letters = api.ask::<ShowDeadLetter>(&name, &Nothing {}).await?;
-                printer.print(&letters, print_letters)
+                let dead_letters = api.ask::<ShowDeadLetter>(&name, &Nothing {}).await?;
+                printer.print(&dead_letters, print_dead_letters)
             }
             DlqCommand::Redrive(redrive) if redrive.all => {
                 let request = MoveRequest {
@@ -224,16 +224,16 @@ fn print_list(list: &DeadLetterList) -> io::Result<()> {
         "KEY OR MESSAGE ID",
         "REASON",
     ])?;
-    for letter in &list.dead_letters {
+    for dead_letter in &list.dead_letters {
         row([
-            &or_dash(letter.sent_at.as_deref()),
-            &or_dash(letter.source.as_deref()),
-            &or_dash(letter.event_type.as_deref()),
-            &or_dash(letter.class.as_deref()),
-            &or_dash(letter.attempt.as_deref()),
-            &or_dash(letter.target.as_deref()),
-            letter.key.as_ref().unwrap_or(&letter.message_id),
-            &or_dash(letter.reason.as_deref()),
+            &or_dash(dead_letter.sent_at.as_deref()),
+            &or_dash(dead_letter.source.as_deref()),
+            &or_dash(dead_letter.event_type.as_deref()),
+            &or_dash(dead_letter.class.as_deref()),
+            &or_dash(dead_letter.attempt.as_deref()),
+            &or_dash(dead_letter.target.as_deref()),
+            dead_letter.key.as_ref().unwrap_or(&dead_letter.message_id),
+            &or_dash(dead_letter.reason.as_deref()),
         ])?;
     }
     eprintln!("{} dead letters, about", list.count);
@@ -251,17 +251,17 @@ fn row(cells: [&str; 8]) -> io::Result<()> {
     )
 }
 
-fn print_letters(letters: &DeadLetterDetails) -> io::Result<()> {
-    for detail in &letters.dead_letters {
-        let letter = &detail.dead_letter;
+fn print_dead_letters(dead_letters: &DeadLetterDetails) -> io::Result<()> {
+    for detail in &dead_letters.dead_letters {
+        let dead_letter = &detail.dead_letter;
         fields(&[
-            ("message_id", Some(&letter.message_id)),
-            ("sent_at", letter.sent_at.as_ref()),
-            ("key", letter.key.as_ref()),
-            ("source", letter.source.as_ref()),
-            ("type", letter.event_type.as_ref()),
-            ("event_id", letter.event_id.as_ref()),
-            ("tenant", letter.tenant.as_ref()),
+            ("message_id", Some(&dead_letter.message_id)),
+            ("sent_at", dead_letter.sent_at.as_ref()),
+            ("key", dead_letter.key.as_ref()),
+            ("source", dead_letter.source.as_ref()),
+            ("type", dead_letter.event_type.as_ref()),
+            ("event_id", dead_letter.event_id.as_ref()),
+            ("tenant", dead_letter.tenant.as_ref()),
         ])?;
         for (name, value) in &detail.attributes {
             fields(&[(name, Some(value))])?;
@@ -271,10 +271,10 @@ fn print_letters(letters: &DeadLetterDetails) -> io::Result<()> {
     Ok(())
 }
 
-fn print_done(letters: &[DeadLetterSummary], done: &str) -> io::Result<()> {
-    for letter in letters {
-        let key = or_dash(letter.key.as_deref());
-        writeln!(stdout(), "{}  {key}  {done}", letter.message_id)?;
+fn print_done(dead_letters: &[DeadLetterSummary], done: &str) -> io::Result<()> {
+    for dead_letter in dead_letters {
+        let key = or_dash(dead_letter.key.as_deref());
+        writeln!(stdout(), "{}  {key}  {done}", dead_letter.message_id)?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ const TABLE_OUT: std::ops::Range<f32> = 20.0..26.0;
 /// Someone sends forged requests.
 const FORGED: std::ops::Range<f32> = 60.0..85.0;
 
-/// What is measured, and what every part of the run looks at.
+/// The run: its measurements, and what its parts share.
 struct Run {
     deployment: Deployment,
     start: Instant,
@@ -118,7 +118,7 @@ impl Run {
         lock(&self.lines).push(ingest.log());
     }
 
-    /// What Lambda does between the queue and the processor.
+    /// Does what Lambda does between the queue and the processor.
     async fn poll(&self, mut processor: Function, table: &Gate) {
         while self.goes_on() {
             set(table, !TABLE_OUT.contains(&self.seconds()));

@@ -18,7 +18,7 @@ pub const SOURCE: &str = "product";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long after the one before it each second event was received.
+/// Time between every second event and the one before it.
 const APART: Duration = Duration::from_secs(22 * 60);
 
 /// An event of the source, with its number in its id and its body.

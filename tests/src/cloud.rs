@@ -21,10 +21,10 @@ const TEMPLATE: &str = "HOOKGATE_TEST_TEMPLATE";
 const ZIP: &str =
     "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').write(sys.argv[2], sys.argv[3])";
 
-/// How often the server is asked how far it is.
+/// Interval at which the server is polled for its progress.
 const POLL: Duration = Duration::from_millis(200);
 
-/// How often at most.
+/// Maximum number of polls.
 const POLLS: u32 = 300;
 
 /// A deployed stack.
@@ -113,7 +113,7 @@ impl Cloud {
         }
     }
 
-    /// What the operators' API answers: to an identity of the account, or to no one known.
+    /// The response of the operators' API, to an identity of the account or to an unsigned request.
     pub async fn ask(&self, path: &str, signed: bool) -> (u16, Value) {
         let mut request = self
             .http

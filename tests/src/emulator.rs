@@ -16,7 +16,7 @@ const EMULATOR: &str = "HOOKGATE_TEST_RIE";
 
 const INVOCATION: &str = "2015-03-31/functions/function/invocations";
 
-/// How often a started emulator is asked whether it is there.
+/// Interval at which a started emulator is polled until it is ready.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Started with the function's environment and nothing of the test's own: writes down its process id,
@@ -119,7 +119,7 @@ impl Function {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// How many of the function's log lines have this outcome.
+    /// The number of the function's log lines with this outcome.
     pub fn count(&self, outcome: &str) -> usize {
         let log = self.log();
         let lines = log

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::provider::Signed;
 
-/// How long an event may take to its end on a machine that is busy with a build.
+/// Time limit for an event to reach its final state, on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running twin with the example configuration.

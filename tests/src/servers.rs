@@ -12,7 +12,7 @@ use hookgate::{Body, unix_ms};
 use hookgate::{DynamoTable, S3Bodies};
 use serde_json::{Value, json};
 
-/// Where it is, as `tests/scripts/run.sh` says it.
+/// The variable with its URL, set by `tests/scripts/run.sh`.
 const URL: &str = "HOOKGATE_TEST_MINISTACK_URL";
 
 /// The visibility timeout of the queues: longer than any test.
@@ -33,7 +33,7 @@ pub fn provisioned(name: &str) -> String {
 /// A table, a queue, its dead-letter queue and a bucket of one test's own.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// Where the server is.
+    /// The server's URL.
     pub url: String,
     /// The table's name.
     pub table: String,
@@ -43,7 +43,7 @@ pub struct Stack {
     pub dead_letter_queue_url: String,
     /// The bucket's name.
     pub bucket: String,
-    /// What no other test's names have.
+    /// A part of names that no other test uses.
     pub name: String,
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
@@ -164,7 +164,7 @@ impl Stack {
         );
     }
 
-    /// How many messages of a queue wait, and how many someone received.
+    /// The number of messages of a queue that are waiting, and that are in flight.
     pub async fn depth(&self, queue_url: &str) -> [u64; 2] {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,

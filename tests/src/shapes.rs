@@ -20,7 +20,7 @@ pub const SHAPES: [(&str, &str); 5] = [
     ("alb-multi-value", include_str!("../../functions/ingest/events/alb-multi-value.json")),
 ];
 
-/// How the shape carries the body.
+/// The encoding of the shape's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// As text, which the body must be.

@@ -103,7 +103,7 @@ fn merge(common: &mut Value, own: &Value) {
     }
 }
 
-/// What a `!If` gives when its condition holds; anything else as it is.
+/// The value of an `!If` whose condition holds; anything else unchanged.
 pub fn unconditional(value: &Value) -> &Value {
     match value {
         Value::Tagged(tagged) if tagged.tag == "If" => &tagged.value[1],

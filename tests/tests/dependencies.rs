@@ -1,4 +1,4 @@
-//! How the workspace's crates depend on others.
+//! The dependencies of the workspace's crates.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -4,7 +4,7 @@ use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
 use serde_json::json;
 
-/// How often the provider sends a request that is not answered with a 2xx.
+/// The number of times that the provider sends a request that is not answered with a 2xx.
 const TRIES: usize = 20;
 
 /// Sends an event until it is accepted, as a provider does; its key and the answers before.

@@ -1,4 +1,4 @@
-//! What the operators' pages have to say, because the stack declares it.
+//! Statements that the operators' pages must contain, because the stack declares them.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use hookgate::metrics::Metric;
 use hookgate_tests::template::{Template, list, root, text, unconditional};
 use serde_yaml_ng::Value;
 
-/// Where both of the nested templates find the functions' metrics.
+/// The namespace in which both nested templates find the functions' metrics.
 const NAMESPACE: &str = "Hookgate/${Gateway}";
 
 fn page(name: &str) -> String {

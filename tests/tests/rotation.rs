@@ -10,7 +10,7 @@ use hookgate_tests::provider::{self, Signed};
 use hookgate_tests::shapes::{Encoding, HTTP_API, event};
 use serde_json::{Value, json};
 
-/// How long it may take until ingest asks a store again.
+/// Time limit until ingest asks a store again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The status of the answer to a request of Pakk's (Secrets Manager), signed with `secret`.

@@ -60,7 +60,7 @@ async fn list(
     listed
 }
 
-/// When each of these events was received, in the order of the keys.
+/// The times at which these events were received, in the order of the keys.
 fn times(all: &[Event], keys: &[String]) -> Vec<SystemTime> {
     let times: HashMap<&str, SystemTime> = all
         .iter()
@@ -187,7 +187,7 @@ async fn items(engines: &Engines, key: &str) -> BTreeMap<String, HashMap<String,
         .collect()
 }
 
-/// When DynamoDB may delete each item of a key, in seconds since 1970; `None` for never.
+/// The times at which DynamoDB may delete the items of a key, in seconds since 1970; `None` for never.
 async fn expiries(engines: &Engines, key: &str) -> Vec<(String, Option<u64>)> {
     let items = items(engines, key).await.into_iter();
     items

@@ -1,4 +1,4 @@
-//! What is done once a minute: the outbox is emptied, and replays of ranges are run. On the embedded
+//! The sweep, once a minute: the outbox is emptied, and replays of ranges advance. On the embedded
 //! engines.
 
 #![expect(

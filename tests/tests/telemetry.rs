@@ -1,4 +1,4 @@
-//! What the functions write in Lambda: each line stays one line, each metric is right, and a trace can
+//! The functions' output in Lambda: each line stays one line, each metric is right, and a trace can
 //! be followed.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use hookgate_twin::engines::{QUEUE, TABLE};
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 
-/// How long an event may take to its end on a machine that is busy with a build.
+/// Time limit for an event to reach its final state, on a machine that is busy with a build.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -1,4 +1,4 @@
-//! What the code relies on in `template.yaml`.
+//! The parts of `template.yaml` that the code relies on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const BODIES: &str = "!Sub ${ArchiveBucket.Arn}/bodies/*";
 /// The table and its index.
 const TABLE_AND_INDEX: &str = "!GetAtt Table.Arn, !Sub ${Table.Arn}/index/by-received";
 
-/// What comes with a parameter: the customer's key, and traces, for which AWS knows no resources.
+/// Statements that come with a parameter: the customer's key, and traces, for which AWS has no resources.
 const OPTIONAL: [Allowed; 3] = [
     ("!Ref DataKeyArn", &["kms:Decrypt", "kms:GenerateDataKey"]),
     (

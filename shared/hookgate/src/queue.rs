@@ -100,14 +100,14 @@ impl SqsQueue {
     ///
     /// # Errors
     /// When SQS does not accept it.
-    pub async fn dead_letter(&self, letter: NewDeadLetter<'_>) -> Result<(), AwsError> {
+    pub async fn dead_letter(&self, dead_letter: NewDeadLetter<'_>) -> Result<(), AwsError> {
         const OPERATION: &str = "send the dead letter";
         let mut send = self
             .client
             .send_message()
             .set_queue_url(self.dead_letter_url.clone())
-            .message_body(letter.body);
-        for (name, value) in letter.attributes {
+            .message_body(dead_letter.body);
+        for (name, value) in dead_letter.attributes {
             let attribute = MessageAttributeValue::builder()
                 .data_type("String")
                 .string_value(value)

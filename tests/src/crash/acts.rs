@@ -1,4 +1,4 @@
-//! What the provider, the functions, operators and AWS do in a world.
+//! Acts of the provider, the functions, operators and AWS in a world.
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -183,7 +183,7 @@ fn letters() -> &'static str {
     })
 }
 
-/// What Lambda's event source mapping and the processor do with one batch; the acknowledged records.
+/// Does what Lambda's event source mapping and the processor do with one batch; returns the acknowledged records.
 async fn poll(
     sqs: hookgate_sqs::Sqs,
     faults: Arc<Faults>,

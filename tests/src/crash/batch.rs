@@ -8,19 +8,19 @@ use super::handler::Act;
 use super::world::LATE;
 use super::{Effects, Plan, World};
 
-/// How many rounds of waiting and processing everything must end in.
+/// Number of rounds of waiting and processing within which everything must end.
 const ROUNDS: usize = 40;
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// How many of its messages were acknowledged at once.
+    /// The number of its messages that were acknowledged at once.
     pub acknowledged: usize,
-    /// How many effects there were in the end.
+    /// The number of effects in the end.
     pub effects: usize,
     /// The events' states in the end.
     pub states: Vec<&'static str>,
-    /// How many calls the batch made.
+    /// The number of calls that the batch made.
     pub calls: usize,
 }
 
@@ -99,7 +99,7 @@ impl World {
         (acknowledged, self.queued().await)
     }
 
-    /// Whether the event of the last request comes to its effect, in the end.
+    /// True if the event of the last request has its effect in the end.
     pub async fn comes_to_its_end(&mut self) -> bool {
         for _ in 0..ROUNDS {
             self.clock.advance(LATE);
@@ -110,7 +110,7 @@ impl World {
             .is_some_and(|event| event.state == State::Done)
     }
 
-    /// Whether the event of the last request is in the queue or the outbox.
+    /// True if the event of the last request is in the queue or the outbox.
     pub async fn is_carried(&self) -> bool {
         self.queued().await + self.outbox().await > 0
     }

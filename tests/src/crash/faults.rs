@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
-/// What happens at a call.
+/// A fault at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The invocation dies before the call has any effect.
@@ -50,10 +50,10 @@ impl Fault {
     ];
 }
 
-/// Which fault happens at which call, counted from 0.
+/// The faults by the number of the call, counted from 0.
 pub type Plan = BTreeMap<usize, Fault>;
 
-/// What the driver of an invocation has to do.
+/// A task for the driver of an invocation.
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// Drop the invocation.
@@ -64,7 +64,7 @@ pub(crate) enum Signal {
     Let(Interloper, oneshot::Sender<()>),
 }
 
-/// Who acts in between.
+/// The one who acts in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interloper {
     Provider,
@@ -113,12 +113,12 @@ impl Faults {
         };
     }
 
-    /// Whether calls are counted and struck; not while someone acts in between.
+    /// Stops or continues counting and striking calls; both stop while someone acts in between.
     pub(crate) fn suspend(&self, suspended: bool) {
         self.lock().suspended = suspended;
     }
 
-    /// What happened so far: number and name of the call, and the fault.
+    /// The faults so far: number and name of the call, and the fault.
     pub(crate) fn fired(&self) -> Vec<Fired> {
         self.lock().fired.clone()
     }

@@ -1,4 +1,4 @@
-//! What no function of this gateway wrote: messages of others, entries that cannot be read.
+//! Data that no function of this gateway wrote: messages of others, entries that cannot be read.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Fault, Plan, World};
 /// A message that no gateway sent.
 const FOREIGN: &str = "{\"Records\":[{\"eventSource\":\"somebody:else\"}]}";
 
-/// How many rounds of waiting and processing everything must end in.
+/// Number of rounds of waiting and processing within which everything must end.
 const ROUNDS: usize = 40;
 
 /// Has a message of someone else's processed under a plan; the calls.

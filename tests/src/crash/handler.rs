@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Faults;
 
-/// What the handler does at its next runs; when nothing is left to do, it succeeds.
+/// An act of the handler at one of its next runs; when none is left, it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Fails, and may succeed later.
@@ -44,20 +44,20 @@ pub(crate) fn hush() {
     });
 }
 
-/// What the handler did.
+/// The effects of the handler.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// How often the effect happened.
+    /// The number of times that the effect happened.
     pub(crate) count: usize,
-    /// How many handlers run now, and ran at most at one time.
+    /// The number of handlers that run now, and the most that ran at one time.
     pub(crate) running: usize,
     pub(crate) most_running: usize,
-    /// What it does next, the next last.
+    /// Its next acts, the first one last.
     pub(crate) script: Vec<Act>,
     /// The body that the provider sent, and how many runs were given another.
     pub(crate) sent: Bytes,
     pub(crate) altered: usize,
-    /// How many messages of replays were let go.
+    /// The number of replays' messages that were acknowledged.
     pub(crate) replays: usize,
     /// The sort key of the count that its writes add to.
     pub(crate) counter: String,

@@ -17,7 +17,7 @@ use super::{Act, Effects, Faults, Plan, Scripted, Signal, Size, Wire};
 const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
 pub(crate) const SECRET: &str = "crash-test";
 
-/// When the first event of world 0 comes in, in seconds since 1970: so late that no engine expires an item
+/// The time at which the first event of world 0 comes in, in seconds since 1970: so late that no engine expires an item
 /// by the machine's own clock.
 const BEGIN_S: u64 = 4_102_444_800;
 
