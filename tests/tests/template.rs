@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
     ("Admin", &[
         (TABLE_AND_INDEX, &["dynamodb:Query"]),
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"]),
+        ("!GetAtt Table.Arn", &["dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage", "sqs:GetQueueAttributes"]),
         ("!GetAtt DeadLetterQueue.Arn", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks"]),
         (BODIES, &["s3:GetObject"]),
