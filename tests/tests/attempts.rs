@@ -1,4 +1,4 @@
-//! What an event's item says of its attempts, and what operators see of them.
+//! The attempts in an event's item, and what operators see of them.
 
 #![expect(
     clippy::unwrap_used,

@@ -34,7 +34,7 @@ const SOURCES: &str = "[sources.pakk]\nprovider = \"pakk\"\nsecrets = [\"env:PAK
     event = { type = \"body:event\", required = [] }\n";
 const SECRET: &str = "bodies-test";
 
-/// Where nobody listens.
+/// An address on which nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// A handler that keeps the bodies that it is given.
@@ -312,7 +312,7 @@ async fn an_event_whose_body_is_gone_is_dead_with_its_reason() {
     assert!(gateway.taken().is_empty(), "no handler ran");
 }
 
-/// Why the next dead letter is one.
+/// The reason of the next dead letter.
 async fn reason(engines: &Engines) -> String {
     let letters = engines
         .sqs

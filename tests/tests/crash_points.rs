@@ -246,7 +246,7 @@ async fn an_event_that_the_dead_letter_queue_does_not_take_waits_up_to_its_ceili
     assert!(sum > 0, "ten waits, and none of a second");
 }
 
-/// What cannot be read is somebody's: it is set aside as it is, or stays.
+/// A message that cannot be read belongs to someone: it is dead-lettered unchanged, or stays in the queue.
 #[tokio::test]
 async fn no_fault_at_any_call_loses_a_message_of_somebody_else() {
     let mut world = World::start().await;

@@ -1,4 +1,4 @@
-//! What the processor leaves in an event's item, as operators see it: its state, and the history of its attempts.
+//! The state and the history of attempts that the processor leaves in an event's item, as operators see them.
 
 #![expect(
     clippy::unwrap_used,

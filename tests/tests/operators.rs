@@ -1,4 +1,4 @@
-//! What operators do: list events, have some handled again, empty the dead-letter queue. On the twin,
+//! Operators' work: they list events, replay some, and empty the dead-letter queue. On the twin,
 //! over HTTP.
 
 use std::time::Duration;

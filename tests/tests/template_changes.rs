@@ -1,4 +1,4 @@
-//! What a first creation and a change of the deployed stack rely on in `template.yaml`.
+//! The parts of `template.yaml` that a first creation and a change of the deployed stack rely on.
 
 use std::collections::BTreeSet;
 

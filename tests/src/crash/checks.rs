@@ -11,9 +11,9 @@ use super::{Fault, Fired, World};
 /// An invariant that did not hold.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which, as the design numbers them.
+    /// The invariant's number in the design.
     pub invariant: &'static str,
-    /// What was found.
+    /// The finding.
     pub found: String,
     /// The faults that happened: number and name of the call, and the fault.
     pub fired: Vec<Fired>,
@@ -176,9 +176,9 @@ pub(crate) fn violation(world: &World, invariant: &'static str, found: String) -
     }
 }
 
-/// How many of these faults are a reason for a second effect: those that strike between an effect and its
-/// note, and every one where an item was deleted or a claim ran out while its holder lived. Sending an
-/// event twice is none.
+/// The number of these faults that are a reason for a second effect: those that strike between an effect and its
+/// completion, and all of them if an item was deleted or a claim ran out while its holder lived. Sending an
+/// event twice is not a reason.
 fn reasons(fired: &[Fired]) -> usize {
     let strikes = |faults: &[Fault]| fired.iter().any(|(_, _, fault)| faults.contains(fault));
     if strikes(&[Fault::Forget, Fault::Late]) {

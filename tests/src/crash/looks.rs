@@ -1,4 +1,4 @@
-//! What is looked at past the wire, so that no fault strikes it.
+//! Looks at the stores that bypass the wire, so that no fault strikes them.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ impl World {
         item.map_or(0, |item| number(&item, "n"))
     }
 
-    /// Whether the event's payload can be had.
+    /// True if the event's payload can be read.
     pub(crate) async fn is_archived(&self) -> bool {
         self.item(self.key().as_str(), "payload").await.is_some()
     }
@@ -62,13 +62,13 @@ impl World {
         depth(&self.engines, DEAD_LETTER_QUEUE).await
     }
 
-    /// Whether a replay is not carried out yet.
+    /// True if a replay has not finished yet.
     pub(crate) async fn is_replaying(&self) -> bool {
         let running = self.table.running_replays().await;
         !running.expect("the table answers").is_empty()
     }
 
-    /// When the event's story began, RFC 3339.
+    /// The time at which the event's story began, RFC 3339.
     pub(crate) fn began(&self) -> String {
         let began = jiff::Timestamp::try_from(self.began).expect("a time of today");
         began.to_string()

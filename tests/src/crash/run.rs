@@ -13,16 +13,16 @@ use super::handler::Act;
 use super::world::LATE;
 use super::{Plan, Violation, World};
 
-/// How often the provider sends a request that is not answered with a 2xx.
+/// The number of times that the provider sends a request that is not answered with a 2xx.
 const PROVIDER_TRIES: usize = 8;
 
-/// How many rounds of waiting, sweeping and processing everything must end in.
+/// Number of rounds of waiting, sweeping and processing within which everything must end.
 const ROUNDS: usize = 60;
 
-/// How often an operator asks for what was not done.
+/// The number of times that an operator repeats a request that failed.
 const OPERATOR_TRIES: usize = 4;
 
-/// How an operator names the event to be replayed.
+/// An operator's way to name the event to be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
     /// By its key.
@@ -46,7 +46,7 @@ pub enum Size {
 /// One event's story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
-    /// What the handler does, in order; afterwards it succeeds.
+    /// The handler's acts, in order; afterwards it succeeds.
     pub script: Vec<Act>,
     /// The size of the event's body.
     pub size: Size,
@@ -58,12 +58,12 @@ pub struct Scenario {
     pub early_replay: bool,
     /// An operator has it replayed, once it has ended.
     pub replay: Option<Replayed>,
-    /// What goes wrong.
+    /// The faults.
     pub plan: Plan,
 }
 
 impl Scenario {
-    /// Whether the handler fails for good, or so often that it is given up.
+    /// True if the handler fails permanently, or so often that the event is given up.
     fn is_poison(&self) -> bool {
         let failures = self.script.iter().filter(|act| **act != Act::Write).count();
         // The attempts before a replay do not count.
@@ -72,7 +72,7 @@ impl Scenario {
     }
 }
 
-/// What a run remembers.
+/// The state of a run.
 #[derive(Default)]
 pub(crate) struct Run {
     pub(crate) accepted: bool,
@@ -82,20 +82,20 @@ pub(crate) struct Run {
     pub(crate) epoch: u32,
     /// Accepted replays of an event that had ended: each is to have an effect of its own.
     pub(crate) repeats: usize,
-    /// How many messages of replays had been let go when the newest replay was asked for.
+    /// The number of replays' messages that were acknowledged before the newest replay was requested.
     pub(crate) replays: usize,
-    /// Whether a replay is carried out slice by slice.
+    /// True if a replay is run slice by slice.
     slices: bool,
 }
 
-/// How a scenario ended.
+/// The result of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The calls that were made.
     pub calls: Vec<String>,
     /// The event's state; empty where its item is gone.
     pub state: &'static str,
-    /// How often it was claimed.
+    /// The number of times that it was claimed.
     pub attempts: u32,
 }
 
