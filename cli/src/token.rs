@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use hookgate_twin::Token;
 use reqwest::Url;
 
-/// Holds the token for operators' commands, in place of the file.
+/// The variable with the token for operators' commands, instead of the file.
 pub(crate) const TOKEN_VARIABLE: &str = "HOOKGATE_TOKEN";
 
 /// A token that this user's other commands find. The file goes when this is dropped.

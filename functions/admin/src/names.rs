@@ -84,7 +84,7 @@ impl Common {
         given.iter().any(|given| given.is_some()).then_some(common)
     }
 
-    /// Answers whether a dead letter has all of these features. One that is no message has no source and no type.
+    /// Returns true if a dead letter has all of these features. One that is not a message has no source and no type.
     pub(crate) fn admits(&self, letter: &DeadLetter) -> bool {
         let view = view(letter);
         let reason = view.reason.unwrap_or_default().to_lowercase();

@@ -181,7 +181,7 @@ fn base_url(headers: &HeaderMap) -> Option<String> {
     Some(format!("http://{host}"))
 }
 
-/// Reads the request. A field that is missing is told apart from a malformed one.
+/// Reads the request. A missing field is distinguished from a malformed one.
 fn parse<Q: DeserializeOwned>(body: &[u8]) -> Result<Q, SqsError> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| {

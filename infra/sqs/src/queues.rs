@@ -23,7 +23,7 @@ const PURGE_PAUSE_MS: i64 = 60_000;
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>
 const MAX_RESULTS: usize = 1000;
 
-/// A new queue. Tags are taken and not kept: there is no action that shows them.
+/// A new queue. Tags are accepted and ignored, because no action shows them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CreateQueue {

@@ -37,7 +37,7 @@ pub struct OperationInfo {
     pub(crate) schemas: crate::schemas::Schemas,
 }
 
-/// The reason why a method and a path are no operation.
+/// The reason why a method and a path do not name an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoute {
     /// There is nothing at this path.

@@ -99,7 +99,7 @@ pub const CLAIM: &str = "attribute_not_exists(pk) \
 /// True where `Done` may be written after the handler succeeded.
 ///
 /// An effect that happened is a fact, no matter which claimant holds the event by now: the write is not fenced, it
-/// only never goes back to an older epoch. An older epoch's `Done` is no obstacle: it can be there
+/// only never goes back to an older epoch. An older epoch's `Done` does not prevent it: it can be there
 /// when the item was deleted while a replay was handled, and an older message then came late.
 pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
     old.is_none_or(|item| item.epoch < epoch || (item.epoch == epoch && item.state != State::Done))

@@ -19,7 +19,7 @@ pub struct EventFields {
     pub event_type: Option<Place>,
     /// The customer or account that it happened to.
     pub tenant: Option<Place>,
-    /// Fields that together identify an event, in place of the id or the body.
+    /// Fields that together identify an event, instead of the id or the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
     /// Fields that an event must have. Default: those of `id` and `type` that the definition names.

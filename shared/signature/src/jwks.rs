@@ -28,7 +28,7 @@ impl fmt::Debug for Jwk {
     }
 }
 
-/// The usable keys of a set; keys of other kinds and uses are left out. `None` when it is no key set.
+/// The usable keys of a set; keys of other kinds and uses are left out. `None` if it is not a key set.
 pub(crate) fn parse_jwks(document: &[u8]) -> Option<Vec<Jwk>> {
     let document: Value = serde_json::from_slice(document).ok()?;
     let keys = document.get("keys")?.as_array()?;

@@ -81,7 +81,7 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// The key id. Its absence is told apart so that an untrusted issuer is the reason when both hold.
+/// The key id. Its absence is reported separately, so that an untrusted issuer is the reason if both apply.
 fn check_header(header: &[u8]) -> Result<Result<String, Reason>, Reason> {
     let header = members(header, &["alg", "kid", "crit"])?;
     if header.get("alg").and_then(Value::as_str) != Some("RS256") {

@@ -58,7 +58,7 @@ pub struct Options {
     pub variant: Option<String>,
     /// Takes a date without a zone as UTC.
     pub assume_utc: bool,
-    /// The distance that a timestamp may have from now, either way, in place of the definition's `tolerance_s`.
+    /// The distance that a timestamp may have from now, either way, instead of the definition's `tolerance_s`.
     #[serde(rename = "tolerance_s", deserialize_with = "some_seconds")]
     pub tolerance: Option<Duration>,
     /// The difference that clocks may have for a JWT's dates: at most [`MAX_LEEWAY`].

@@ -205,7 +205,7 @@ const TELLING_OF_EPOCHS: Budget = Budget::requests(1)
 /// Room for two ingests that die in turn.
 const TELLING_OF_CRASHES: Budget = Budget::requests(3).with(Fault::Crash, 2);
 
-/// A redelivery that is the only carrier, after a replay that no one can finish any more.
+/// A redelivery that has the only message, after a replay that no one can finish any more.
 const TELLING_OF_EXPIRY: Budget = Budget::requests(2)
     .with(Fault::Crash, 1)
     .with(Fault::GiveUp, 1)

@@ -158,7 +158,7 @@ fn mark(state: &State, slot: usize, epoch: u8, mutation: Mutation, emit: &mut Em
     call(state, slot, "marks it as enqueued", &write, &then, emit);
 }
 
-/// A carrier is proven.
+/// A message is known to be sent.
 fn carried(world: &mut State, slot: usize, epoch: u8, marks: bool) -> &'static str {
     if marks {
         world.ingests[slot] = Ingest::Mark { epoch };
