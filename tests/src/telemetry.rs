@@ -298,6 +298,13 @@ impl Functions {
         }
     }
 
+    /// Answers an event of Lambda, as ingest's `main` does.
+    pub async fn invoke(&self, event: &Value) -> Value {
+        let event = serde_json::from_value(event.clone()).expect("any JSON");
+        let answer = self.ingest.answer(&event, None).await;
+        serde_json::to_value(answer).expect("an answer is JSON")
+    }
+
     /// Answers a request.
     pub async fn request(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.ingest.handle(request).await

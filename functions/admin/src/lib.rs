@@ -14,7 +14,7 @@ mod replays;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate::{AwsError, Clock, DynamoTable, SqsDeadLetters, SqsQueue};
+use hookgate::{AwsError, Clock, DynamoTable, HttpEvent, HttpResponse, SqsDeadLetters, SqsQueue};
 use hookgate_api::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
     ListReplays, MoveDeadLetters, Operation, OperationId, RedriveDeadLetters, ReplayKeys,
@@ -69,26 +69,24 @@ impl Admin {
         }
     }
 
+    /// Answers one event from Lambda, even if it is not a proper request.
+    pub async fn answer(&self, event: &HttpEvent) -> HttpResponse {
+        let (caller, request) = event.read(None);
+        let response = match request {
+            // On the heap, as the future of all operations is large.
+            Ok(request) => Box::pin(self.handle(request)).await,
+            Err(why) => respond(Err(Rejection::asked(why.to_string()))),
+        };
+        caller.respond(&response)
+    }
+
     /// Answers one request. Never fails: what goes wrong is an answer too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let (status, body) = match self.answer(&request).await {
-            Ok(answer) => answer,
-            Err(rejection) => {
-                rejection.log();
-                let status = rejection.status();
-                (status, json(&rejection.failure()).unwrap_or_default())
-            }
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        respond(self.operate(&request).await)
     }
 
     #[rustfmt::skip]
-    async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
+    async fn operate(&self, request: &Request<Bytes>) -> Result<Answer, Rejection> {
         use OperationId as Id;
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Rejection::TooLarge);
@@ -152,6 +150,20 @@ impl Admin {
         }
         Ok((since.max(oldest), until.max(oldest)))
     }
+}
+
+fn respond(answer: Result<Answer, Rejection>) -> Response<Bytes> {
+    let (status, body) = answer.unwrap_or_else(|rejection| {
+        rejection.log();
+        let status = rejection.status();
+        (status, json(&rejection.failure()).unwrap_or_default())
+    });
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// The request of an operation: its body, or its query.

@@ -1,8 +1,8 @@
 //! Lambda glue of the operators' API: adapters from the environment, Lambda's request types in and out.
 
-use hookgate::{Adapters, Clock, Environment, as_sent, log_lambda};
+use hookgate::{Adapters, Clock, Environment, HttpEvent, HttpResponse, log_lambda};
 use hookgate_admin::Admin;
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -26,9 +26,8 @@ async fn main() -> Result<(), Error> {
         Clock::system(),
     );
     let admin = &admin;
-    run(service_fn(|request: Request| async move {
-        let response = admin.handle(as_sent(request)).await;
-        Ok::<Response<Body>, Error>(response.map(|body| Body::from(body.to_vec())))
+    run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
+        Ok::<HttpResponse, Error>(admin.answer(&event.payload).await)
     }))
     .await
 }

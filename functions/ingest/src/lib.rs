@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hookgate::{
-    Body, Clock, DynamoTable, Event, Message, MismatchPolicy, S3Bodies, Sources, SqsQueue,
-    StoredBody, Trace, chain,
+    Body, Clock, DynamoTable, Event, HttpEvent, HttpResponse, Message, MismatchPolicy, S3Bodies,
+    Sources, SqsQueue, StoredBody, Trace, chain,
 };
 use hookgate_ledger::RecordDecision;
 use hookgate_signature::Request as Signed;
@@ -75,6 +75,16 @@ impl Ingest {
         &self.sources
     }
 
+    /// Answers one event from Lambda, even if it is not a proper request. `trace` is X-Ray's.
+    pub async fn answer(&self, event: &HttpEvent, trace: Option<&str>) -> HttpResponse {
+        let (caller, request) = event.read(trace);
+        let response = match request {
+            Ok(request) => self.handle(request).await,
+            Err(why) => rejected(&Rejection::BadRequest(why), "-", None),
+        };
+        caller.respond(&response)
+    }
+
     /// Answers one request. It never fails: an error is a response too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let headers = headers(&request);
@@ -87,9 +97,7 @@ impl Ingest {
             Err(rejection) => {
                 // A well-formed name is logged, whether it is a source's or not.
                 let source = path.map_or("-", |path| path.source);
-                rejection.log(source, Trace::of(&signed).as_ref());
-                rejection.count(source);
-                rejection.respond()
+                rejected(&rejection, source, Trace::of(&signed).as_ref())
             }
         }
     }
@@ -184,6 +192,13 @@ impl Ingest {
         }
         Ok(message.event)
     }
+}
+
+/// The response to a rejected request, which is logged and counted.
+fn rejected(rejection: &Rejection, source: &str, trace: Option<&Trace>) -> Response<Bytes> {
+    rejection.log(source, trace);
+    rejection.count(source);
+    rejection.respond()
 }
 
 /// The path of a webhook's URL: `/webhooks/{source}` or `/webhooks/{source}/{tenant}`.

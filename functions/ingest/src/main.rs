@@ -1,10 +1,11 @@
 //! Lambda glue of ingest: adapters from the environment, Lambda's request types in and out.
 
 use hookgate::{
-    Adapters, Clock, Documents, Environment, Runtime, Sources, as_sent, log_lambda, system_now,
+    Adapters, Clock, Documents, Environment, HttpEvent, HttpResponse, Runtime, Sources, log_lambda,
+    system_now,
 };
 use hookgate_ingest::Ingest;
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -23,9 +24,9 @@ async fn main() -> Result<(), Error> {
     let (sources, ()) = tokio::join!(sources, table.warm_up());
     let ingest = Ingest::new(sources?, table, queue, bodies, Clock::system());
     let ingest = &ingest;
-    run(service_fn(|request: Request| async move {
-        let response = ingest.handle(as_sent(request)).await;
-        Ok::<Response<Body>, Error>(response.map(|body| Body::from(body.to_vec())))
+    run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
+        let trace = event.context.xray_trace_id.as_deref();
+        Ok::<HttpResponse, Error>(ingest.answer(&event.payload, trace).await)
     }))
     .await
 }

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use hookgate::metrics::{Dimension, Metric};
-use hookgate::{AwsError, EventKey, MetricLine, Trace, chain};
+use hookgate::{AwsError, BadRequest, EventKey, MetricLine, Trace, chain};
 use hookgate_signature::{MissingField, Reason, Unverified};
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -17,6 +17,9 @@ const RETRY_AFTER_S: &str = "5";
 /// failed check goes to the log alone.
 #[derive(Debug, Error)]
 pub enum Rejection {
+    /// The request cannot be read.
+    #[error(transparent)]
+    BadRequest(BadRequest),
     /// The path is not a webhook's.
     #[error("not found: send webhooks to /webhooks/{{source}}")]
     UnknownPath,
@@ -83,7 +86,7 @@ impl Rejection {
             Rejection::NotAuthentic { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
-            Rejection::MissingField(_) => StatusCode::BAD_REQUEST,
+            Rejection::BadRequest(_) | Rejection::MissingField(_) => StatusCode::BAD_REQUEST,
             Rejection::PayloadMismatch(_) => StatusCode::CONFLICT,
             Rejection::Undecided(_)
             | Rejection::Table(_)
@@ -96,6 +99,7 @@ impl Rejection {
     /// The word for it in logs and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
+            Rejection::BadRequest(_) => "bad_request",
             Rejection::UnknownPath => "unknown_path",
             Rejection::UnknownSource => "unknown_source",
             Rejection::Method => "method",
@@ -139,6 +143,9 @@ impl Rejection {
             }
             Rejection::PayloadMismatch(key) => {
                 tracing::warn!(outcome, source, status, reason, trace_id, %key, "request rejected");
+            }
+            Rejection::BadRequest(why) => {
+                tracing::warn!(outcome, source, status, reason, problem = %why, "request rejected");
             }
             _ => tracing::warn!(
                 outcome,

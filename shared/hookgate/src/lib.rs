@@ -33,7 +33,7 @@ pub use event::bodies::{BodyError, S3Bodies};
 pub use event::body::{Body, StoredBody};
 pub use event::message::{MESSAGE_VERSION, Message, MessageError};
 pub use event::{Event, EventKey, one_line};
-pub use lambda::{as_sent, deadline};
+pub use lambda::{BadRequest, Caller, HttpEvent, HttpResponse, deadline};
 pub use queue::SqsQueue;
 pub use roots::Roots;
 pub use route::Route;

@@ -1,18 +1,12 @@
-//! Requests and deadlines as Lambda gives them.
+//! HTTP requests, responses and deadlines in Lambda's formats.
+
+mod event;
+mod response;
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use lambda_http::RequestExt;
-
-/// The request as its sender made it: the path without API Gateway's stage, the body as bytes.
-pub fn as_sent(request: lambda_http::Request) -> http::Request<Bytes> {
-    let query = request.uri().query().map(|query| format!("?{query}"));
-    let target = format!("{}{}", request.raw_http_path(), query.unwrap_or_default());
-    let (mut parts, body) = request.into_parts();
-    parts.uri = target.parse().unwrap_or(parts.uri);
-    http::Request::from_parts(parts, Bytes::copy_from_slice(&body))
-}
+pub use event::{BadRequest, Caller, HttpEvent};
+pub use response::HttpResponse;
 
 /// Time limit of an invocation whose deadline is not known.
 const USUAL: Duration = Duration::from_secs(30);
