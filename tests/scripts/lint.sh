@@ -31,5 +31,5 @@ trap 'rm -f "$option"' EXIT
 translated "$option" Endpoint=FunctionUrl
 translated "$option" GradualDeployment=true
 translated "$option" DataKeyArn=$key SecretsKeyArn=$key Tracing=Active IngestReservedConcurrency=5 \
-    SenderArn=arn:aws:iam::123456789012:role/operators AlarmEmail=operators@example.com
+    SenderArn=arn:aws:iam::123456789012:role/operators AlarmEmail=operators@example.com WatchedSources=stripe,github
 echo "the templates and what they translate to are clean"

@@ -124,3 +124,80 @@ fn the_table_s_key_is_used_by_way_of_dynamodb_alone() {
         );
     }
 }
+
+/// The alarms that may be set off by failures that a busy gateway has all the time.
+const SHARES: [&str; 7] = [
+    "AttemptsFailing",
+    "IngestErrors",
+    "IngestThrottles",
+    "ProcessorErrors",
+    "RequestsThrottled",
+    "ServerErrors",
+    "TableThrottles",
+];
+
+#[test]
+fn alarms_on_failures_look_at_their_share() {
+    let alarms = Template::of("infra/alarms.yaml");
+    for name in SHARES {
+        let properties = alarms.properties(name);
+        let share = &list(&properties["Metrics"])[0]["Expression"];
+        assert!(text(share).contains("100 * "), "{name}: {share:?}");
+        let threshold = written(&properties["Threshold"]);
+        assert!(threshold.ends_with("Percent"), "{name}: {threshold}");
+    }
+}
+
+#[test]
+fn an_alarm_watches_at_most_ten_metrics_and_reads_each_that_it_names() {
+    let alarms = Template::of("infra/alarms.yaml");
+    for (name, alarm) in alarms.of_type("AWS::CloudWatch::Alarm") {
+        let queries = &alarm["Properties"]["Metrics"];
+        if queries.is_null() {
+            continue;
+        }
+        let queries = list(queries);
+        let stats = queries
+            .iter()
+            .filter(|query| !query["MetricStat"].is_null());
+        assert!(stats.count() <= 10, "{name}");
+        let returned = queries.iter().filter(|query| query["ReturnData"].is_null());
+        assert_eq!(returned.count(), 1, "{name}");
+        let expressions = queries
+            .iter()
+            .filter_map(|query| query["Expression"].as_str());
+        let words = expressions.flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+        let read: BTreeSet<&str> = words.collect();
+        for query in &queries[1..] {
+            assert!(read.contains(text(&query["Id"])), "{name}: {query:?}");
+        }
+    }
+}
+
+#[test]
+fn each_watched_source_has_an_alarm_that_goes_off_when_nothing_is_counted() {
+    let alarms = Template::of("infra/alarms.yaml");
+    for place in 0..5 {
+        let name = format!("SourceSilent{}", place + 1);
+        let alarm = alarms.resource(&name);
+        assert_eq!(alarm["Condition"], format!("Watches{}", place + 1));
+        let properties = &alarm["Properties"];
+        assert_eq!(properties["TreatMissingData"], "breaching");
+        let source = &list(&properties["Dimensions"])[0]["Value"];
+        let expected = format!("!Select {place}, !Split ,, !Sub ${{WatchedSources}},,,,");
+        assert_eq!(select(source), expected);
+        assert_eq!(
+            written(&properties["EvaluationPeriods"]),
+            "!Ref SilenceHours"
+        );
+    }
+}
+
+/// A `!Select` as it is written.
+fn select(value: &Value) -> String {
+    let Value::Tagged(tagged) = value else {
+        panic!("a !Select: {value:?}");
+    };
+    let place = tagged.value[0].as_u64().expect("a place");
+    format!("{} {place}, {}", tagged.tag, written(&tagged.value[1]))
+}

@@ -35,7 +35,7 @@ impl Stack {
             metrics.count()
         };
         Ok(Stack {
-            alarm_metrics: alarms.iter().map(metrics_of).sum(),
+            alarm_metrics: alarms.iter().filter(by_default).map(metrics_of).sum(),
             dashboards: resources(DASHBOARD, "AWS::CloudWatch::Dashboard")?.len(),
             series: Metric::ALL.len() + functions * by(Dimension::Function),
             series_per_source: by(Dimension::Source),
@@ -50,6 +50,12 @@ fn resources(template: &str, kind: &str) -> Result<Vec<Value>, BoxError> {
     let resources = resources.ok_or("a template has no resources")?.values();
     let of_kind = resources.filter(|resource| resource["Type"] == kind);
     Ok(of_kind.cloned().collect())
+}
+
+/// True for an alarm that a stack with an HTTP API has when no parameter asks for more.
+fn by_default(alarm: &&Value) -> bool {
+    let condition = &alarm["Condition"];
+    condition.is_null() || condition == "HasApi"
 }
 
 /// The number of metrics that an alarm watches: one, or those of its expressions.
