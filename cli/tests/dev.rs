@@ -26,7 +26,7 @@ fn a_folder_of_data_has_one_gateway_at_a_time() {
     let (code, out, err) = run(&mut second);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(
-        err.contains("another gateway keeps its events in data"),
+        err.contains("another gateway stores its events in data"),
         "{err}"
     );
     first.child.kill().unwrap();

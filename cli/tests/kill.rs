@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use support::Dev;
 
-const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
+const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n\n[[routes]]\nto = \"handler:log\"\n";
 const SECRET: &str = "one";
 const EVENTS: usize = 200;
 const SENDERS: usize = 8;
