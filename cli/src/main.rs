@@ -6,6 +6,7 @@
 mod address;
 mod api;
 mod changes;
+mod check;
 mod curl;
 mod demo;
 mod dev;
@@ -53,6 +54,8 @@ enum Command {
     Dev(dev::Dev),
     /// Send a sample event to a source, signed as its provider signs it.
     Send(send::Send),
+    /// Check the configuration, its handlers and its secrets, before a deployment.
+    Check(check::Check),
     /// Check a request against a source, and explain why it is rejected.
     Verify(verify::Verify),
     /// List the built-in providers, or explain one and show what to configure.
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Dev(dev) => dev.run().await,
         Command::Send(send) => send.run().await,
+        Command::Check(check) => check.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run().await,

@@ -260,3 +260,39 @@ fn no_file_that_users_edit_is_compiled_in() {
     }
     assert!(included > 5, "only {included} files are compiled in");
 }
+
+#[test]
+fn a_check_names_all_that_is_wrong_with_a_configuration() {
+    let source = |name, secret| {
+        format!("[sources.{name}]\nprovider = \"stripe\"\nsecrets = [\"{secret}\"]\n")
+    };
+    let good = source("shop", "env:SHOP") + "[[routes]]\nto = \"handler:log\"\n";
+    let check = |config: &str, more: &[&str]| {
+        let folder = project(config, "SHOP=one\nEMPTY=\n");
+        run(&mut hookgate(folder.path(), &[&["check"], more].concat()))
+    };
+    let (code, out, _) = check(&good, &[]);
+    assert!(code == 0 && out.contains("ok       sources.shop"), "{out}");
+
+    let bad = source("a", "env:NOT_SET") + &source("b", "env:EMPTY") + &good.replace("log", "lgo");
+    let (code, out, _) = check(&bad, &[]);
+    assert_eq!(code, 1, "{out}");
+    for wrong in [
+        "wrong    sources.a.secrets[0]: env:NOT_SET",
+        "wrong    sources.b.secrets[0]: env:EMPTY is empty",
+        "ok       sources.shop",
+        "wrong    routes[0].to: unknown handler `lgo`",
+    ] {
+        assert!(out.contains(wrong), "{wrong} is not in\n{out}");
+    }
+    let (code, out, _) = check(&bad.replace("lgo", "log"), &["--without-secrets"]);
+    assert_eq!(code, 0, "{out}");
+    let (code, out, _) = check(&bad, &["--json"]);
+    let errors = out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let errors = errors
+        .filter(|finding| finding["error"].is_string())
+        .count();
+    assert_eq!((code, errors), (1, 3), "{out}");
+}

@@ -10,7 +10,7 @@ use hookgate::chain;
 use hookgate::config::Config;
 use hookgate::dead_letter::{DeadLetter, NewDeadLetter};
 use hookgate::event::TableWrite;
-use hookgate::{Documents, Message, Runtime, Sources};
+use hookgate::{Documents, Message, Runtime, Source, Sources};
 use hookgate::{Environment, Secrets, log_panic};
 use hookgate_api::Payload;
 use hookgate_signature::Secret;
@@ -212,8 +212,10 @@ async fn an_error_of_configuration_does_not_repeat_a_secret() {
         HashMap::from([("OTHER".to_owned(), SECRET.to_owned())]),
         None,
     );
-    let reference = hookgate::config::SecretRef::Env("PRODUCT".to_owned());
-    let error = missing.fetch(&reference).await.expect_err("it is missing");
+    let text = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
+    let source = &Config::parse(text).expect("it is right").sources["product"];
+    let loaded = Source::load("product", source, &missing, Runtime::Aws).await;
+    let error = loaded.expect_err("it is missing");
     assert_silent(
         "an error",
         &format!("{error} {error:?} {}", chain(&error)),

@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
         (BODIES, &["s3:PutObject"]),
-        ("!Sub arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${ParameterPrefix}/*", &["ssm:GetParameter"]),
+        ("!Sub arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${ParameterPrefix}/*", &["ssm:GetParameters"]),
         ("!Sub arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretPrefix}/*", &["secretsmanager:GetSecretValue"]),
         ("!Ref SecretsKeyArn", &["kms:Decrypt"]),
         ("!GetAtt IngestLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),

@@ -233,10 +233,8 @@ fn is_name(text: &str, max: usize) -> bool {
 
 /// Logs, at startup, the attacks that a configured scheme does not prevent.
 fn warn_of_weak_sources(sources: &Sources) {
-    for source in sources.ready() {
-        for warning in source.verifier().warnings() {
-            tracing::warn!(source = source.name(), warning, "weak source");
-        }
+    for (source, warning) in sources.warnings() {
+        tracing::warn!(source, warning, "weak source");
     }
 }
 

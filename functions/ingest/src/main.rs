@@ -2,7 +2,6 @@
 
 use hookgate::{
     Adapters, Clock, Documents, Environment, HttpEvent, HttpResponse, Runtime, Sources, log_lambda,
-    system_now,
 };
 use hookgate_ingest::Ingest;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -20,9 +19,9 @@ async fn main() -> Result<(), Error> {
     } = environment.adapters().await?;
     log_lambda(&environment, "ingest", config.sources.keys());
     let documents = Documents::fetched();
-    let sources = Sources::load(&config, secrets, documents, Runtime::Aws, system_now());
-    let (sources, ()) = tokio::join!(sources, table.warm_up());
-    let ingest = Ingest::new(sources?, table, queue, bodies, Clock::system());
+    let sources = Sources::new(&config, secrets, documents, Runtime::Aws)?;
+    table.warm_up().await;
+    let ingest = Ingest::new(sources, table, queue, bodies, Clock::system());
     let ingest = &ingest;
     run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
         let trace = event.context.xray_trace_id.as_deref();

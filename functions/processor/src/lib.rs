@@ -48,12 +48,6 @@ impl Processor {
         handlers: &Handlers,
         routes: Vec<Route>,
     ) -> Result<Self, ConfigError> {
-        let routes = routes.into_iter().enumerate().map(|(index, route)| {
-            let target = Target::parse(&route.to, handlers);
-            let target = target
-                .map_err(|problem| ConfigError::at(format!("routes[{index}].to"), problem))?;
-            Ok::<_, ConfigError>((route, target))
-        });
         Ok(Processor {
             aws: Aws {
                 table,
@@ -61,8 +55,16 @@ impl Processor {
                 bodies,
                 clock,
             },
-            routes: routes.collect::<Result<_, _>>()?,
+            routes: with_targets(routes, handlers)?,
         })
+    }
+
+    /// Checks that the target of each route exists.
+    ///
+    /// # Errors
+    /// Names the route whose target does not exist.
+    pub fn check_routes(routes: Vec<Route>, handlers: &Handlers) -> Result<(), ConfigError> {
+        with_targets(routes, handlers).map(drop)
     }
 
     /// Processes the messages of a batch concurrently, and returns those that SQS must redeliver.
@@ -186,4 +188,16 @@ impl Processor {
             .await;
         outcome::busy(message)
     }
+}
+
+fn with_targets(
+    routes: Vec<Route>,
+    handlers: &Handlers,
+) -> Result<Vec<(Route, Target)>, ConfigError> {
+    let targets = routes.into_iter().enumerate().map(|(index, route)| {
+        let target = Target::parse(&route.to, handlers);
+        let wrong = |problem| ConfigError::at(format!("routes[{index}].to"), problem);
+        Ok((route, target.map_err(wrong)?))
+    });
+    targets.collect()
 }

@@ -51,16 +51,32 @@ impl Verifier {
     /// When an option is missing, unusable or not the provider's: a verifier without a usable secret or issuer
     /// never exists.
     pub fn new(provider: Provider, options: Options) -> Result<Verifier, ConfigError> {
+        let mut verifier = Verifier::without_secrets(provider, options)?;
+        verifier.keys = decode_secrets(verifier.scheme(), &verifier.options.secrets)?;
+        Ok(verifier)
+    }
+
+    /// Checks a provider and its options before there are secrets; the warnings to show at start.
+    ///
+    /// # Errors
+    /// When an option is missing, unusable or not the provider's. Secrets are not looked at.
+    pub fn check_settings(
+        provider: Provider,
+        options: Options,
+    ) -> Result<Vec<&'static str>, ConfigError> {
+        Ok(Verifier::without_secrets(provider, options)?.warnings())
+    }
+
+    fn without_secrets(provider: Provider, options: Options) -> Result<Verifier, ConfigError> {
         options.validate(provider.uses_jwt())?;
         let provider = match &options.variant {
             Some(name) => provider.with_variant(name)?,
             None => provider,
         };
-        let keys = decode_secrets(provider.scheme(), &options.secrets)?;
         Ok(Verifier {
             provider,
             options,
-            keys,
+            keys: Vec::new(),
         })
     }
 

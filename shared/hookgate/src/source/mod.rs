@@ -9,14 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 use hookgate_signature::{
     EventMeta, HandshakeAnswer, KeyCache, MissingField, Options, Request, Secret, Unverified,
     Verified, Verifier,
 };
 use thiserror::Error;
 
-use crate::config::{ConfigError, MismatchPolicy, SecretConfig, SourceConfig};
+use crate::config::{ConfigError, MismatchPolicy, SecretConfig, SecretRef, SourceConfig};
+use crate::source::secrets::Fetched;
 use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain};
 
 /// The maximum number of documents that are fetched for one request: discovery and keys, refreshed once.
@@ -192,7 +192,7 @@ pub enum Runtime {
 }
 
 impl Source {
-    /// Makes one source ready: fetches all its secrets concurrently.
+    /// Makes one source ready: fetches all its secrets together.
     ///
     /// # Errors
     /// Names the key of the first secret that is missing or empty, or of the first wrong setting.
@@ -202,37 +202,74 @@ impl Source {
         secrets: &Secrets,
         runtime: Runtime,
     ) -> Result<Source, UnusableSource> {
-        let keys = config
-            .secrets
-            .iter()
-            .enumerate()
-            .map(|(index, secret)| async move {
-                fetch(&format!("sources.{name}.secrets[{index}]"), secret, secrets).await
-            });
+        let now = SystemTime::UNIX_EPOCH;
+        let loaded = Source::load_after(name, config, secrets, runtime, (now, now)).await;
+        loaded.map(|(source, _)| source)
+    }
+
+    /// Makes one source ready with secrets that a store was asked for after `oldest`, or is asked for now; and the
+    /// time at which the oldest of them was asked for.
+    pub(crate) async fn load_after(
+        name: &str,
+        config: &SourceConfig,
+        secrets: &Secrets,
+        runtime: Runtime,
+        (oldest, now): (SystemTime, SystemTime),
+    ) -> Result<(Source, SystemTime), UnusableSource> {
+        let references: Vec<&SecretRef> = config.secrets.iter().map(|one| &one.reference).collect();
+        let fetched = secrets.fetch(&references, oldest, now).await;
+        let (mut usable, mut asked) = (Vec::new(), now);
+        for (index, (secret, fetched)) in config.secrets.iter().zip(fetched).enumerate() {
+            let key = format!("sources.{name}.secrets[{index}]");
+            let (secrets, at) = checked(&key, secret, fetched)?;
+            usable.extend(secrets);
+            asked = asked.min(at);
+        }
         let options = Options {
-            secrets: try_join_all(keys).await?.concat(),
-            loopback_http_issuers: runtime == Runtime::Local,
-            ..config.options.clone()
+            secrets: usable,
+            ..options(config, runtime)
         };
         let verifier = Verifier::new(config.provider.clone(), options)
             .map_err(|error| error.within(&format!("sources.{name}")))?;
-        Ok(Source {
+        let source = Source {
             name: name.to_owned(),
             verifier,
             on_mismatch: config.on_mismatch,
-        })
+        };
+        Ok((source, asked))
+    }
+
+    /// Checks a source's settings, all but its secrets; the warnings to show at start.
+    ///
+    /// # Errors
+    /// Names the key of the first wrong setting.
+    pub fn check_settings(
+        name: &str,
+        config: &SourceConfig,
+        runtime: Runtime,
+    ) -> Result<Vec<&'static str>, ConfigError> {
+        let checked = Verifier::check_settings(config.provider.clone(), options(config, runtime));
+        checked.map_err(|error| error.within(&format!("sources.{name}")))
     }
 }
 
-async fn fetch(
+fn options(config: &SourceConfig, runtime: Runtime) -> Options {
+    Options {
+        loopback_http_issuers: runtime == Runtime::Local,
+        ..config.options.clone()
+    }
+}
+
+/// The secrets that were fetched for one key, and the time at which their store was asked.
+fn checked(
     key: &str,
     secret: &SecretConfig,
-    store: &Secrets,
-) -> Result<Vec<Secret>, UnusableSource> {
+    fetched: Result<Fetched, SecretError>,
+) -> Result<(Vec<Secret>, SystemTime), UnusableSource> {
     let reference = &secret.reference;
     let wrong = |why: String| ConfigError::at(key, format!("{reference}{why}"));
-    let texts = match store.fetch(reference).await {
-        Ok(texts) => texts,
+    let Fetched { texts, at } = match fetched {
+        Ok(fetched) => fetched,
         Err(SecretError::Missing(why)) => return Err(wrong(format!(": {why}")).into()),
         Err(source) => {
             return Err(UnusableSource::Unavailable {
@@ -245,9 +282,10 @@ async fn fetch(
         let empty = " is empty; an empty secret would let anybody sign";
         return Err(wrong(empty.to_owned()).into());
     }
-    let fetched = texts.into_iter().map(Secret::new);
-    Ok(match secret.not_after {
-        Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),
-        None => fetched.collect(),
-    })
+    let secrets = texts.into_iter().map(Secret::new);
+    let secrets = match secret.not_after {
+        Some(time) => secrets.map(|secret| secret.not_after(time)).collect(),
+        None => secrets.collect(),
+    };
+    Ok((secrets, at))
 }

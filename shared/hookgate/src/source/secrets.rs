@@ -2,10 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ssm::types::Parameter;
+use futures_util::future::join_all;
+use futures_util::lock::Mutex as Turns;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::OnceCell;
@@ -14,20 +20,39 @@ use crate::config::SecretRef;
 use crate::{AwsError, Roots, connect};
 
 /// An error because of which a secret cannot be read.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum SecretError {
     /// It does not exist, or must not be read: configuration is wrong.
     #[error("{0}")]
     Missing(String),
     /// The store did not answer.
     #[error(transparent)]
-    Unavailable(#[from] AwsError),
+    Unavailable(Arc<AwsError>),
+}
+
+/// The most parameters that Systems Manager gives out in one call.
+///
+/// Source: `GetParameters` in Systems Manager's API reference.
+const MAX_PARAMETERS: usize = 10;
+
+/// Tries of a call to a store. Many processes may start at the same moment and exceed what an account may ask:
+/// the SDK waits longer after each try, by a random part.
+const TRIES: u32 = 4;
+
+/// The texts of one secret: the current one, and then the one before it where the store still gives it out.
+#[derive(Clone)]
+pub(crate) struct Fetched {
+    pub(crate) texts: Vec<String>,
+    /// The time at which the store was asked.
+    pub(crate) at: SystemTime,
 }
 
 /// Secrets in environment variables, Systems Manager parameters and Secrets Manager.
 pub struct Secrets {
-    variables: HashMap<String, String>,
+    pub(crate) variables: HashMap<String, String>,
     config: OnceCell<SdkConfig>,
+    /// What Secrets Manager gave out last, by id: one JSON object may hold the secrets of many sources.
+    shared: Mutex<HashMap<String, Arc<Turns<Option<Fetched>>>>>,
 }
 
 impl Secrets {
@@ -36,29 +61,68 @@ impl Secrets {
     pub fn new(variables: HashMap<String, String>, config: Option<SdkConfig>) -> Secrets {
         Secrets {
             variables,
-            config: OnceCell::new_with(config),
+            config: OnceCell::new_with(config.map(patient)),
+            shared: Mutex::default(),
         }
     }
 
     async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| connect(Roots::Machine)).await
+        let load = async || patient(connect(Roots::Machine).await);
+        self.config.get_or_init(load).await
     }
 
-    async fn parameter(&self, name: &str) -> Result<Vec<String>, SecretError> {
+    /// Each of some parameters, by its name as it was asked for.
+    async fn parameters(&self, names: &[&str]) -> HashMap<String, Result<String, SecretError>> {
+        let calls = names.chunks(MAX_PARAMETERS).map(|names| async move {
+            match self.some_parameters(names).await {
+                // One that is forbidden makes the whole call fail.
+                Err(SecretError::Missing(_)) if names.len() > 1 => {
+                    let each = names.chunks(1).map(|name| self.some_parameters(name));
+                    join_all(each).await
+                }
+                all => vec![all; names.len()],
+            }
+        });
+        let answers = join_all(calls).await.into_iter().flatten();
+        let values = names.iter().zip(answers).map(|(name, answer)| {
+            let value = answer.and_then(|found| value_of(name, &found));
+            ((*name).to_owned(), value)
+        });
+        values.collect()
+    }
+
+    async fn some_parameters(&self, names: &[&str]) -> Result<Vec<Parameter>, SecretError> {
         let output = aws_sdk_ssm::Client::new(self.config().await)
-            .get_parameter()
-            .name(name)
+            .get_parameters()
+            .set_names(Some(names.iter().map(|name| (*name).to_owned()).collect()))
             .with_decryption(true)
             .send()
             .await
-            .map_err(|error| refused("read the parameter", error.into_service_error()))?;
-        let value = output.parameter.and_then(|parameter| parameter.value);
-        let none = || SecretError::Missing("the parameter has no value".into());
-        value.map(|value| vec![value]).ok_or_else(none)
+            .map_err(|error| refused("read the parameters", error.into_service_error()))?;
+        Ok(output.parameters.unwrap_or_default())
     }
 
-    /// The current version's text, and the one's before it, as long as it has its label.
-    async fn versions(&self, id: &str) -> Result<Vec<String>, SecretError> {
+    /// A secret of Secrets Manager that was fetched after `oldest`, or is now.
+    async fn versions(
+        &self,
+        id: &str,
+        oldest: SystemTime,
+        now: SystemTime,
+    ) -> Result<Fetched, SecretError> {
+        let turn = {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.entry(id.to_owned()).or_default().clone()
+        };
+        let mut last = turn.lock().await;
+        if let Some(fetched) = last.as_ref().filter(|fetched| fetched.at > oldest) {
+            return Ok(fetched.clone());
+        }
+        let texts = self.fetch_versions(id).await?;
+        Ok(last.insert(Fetched { texts, at: now }).clone())
+    }
+
+    /// The current version's text, and the previous one's, as long as it has its label.
+    async fn fetch_versions(&self, id: &str) -> Result<Vec<String>, SecretError> {
         let client = aws_sdk_secretsmanager::Client::new(self.config().await);
         let stage = async |stage: &str| {
             let call = client.get_secret_value().secret_id(id).version_stage(stage);
@@ -78,31 +142,104 @@ impl Secrets {
 }
 
 impl Secrets {
-    /// The secret's texts: the current one, and then the previous one if the store still returns it.
-    ///
-    /// # Errors
-    /// When there is no such secret, or the store does not answer.
-    pub async fn fetch(&self, reference: &SecretRef) -> Result<Vec<String>, SecretError> {
-        match reference {
-            SecretRef::Env(name) => {
-                let value = self.variables.get(name).cloned();
-                let none = || SecretError::Missing("the environment variable is not set".into());
-                value.map(|value| vec![value]).ok_or_else(none)
+    /// The texts of some secrets, in their order. The parameters among them are asked for together. What another
+    /// source had of Secrets Manager after `oldest` is used again.
+    pub(crate) async fn fetch(
+        &self,
+        references: &[&SecretRef],
+        oldest: SystemTime,
+        now: SystemTime,
+    ) -> Vec<Result<Fetched, SecretError>> {
+        let names = references.iter().filter_map(|reference| match reference {
+            SecretRef::Ssm(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let names: Vec<&str> = names.collect();
+        let parameters = self.parameters(&names);
+        let others = references.iter().map(|reference| async move {
+            match reference {
+                SecretRef::Env(name) => {
+                    let value = self.variables.get(name).cloned();
+                    let none =
+                        || SecretError::Missing("the environment variable is not set".into());
+                    Some(
+                        value
+                            .map(|value| Fetched {
+                                texts: vec![value],
+                                at: now,
+                            })
+                            .ok_or_else(none),
+                    )
+                }
+                SecretRef::Ssm(_) => None,
+                SecretRef::SecretsManager { id, field } => {
+                    let fetched = self.versions(id, oldest, now).await;
+                    Some(fetched.and_then(|fetched| member_of(fetched, field.as_deref())))
+                }
             }
-            SecretRef::Ssm(name) => self.parameter(name).await,
-            SecretRef::SecretsManager { id, field: None } => self.versions(id).await,
-            SecretRef::SecretsManager {
-                id,
-                field: Some(field),
-            } => {
-                let texts = self.versions(id).await?.into_iter();
-                let mut members = texts.map(|text| member(&text, field));
-                // The version before may be of another form.
-                let current = members.next().transpose()?;
-                Ok(current.into_iter().chain(members.flatten()).collect())
-            }
-        }
+        });
+        let (parameters, others) = tokio::join!(parameters, join_all(others));
+        let parameter = |reference: &SecretRef| match reference {
+            SecretRef::Ssm(name) => parameters.get(name.as_str()).cloned(),
+            _ => None,
+        };
+        let found = references.iter().zip(others).map(|(reference, other)| {
+            let text = || parameter(reference).unwrap_or_else(|| Err(no_parameter()));
+            other.unwrap_or_else(|| {
+                text().map(|text| Fetched {
+                    texts: vec![text],
+                    at: now,
+                })
+            })
+        });
+        found.collect()
     }
+}
+
+/// The value of the parameter that was asked for by this name: its own, its own with a version or a label, or an ARN.
+pub(crate) fn value_of(asked: &str, found: &[Parameter]) -> Result<String, SecretError> {
+    let is_asked = |parameter: &&Parameter| {
+        let selector = parameter.selector.as_deref().unwrap_or_default();
+        let names = [&parameter.name, &parameter.arn];
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| name == asked || asked.strip_prefix(name.as_str()) == Some(selector))
+    };
+    let parameter = found.iter().find(is_asked);
+    parameter
+        .and_then(|parameter| parameter.value.clone())
+        .ok_or_else(no_parameter)
+}
+
+fn no_parameter() -> SecretError {
+    SecretError::Missing("there is no parameter with this name".into())
+}
+
+/// The same configuration with more tries.
+fn patient(config: SdkConfig) -> SdkConfig {
+    let retry = config
+        .retry_config()
+        .cloned()
+        .unwrap_or_else(RetryConfig::standard);
+    let retry = match retry.max_attempts() {
+        0 | 1 => retry,
+        _ => retry.with_max_attempts(TRIES),
+    };
+    config.into_builder().retry_config(retry).build()
+}
+
+/// The member of a secret's texts, where one is meant. The version before may be of another form.
+fn member_of(fetched: Fetched, field: Option<&str>) -> Result<Fetched, SecretError> {
+    let Some(field) = field else {
+        return Ok(fetched);
+    };
+    let mut members = fetched.texts.iter().map(|text| member(text, field));
+    let current = members.next().transpose()?;
+    Ok(Fetched {
+        texts: current.into_iter().chain(members.flatten()).collect(),
+        at: fetched.at,
+    })
 }
 
 /// A text member of a JSON object.
@@ -119,7 +256,7 @@ fn member(text: &str, field: &str) -> Result<String, SecretError> {
 
 /// AWS's error codes where asking again does not help: no such secret, or no leave to read it.
 ///
-/// Sources: the error tables of `GetParameter` and `GetSecretValue` in their API references.
+/// Sources: the error tables of `GetParameters` and `GetSecretValue` in their API references.
 const FINAL: [&str; 8] = [
     "AccessDeniedException",
     "DecryptionFailure",
@@ -136,13 +273,11 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match error.code() {
-        Some("ParameterNotFound") => {
-            SecretError::Missing("there is no parameter with this name".into())
-        }
+        Some("ParameterNotFound") => no_parameter(),
         Some(code) if FINAL.contains(&code) => {
             SecretError::Missing(format!("cannot be read: {code}"))
         }
-        _ => AwsError::new(action, error).into(),
+        _ => SecretError::Unavailable(Arc::new(AwsError::new(action, error))),
     }
 }
 

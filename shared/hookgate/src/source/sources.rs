@@ -30,12 +30,41 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Makes a configuration's sources ready: fetches all their secrets concurrently. Where it is
-    /// deployed, a source whose store does not answer has none until it does.
+    /// Checks the settings of a configuration's sources. Each source's secrets are fetched by its first request: one
+    /// without them answers that nothing is decided, and the others work.
     ///
     /// # Errors
-    /// Names the key of the first secret that is missing or empty, or of the first wrong setting; on
-    /// a developer's machine also of the first whose store does not answer.
+    /// Names the key of the first wrong setting.
+    pub fn new(
+        config: &Config,
+        secrets: Secrets,
+        documents: Documents,
+        runtime: Runtime,
+    ) -> Result<Sources, UnusableSource> {
+        let sources = config.sources.iter().map(|(name, source)| {
+            let live = LiveSource {
+                name: name.clone(),
+                warnings: Source::check_settings(name, source, runtime)?,
+                config: source.clone(),
+                runtime,
+                every: config.secrets_refresh,
+                cached: Mutex::default(),
+                turn: Turns::default(),
+            };
+            Ok::<_, UnusableSource>((name.clone(), live))
+        });
+        Ok(Sources {
+            by_name: sources.collect::<Result<_, _>>()?,
+            secrets,
+            documents,
+            keys: Mutex::default(),
+        })
+    }
+
+    /// Makes a configuration's sources ready: fetches all their secrets, side by side.
+    ///
+    /// # Errors
+    /// Names the key of the first secret that is missing, empty or cannot be fetched, or of the first wrong setting.
     pub async fn load(
         config: &Config,
         secrets: Secrets,
@@ -43,25 +72,11 @@ impl Sources {
         runtime: Runtime,
         now: SystemTime,
     ) -> Result<Sources, UnusableSource> {
-        let every = config.secrets_refresh;
-        let sources = config.sources.iter().map(|(name, source)| async {
-            let loaded = Source::load(name, source, &secrets, runtime).await;
-            let live = LiveSource {
-                name: name.clone(),
-                config: source.clone(),
-                runtime,
-                every,
-                cached: Mutex::new(CachedSource::first(loaded, name, every, runtime, now)?),
-                turn: Turns::default(),
-            };
-            Ok::<_, UnusableSource>((name.clone(), live))
-        });
-        Ok(Sources {
-            by_name: try_join_all(sources).await?.into_iter().collect(),
-            secrets,
-            documents,
-            keys: Mutex::default(),
-        })
+        let sources = Sources::new(config, secrets, documents, runtime)?;
+        let all = sources.by_name.values();
+        let fetched = all.map(|source| source.fetch(&sources.secrets, source.every, now));
+        try_join_all(fetched).await?;
+        Ok(sources)
     }
 
     /// The source of this name.
@@ -72,6 +87,17 @@ impl Sources {
     /// All sources that have their secrets, by name.
     pub fn ready(&self) -> impl Iterator<Item = Arc<Source>> {
         self.by_name.values().filter_map(LiveSource::current)
+    }
+
+    /// Attacks that a source's scheme does not stop, each with the source's name: to show at start.
+    pub fn warnings(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let sources = self.by_name.values();
+        sources.flat_map(|source| {
+            source
+                .warnings
+                .iter()
+                .map(|text| (source.name.as_str(), *text))
+        })
     }
 
     /// Checks a request of `source`; the answer is the source with the secrets that it was checked with.
@@ -88,7 +114,9 @@ impl Sources {
         now: SystemTime,
     ) -> Result<Arc<Source>, Unverified> {
         const WITHOUT: Unverified = Unverified::Undecided(Reason::SecretsUnavailable);
-        source.renew(&self.secrets, now, CachedSource::is_due).await;
+        source
+            .renew(&self.secrets, source.every, now, CachedSource::is_due)
+            .await;
         let first = source.current().ok_or(WITHOUT)?;
         let verdict = first
             .verify(request, &self.keys, &self.documents, now)
@@ -97,7 +125,7 @@ impl Sources {
             Ok(_) => Ok(first),
             Err(Unverified::Refused(Reason::SignatureMismatch)) if source.can_change() => {
                 source
-                    .renew(&self.secrets, now, CachedSource::may_be_asked)
+                    .renew(&self.secrets, COOL_DOWN, now, CachedSource::may_be_asked)
                     .await;
                 if !source.is_fresh(now) {
                     return Err(WITHOUT);
@@ -118,6 +146,7 @@ impl Sources {
 pub struct LiveSource {
     name: String,
     config: SourceConfig,
+    warnings: Vec<&'static str>,
     runtime: Runtime,
     every: Duration,
     cached: Mutex<CachedSource>,
@@ -135,7 +164,7 @@ impl LiveSource {
         self.cached().source.clone()
     }
 
-    /// True where its secrets can change while the program runs.
+    /// True where its secrets can change while the program runs, or were never there.
     fn can_change(&self) -> bool {
         let mut secrets = self.config.secrets.iter();
         secrets.any(|secret| !matches!(secret.reference, SecretRef::Env(_)))
@@ -147,28 +176,54 @@ impl LiveSource {
         fetched.is_some_and(|fetched| !has_passed(fetched + COOL_DOWN, now))
     }
 
-    /// Fetches the secrets, where that is `wanted`. Of requests at the same time one fetches, and the
-    /// others wait for it.
+    /// Fetches the secrets, where that is `wanted`, unless another source had them within `age`. Of requests at the
+    /// same time one fetches, and the others wait for it.
     async fn renew(
         &self,
         store: &Secrets,
+        age: Duration,
         now: SystemTime,
         wanted: fn(&CachedSource, SystemTime) -> bool,
     ) {
-        if !self.can_change() || !wanted(&self.cached(), now) {
+        let has_all = self.current().is_some() && !self.can_change();
+        if has_all || !wanted(&self.cached(), now) {
             return;
         }
         let _turn = self.turn.lock().await;
         if !wanted(&self.cached(), now) {
             return;
         }
-        match Source::load(&self.name, &self.config, store, self.runtime).await {
-            Ok(source) => *self.cached() = CachedSource::fetched(source, self.every, now),
-            Err(error) => {
-                not_fetched(&self.name, &error);
-                self.cached().failed(now);
-            }
+        if let Err(error) = self.fetch(store, age, now).await {
+            let error = chain(&error);
+            let has_secrets = self.current().is_some();
+            tracing::error!(
+                outcome = "secrets_not_fetched",
+                source = self.name,
+                has_secrets,
+                error,
+                "secrets not fetched; the last known ones, if any, stay in use"
+            );
+            self.cached().failed(now);
         }
+    }
+
+    async fn fetch(
+        &self,
+        store: &Secrets,
+        age: Duration,
+        now: SystemTime,
+    ) -> Result<(), UnusableSource> {
+        let oldest = now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (name, config, runtime) = (&self.name, &self.config, self.runtime);
+        let loaded = Source::load_after(name, config, store, runtime, (oldest, now));
+        let (source, asked) = loaded.await?;
+        *self.cached() = CachedSource {
+            source: Some(Arc::new(source)),
+            fetched: Some(asked),
+            tried: Some(now),
+            due: asked + self.every,
+        };
+        Ok(())
     }
 
     fn cached(&self) -> MutexGuard<'_, CachedSource> {
@@ -181,49 +236,30 @@ impl LiveSource {
 struct CachedSource {
     source: Option<Arc<Source>>,
     fetched: Option<SystemTime>,
-    tried: SystemTime,
+    tried: Option<SystemTime>,
     due: SystemTime,
 }
 
-impl CachedSource {
-    fn first(
-        loaded: Result<Source, UnusableSource>,
-        name: &str,
-        every: Duration,
-        runtime: Runtime,
-        now: SystemTime,
-    ) -> Result<CachedSource, UnusableSource> {
-        match loaded {
-            Ok(source) => Ok(CachedSource::fetched(source, every, now)),
-            Err(error @ UnusableSource::Unavailable { .. }) if runtime == Runtime::Aws => {
-                not_fetched(name, &error);
-                Ok(CachedSource {
-                    source: None,
-                    fetched: None,
-                    tried: now,
-                    due: now,
-                })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn fetched(source: Source, every: Duration, now: SystemTime) -> CachedSource {
+impl Default for CachedSource {
+    fn default() -> CachedSource {
         CachedSource {
-            source: Some(Arc::new(source)),
-            fetched: Some(now),
-            tried: now,
-            due: now + every,
+            source: None,
+            fetched: None,
+            tried: None,
+            due: SystemTime::UNIX_EPOCH,
         }
     }
+}
 
+impl CachedSource {
     fn failed(&mut self, now: SystemTime) {
-        self.tried = now;
+        self.tried = Some(now);
         self.due = now + RETRY;
     }
 
     fn may_be_asked(&self, now: SystemTime) -> bool {
-        has_passed(self.tried + COOL_DOWN, now)
+        self.tried
+            .is_none_or(|tried| has_passed(tried + COOL_DOWN, now))
     }
 
     fn is_due(&self, now: SystemTime) -> bool {
@@ -236,16 +272,6 @@ impl CachedSource {
 
 fn has_passed(time: SystemTime, now: SystemTime) -> bool {
     now >= time
-}
-
-fn not_fetched(source: &str, error: &UnusableSource) {
-    let error = chain(error);
-    tracing::error!(
-        outcome = "secrets_not_fetched",
-        source,
-        error,
-        "secrets not fetched; the last known ones stay in use"
-    );
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ssm::types::Parameter;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -17,12 +18,13 @@ use hookgate_signature::Outgoing;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::source::secrets::{Fetched, value_of};
 
 const START: SystemTime = UNIX_EPOCH;
 const EVERY: Duration = Duration::from_secs(300);
 
-/// A Secrets Manager, on the wire under the SDK, that gives out what the test said last. No emulator has
-/// outages.
+/// A Secrets Manager and a Parameter Store, on the wire under the SDK, that give out what the test said last. No
+/// emulator has outages, or forbids one parameter of several.
 #[derive(Clone, Debug)]
 struct Store(Arc<State>);
 
@@ -38,7 +40,12 @@ enum Answer {
     Secrets(&'static [&'static str]),
     Gone,
     Down,
+    /// The parameters that exist, each with a version and its value.
+    Parameters(&'static [(&'static str, &'static str, &'static str)]),
 }
+
+/// A parameter that must not be read.
+const FORBIDDEN: &str = "/hub/forbidden";
 
 impl Store {
     fn new(answer: Answer) -> Store {
@@ -80,16 +87,51 @@ impl Store {
             .fetch_add(usize::from(is_current), Ordering::SeqCst);
         let text = match &*self.0.answer.lock().unwrap() {
             Answer::Secrets(texts) => texts.get(index).copied(),
-            Answer::Gone => None,
+            Answer::Gone | Answer::Parameters(_) => None,
             Answer::Down => return Err(ConnectorError::io("no route to host".into())),
         };
         let (status, body) = match text {
             Some(text) => (200, json!({ "SecretString": text })),
             None => (400, json!({ "__type": "ResourceNotFoundException" })),
         };
-        let status = status.try_into().unwrap();
-        Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+        Ok(response(status, &body))
     }
+
+    /// The answer to `GetParameters`.
+    fn parameters(&self, asked: &Value) -> Result<HttpResponse, ConnectorError> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        let Answer::Parameters(known) = &*self.0.answer.lock().unwrap() else {
+            return Err(ConnectorError::io("no route to host".into()));
+        };
+        let names = asked["Names"].as_array().unwrap().iter();
+        let names: Vec<&str> = names.filter_map(Value::as_str).collect();
+        assert!(names.len() <= 10, "more than the API takes: {names:?}");
+        if names.contains(&FORBIDDEN) {
+            let forbidden = json!({ "__type": "AccessDeniedException" });
+            return Ok(response(400, &forbidden));
+        }
+        let found = names.iter().filter_map(|name| parameter(known, name));
+        let found: Vec<Value> = found.collect();
+        Ok(response(200, &json!({ "Parameters": found })))
+    }
+}
+
+/// The newest version of a parameter, or the one that the name ends with.
+fn parameter(known: &[(&str, &str, &str)], asked: &str) -> Option<Value> {
+    let (bare, selector) = match asked.split_once(':') {
+        Some((bare, version)) => (bare, Some(version)),
+        None => (asked, None),
+    };
+    let mut newest_first = known.iter().rev();
+    let (name, version, value) = newest_first
+        .find(|one| one.0 == bare && selector.is_none_or(|version| version == one.1))?;
+    let selector = selector.map(|_| format!(":{version}"));
+    Some(json!({ "Name": name, "Value": value, "Selector": selector }))
+}
+
+fn response(status: u16, body: &Value) -> HttpResponse {
+    let status = status.try_into().unwrap();
+    HttpResponse::new(status, SdkBody::from(body.to_string()))
 }
 
 impl HttpClient for Store {
@@ -105,7 +147,10 @@ impl HttpClient for Store {
 impl HttpConnector for Store {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let answer = self.answer(body["VersionStage"].as_str().unwrap());
+        let answer = match body["VersionStage"].as_str() {
+            Some(stage) => self.answer(stage),
+            None => self.parameters(&body),
+        };
         HttpConnectorFuture::new(async move {
             // Others ask at the same time.
             tokio::task::yield_now().await;
@@ -128,9 +173,17 @@ async fn load(
     Sources::load(&config(reference), secrets, documents, runtime, START).await
 }
 
+/// Deployed sources whose first request came at the start.
 async fn deployed(store: &Store) -> Sources {
-    let sources = load("secretsmanager:hub", store.secrets(), Runtime::Aws);
-    sources.await.unwrap()
+    let sources = of(&config("secretsmanager:hub"), store.secrets());
+    let _ = asked(&sources, "any", 0).await;
+    sources
+}
+
+/// Deployed sources before their first request.
+fn of(config: &Config, secrets: Secrets) -> Sources {
+    let documents = Documents::Given(HashMap::new());
+    Sources::new(config, secrets, documents, Runtime::Aws).unwrap()
 }
 
 fn environment(secret: &str) -> Secrets {
@@ -143,6 +196,15 @@ fn after(seconds: u64) -> SystemTime {
 
 /// The response to a request that is signed with `secret`, `seconds` after the start.
 async fn asked(sources: &Sources, secret: &str, seconds: u64) -> Result<(), Unverified> {
+    asked_of("hub", sources, secret, seconds).await
+}
+
+async fn asked_of(
+    name: &str,
+    sources: &Sources,
+    secret: &str,
+    seconds: u64,
+) -> Result<(), Unverified> {
     let config = &config("env:HUB").sources["hub"];
     let secrets = environment(secret);
     let signer = Source::load("hub", config, &secrets, Runtime::Local);
@@ -165,7 +227,7 @@ async fn asked(sources: &Sources, secret: &str, seconds: u64) -> Result<(), Unve
         headers: &headers,
         body: b"{}",
     };
-    let source = sources.get("hub").unwrap();
+    let source = sources.get(name).unwrap();
     let verdict = sources.verify(source, &request, after(seconds));
     verdict.await.map(|_| ())
 }
@@ -264,19 +326,146 @@ async fn a_secret_that_is_deleted_while_it_is_used_is_used_on() {
     assert_eq!(asked(&sources, "good", 2 * EVERY.as_secs()).await, Ok(()));
 }
 
+/// A configuration with sources of these names, each with a secret.
+fn sources(named: &[(&str, &str)]) -> Config {
+    let text = named.iter().map(|(name, reference)| {
+        format!("[sources.{name}]\nprovider = \"github\"\nsecrets = [\"{reference}\"]\n")
+    });
+    Config::parse(&text.collect::<String>()).unwrap()
+}
+
 #[tokio::test]
-async fn a_missing_secret_stops_the_start_and_so_does_a_store_that_is_down_at_home() {
-    for (answer, runtime) in [
-        (Answer::Gone, Runtime::Aws),
-        (Answer::Secrets(&[""]), Runtime::Aws),
-        (Answer::Secrets(&["good", ""]), Runtime::Aws),
-        (Answer::Secrets(&[]), Runtime::Aws),
-        (Answer::Down, Runtime::Local),
+async fn a_source_whose_secret_cannot_be_had_answers_503_and_the_others_work() {
+    for (reference, answer) in [
+        ("secretsmanager:hub", Answer::Gone),
+        ("secretsmanager:hub", Answer::Secrets(&[""])),
+        ("secretsmanager:hub", Answer::Secrets(&["good", ""])),
+        ("secretsmanager:hub#member", Answer::Secrets(&["no JSON"])),
+        ("ssm:/hub/none", Answer::Parameters(&[])),
+        ("ssm:/hub/forbidden", Answer::Parameters(&[])),
+        ("env:NOT_SET", Answer::Down),
     ] {
         let store = Store::new(answer);
-        let loaded = load("secretsmanager:hub", store.secrets(), runtime).await;
+        let mut secrets = store.secrets();
+        secrets.variables = [("LAB".to_owned(), "good".to_owned())].into();
+        let sources = of(&sources(&[("hub", reference), ("lab", "env:LAB")]), secrets);
+        for seconds in 0..60 {
+            let hub = asked(&sources, "good", seconds).await;
+            assert_eq!(hub, UNDECIDED, "{reference}");
+            assert_eq!(asked_of("lab", &sources, "good", seconds).await, Ok(()));
+        }
+        assert!(store.asked() <= 6, "more often than once in ten seconds");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_there_at_last_is_used() {
+    let store = Store::new(Answer::Gone);
+    let sources = deployed(&store).await;
+    store.now(Answer::Secrets(&["good"]));
+    let later = COOL_DOWN.as_secs();
+    assert_eq!(asked(&sources, "good", later).await, Ok(()));
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_before_the_first_request() {
+    let store = Store::new(Answer::Secrets(&["good"]));
+    let sources = of(&config("secretsmanager:hub"), store.secrets());
+    assert_eq!(store.asked(), 0);
+    assert_eq!(asked(&sources, "good", 0).await, Ok(()));
+    assert_eq!(store.asked(), 1);
+}
+
+#[tokio::test]
+async fn sources_that_share_a_secret_ask_for_it_once() {
+    let store = Store::new(Answer::Secrets(&[r#"{"a":"one","b":"two"}"#]));
+    let config = sources(&[("a", "secretsmanager:all#a"), ("b", "secretsmanager:all#b")]);
+    let sources = of(&config, store.secrets());
+    let every = EVERY.as_secs();
+    let asked = async |name, secret, seconds| asked_of(name, &sources, secret, seconds).await;
+    assert_eq!(asked("a", "one", 0).await, Ok(()));
+    assert_eq!(asked("b", "two", every - 1).await, Ok(()));
+    assert_eq!(store.asked(), 1);
+    // What is too old for the one is too old for the other.
+    assert_eq!(asked("b", "two", every).await, Ok(()));
+    assert_eq!(asked("a", "one", every + 1).await, Ok(()));
+    assert_eq!(store.asked(), 2);
+    // A new secret of either is good at its first request.
+    store.now(Answer::Secrets(&[r#"{"a":"new","b":"newer"}"#]));
+    assert_eq!(asked("a", "new", every + 20).await, Ok(()));
+    assert_eq!(asked("b", "newer", every + 21).await, Ok(()));
+    assert_eq!(store.asked(), 3);
+}
+
+#[tokio::test]
+async fn parameters_are_asked_for_ten_at_a_time() {
+    const KNOWN: [(&str, &str, &str); 3] = [
+        ("/hub/a", "1", "old"),
+        ("/hub/a", "2", "new"),
+        ("/hub/b", "1", "other"),
+    ];
+    let store = Store::new(Answer::Parameters(&KNOWN));
+    let secrets = store.secrets();
+    let fetch = async |names: &[&str]| {
+        let references = names.iter().map(|name| SecretRef::Ssm((*name).to_owned()));
+        let references: Vec<SecretRef> = references.collect();
+        let references: Vec<&SecretRef> = references.iter().collect();
+        let fetched = secrets.fetch(&references, START, START).await;
+        let text = |one: Result<Fetched, _>| one.map_or("-".to_owned(), |one| one.texts.concat());
+        fetched.into_iter().map(text).collect::<Vec<_>>().join(" ")
+    };
+    let some = ["/hub/a", "/hub/none", "/hub/b", "/hub/a:1"];
+    assert_eq!(fetch(&some).await, "new - other old");
+    assert_eq!(store.asked(), 1);
+    assert_eq!(fetch(&["/hub/b"; 11]).await, ["other"; 11].join(" "));
+    assert_eq!(store.asked(), 3);
+    // One that must not be read does not hide the others.
+    let some = ["/hub/a", FORBIDDEN, "/hub/b"];
+    assert_eq!(fetch(&some).await, "new - other");
+}
+
+#[test]
+fn a_parameter_is_known_by_its_arn_too() {
+    let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/hub/b";
+    let found = Parameter::builder().name("/hub/b").arn(arn).value("other");
+    let found = [found.build()];
+    assert_eq!(value_of(arn, &found).unwrap(), "other");
+    assert!(value_of("/hub/bb", &found).is_err());
+}
+
+#[tokio::test]
+async fn a_missing_secret_stops_the_start_at_home() {
+    for (answer, why) in [
+        (Answer::Gone, "there is no secret"),
+        (Answer::Secrets(&[""]), "is empty"),
+        (Answer::Secrets(&["good", ""]), "is empty"),
+        (Answer::Secrets(&[]), "there is no secret"),
+        (Answer::Down, "does not answer"),
+    ] {
+        let store = Store::new(answer);
+        let loaded = load("secretsmanager:hub", store.secrets(), Runtime::Local).await;
         let error = loaded.unwrap_err().to_string();
-        assert!(error.starts_with("sources.hub.secrets[0]: "), "{error}");
+        let is_named = error.starts_with("sources.hub.secrets[0]: ");
+        assert!(is_named && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_everywhere() {
+    for (settings, key) in [
+        ("secrets = []", "sources.hub.secrets: "),
+        (
+            "secrets = [\"env:HUB\"]\ntolerance_s = 0",
+            "sources.hub.tolerance_s: ",
+        ),
+    ] {
+        let text = format!("[sources.hub]\nprovider = \"github\"\n{settings}\n");
+        let documents = Documents::Given(HashMap::new());
+        let sources = Config::parse(&text)
+            .map_err(UnusableSource::from)
+            .and_then(|config| Sources::new(&config, environment("good"), documents, Runtime::Aws));
+        let error = sources.unwrap_err().to_string();
+        assert!(error.starts_with(key), "{error}");
     }
 }
 
