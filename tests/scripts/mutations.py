@@ -30,6 +30,8 @@ REPLAY = "functions/admin/src/replay.rs"
 LAYOUT = "shared/signature/src/layout.rs"
 SHARED_SECRET = "shared/signature/src/shared_secret.rs"
 SIGNATURE_FIELD = "shared/signature/src/signature_field.rs"
+SECRETS = "shared/hookgate/src/source/secrets.rs"
+SOURCES = "shared/hookgate/src/source/sources.rs"
 SOURCE = "shared/hookgate/src/source/mod.rs"
 LEDGER = "shared/hookgate/src/event/ledger.rs"
 OUTBOX = "shared/hookgate/src/event/outbox.rs"
@@ -202,8 +204,20 @@ MUTATIONS = [
     ("an even exponent is used", "shared/signature/src/jwks.rs",
      "exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1]", "exponent != [1]", "vectors"),
     ("not_after does not reach the secret", SOURCE,
-     "Some(time) => fetched.map(|fetched| fetched.not_after(time)).collect(),", "Some(_) => fetched.collect(),",
+     "Some(time) => secrets.map(|secret| secret.not_after(time)).collect(),", "Some(_) => secrets.collect(),",
      "settings not_after"),
+    ("an empty secret lets anybody sign", SOURCE,
+     "if texts.is_empty() || texts.iter().any(String::is_empty) {", "if texts.is_empty() {", "hookgate sources"),
+    ("a source without secrets asks for them at every request", SOURCES,
+     "None => self.may_be_asked(now),", "None => true,", "hookgate sources"),
+    ("secrets that are too old are used", SOURCES, "Some(_) => has_passed(self.due, now),", "Some(_) => false,",
+     "hookgate sources"),
+    ("a shared secret lives longer than it may", SOURCES, "due: asked + self.every,", "due: now + self.every,",
+     "hookgate sources"),
+    ("a parameter that is forbidden hides the others", SECRETS,
+     "Err(SecretError::Missing(_)) if names.len() > 1 =>", "Err(SecretError::Missing(_)) if names.len() > 10 =>",
+     "hookgate parameters"),
+    ("a shared secret is fetched for each source", SECRETS, "fetched.at > oldest", "fetched.at > now", "hookgate sources"),
     ("issuers at plain http are trusted in production", SOURCE, "loopback_http_issuers: ", "loopback_http_issuers: true || ",
      "settings plain_http"),
     *((f"{setting} does not reach the source", SOURCE, "..config.options.clone()",
