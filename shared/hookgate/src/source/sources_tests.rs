@@ -388,6 +388,7 @@ async fn sources_that_share_a_secret_ask_for_it_once() {
     assert_eq!(store.asked(), 1);
     // What is too old for the one is too old for the other.
     assert_eq!(asked("b", "two", every).await, Ok(()));
+    assert_eq!(store.asked(), 2);
     assert_eq!(asked("a", "one", every + 1).await, Ok(()));
     assert_eq!(store.asked(), 2);
     // A new secret of either is good at its first request.
