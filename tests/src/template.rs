@@ -63,6 +63,16 @@ impl Template {
         &self.0["Parameters"][name]
     }
 
+    /// A condition.
+    pub fn condition(&self, name: &str) -> &Value {
+        &self.0["Conditions"][name]
+    }
+
+    /// A row of a mapping.
+    pub fn mapping(&self, name: &str, row: &str) -> &Value {
+        &self.0["Mappings"][name][row]
+    }
+
     /// A function's properties, with those that all functions have.
     pub fn function(&self, name: &str) -> Value {
         let mut merged = self.0["Globals"]["Function"].clone();

@@ -222,3 +222,46 @@ fn a_header_that_comes_twice_is_handed_on_twice_where_the_event_has_both() {
     let event: HttpEvent = serde_json::from_value(cookies).unwrap();
     assert_eq!(event.read(None).1.unwrap().headers()["cookie"], "a=1; b=2");
 }
+
+#[test]
+fn the_base_path_of_a_domain_is_not_part_of_the_request() {
+    let path = |route: &str, parameters: Value, raw: &str| {
+        let event = json!({
+            "routeKey": route, "pathParameters": parameters, "rawPath": raw,
+            "requestContext": { "http": { "method": "POST" } },
+        });
+        let event: HttpEvent = serde_json::from_value(event).unwrap();
+        event.read(None).1.unwrap().uri().path().to_owned()
+    };
+    let source = || json!({ "source": "stripe" });
+    let tenant = || json!({ "source": "wss", "tenant": "{source}" });
+    let one = "ANY /webhooks/{source}";
+    for raw in [
+        "/webhooks/stripe",
+        "/in/webhooks/stripe",
+        "/a/b/webhooks/stripe",
+    ] {
+        assert_eq!(path(one, source(), raw), "/webhooks/stripe", "{raw}");
+    }
+    let admin = json!({ "proxy": "events/abc" });
+    let found = path("ANY /admin/{proxy+}", admin, "/in/admin/events/abc");
+    assert_eq!(found, "/admin/events/abc");
+    // Where the two do not fit, the path stays as it is.
+    assert_eq!(
+        path(one, source(), "/in/webhooks/%73tripe"),
+        "/in/webhooks/%73tripe"
+    );
+    assert_eq!(
+        path(one, json!(null), "/in/webhooks/stripe"),
+        "/in/webhooks/stripe"
+    );
+    assert_eq!(
+        path("$default", json!(null), "/webhooks/stripe"),
+        "/webhooks/stripe"
+    );
+    let two = "ANY /webhooks/{source}/{tenant}";
+    assert_eq!(
+        path(two, tenant(), "/webhooks/wss/{source}"),
+        "/webhooks/wss/{source}"
+    );
+}

@@ -184,8 +184,10 @@ fn each_watched_source_has_an_alarm_that_goes_off_when_nothing_is_counted() {
         let properties = &alarm["Properties"];
         assert_eq!(properties["TreatMissingData"], "breaching");
         let source = &list(&properties["Dimensions"])[0]["Value"];
-        let expected = format!("!Select {place}, !Split ,, !Sub ${{WatchedSources}},,,,");
-        assert_eq!(select(source), expected);
+        assert_eq!(
+            select(source),
+            format!("!Select {place}, !Ref WatchedSources")
+        );
         assert_eq!(
             written(&properties["EvaluationPeriods"]),
             "!Ref SilenceHours"
@@ -200,4 +202,30 @@ fn select(value: &Value) -> String {
     };
     let place = tagged.value[0].as_u64().expect("a place");
     format!("{} {place}, {}", tagged.tag, written(&tagged.value[1]))
+}
+
+#[test]
+fn api_gateways_own_url_is_switched_off_only_where_a_domain_is_left() {
+    let template = Template::read();
+    let disabled = &template.properties("Api")["DisableExecuteApiEndpoint"];
+    assert_eq!(unconditional(disabled), &Value::Bool(true));
+    let condition = template.condition("HidesExecuteApi");
+    let Value::Tagged(tagged) = condition else {
+        panic!("an !And: {condition:?}");
+    };
+    assert_eq!(tagged.tag, "And");
+    assert_eq!(written(&tagged.value[0]), "!Condition HasDomain");
+    let mapping = template.properties("ApiMapping");
+    assert_eq!(written(&mapping["Stage"]), "!Ref ApiStage");
+    let key = "!If HasBasePath, !Ref BasePath, !Ref AWS::NoValue";
+    assert_eq!(written(&mapping["ApiMappingKey"]), key);
+}
+
+#[test]
+fn every_log_group_takes_the_key_for_logs() {
+    let template = Template::read();
+    for (name, logs) in template.of_type("AWS::Logs::LogGroup") {
+        let key = unconditional(&logs["Properties"]["KmsKeyId"]);
+        assert_eq!(written(key), "!Ref LogsKeyArn", "{name}");
+    }
 }

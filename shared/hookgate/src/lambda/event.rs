@@ -59,6 +59,8 @@ pub enum BadRequest {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Members {
+    route_key: Option<String>,
+    path_parameters: Option<BTreeMap<String, String>>,
     raw_path: Option<String>,
     raw_query_string: Option<String>,
     cookies: Option<Vec<String>>,
@@ -130,16 +132,33 @@ impl Members {
     }
 
     fn uri(&self) -> Result<Uri, BadRequest> {
-        let path = self.raw_path.as_ref().or(self.path.as_ref());
-        let path = path.ok_or(BadRequest::Event)?;
+        let path = self.path().ok_or(BadRequest::Event)?;
         let query = self.query()?;
         let target = if query.is_empty() {
-            path.clone()
+            path
         } else {
             format!("{path}?{query}")
         };
         let target = PathAndQuery::try_from(target).map_err(|_| BadRequest::Target)?;
         Ok(Uri::from(target))
+    }
+
+    /// The path without the base path of a domain, which an HTTP API may leave in front of what its route matched.
+    fn path(&self) -> Option<String> {
+        let path = self.raw_path.as_ref().or(self.path.as_ref())?;
+        let matched = self.matched().filter(|matched| path.ends_with(matched));
+        Some(matched.unwrap_or_else(|| path.clone()))
+    }
+
+    /// The path that the route matched: `/webhooks/a` of `ANY /webhooks/{source}`.
+    fn matched(&self) -> Option<String> {
+        let (_, route) = self.route_key.as_ref()?.split_once(' ')?;
+        let parameters = self.path_parameters.iter().flatten();
+        let filled = parameters.fold(route.to_owned(), |route, (name, value)| {
+            let plain = route.replace(&format!("{{{name}}}"), value);
+            plain.replace(&format!("{{{name}+}}"), value)
+        });
+        filled.starts_with('/').then_some(filled)
     }
 
     /// The query as it was sent. A REST API decodes it and does not pass on the original, so it is encoded again.
