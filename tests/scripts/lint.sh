@@ -26,10 +26,34 @@ versions() {
 }
 "$lint/cfn-lint" template.yaml infra/*.yaml
 translated "$1"
-option=$(mktemp --suffix=.json)
-trap 'rm -f "$option"' EXIT
+option=$(mktemp --suffix=.json) release=$(mktemp -d)
+trap 'rm -rf "$option" "$release"' EXIT
 translated "$option" Endpoint=FunctionUrl
+translated "$option" Endpoint=Both
 translated "$option" GradualDeployment=true
+translated "$option" DomainName=hooks.example.com BasePath=in HostedZoneId=Z0123456789ABC ExecuteApiEndpoint=false \
+    CertificateArn=arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555
+translated "$option" ProcessorTimeoutSeconds=900 ProcessorPolicyArns=arn:aws:iam::123456789012:policy/books \
+    HandlerSettings='{}' ProcessorSubnetIds=subnet-11111111,subnet-22222222 ProcessorSecurityGroupIds=sg-11111111 \
+    ProcessorLayerArn=arn:aws:lambda:us-east-1:123456789012:layer:traces:1 LogsKeyArn=$key
 translated "$option" DataKeyArn=$key SecretsKeyArn=$key Tracing=Active IngestReservedConcurrency=5 \
     SenderArn=arn:aws:iam::123456789012:role/operators AlarmEmail=operators@example.com WatchedSources=stripe,github
+
+# What a release packs has all that its template refers to.
+for function in ingest processor sweeper admin; do
+    echo "$function" >"$release/hookgate-$function-arm64.zip"
+done
+infra/bundle.sh arm64 "$release"
+(cd "$release" && python3 -m zipfile -e hookgate-stack-arm64.zip stack)
+"$lint/cfn-lint" "$release/stack/template.yaml"
+[ -f "$release/stack/configuration/hookgate.toml" ]
+files=0
+while read -r file; do
+    [ -e "$release/stack/$file" ] || {
+        echo "tests/scripts/lint.sh: the release's template refers to $file, which is not packed" >&2
+        exit 1
+    }
+    files=$((files + 1))
+done < <(sed -n 's/^ *\(CodeUri\|ContentUri\|TemplateURL\): //p' "$release/stack/template.yaml")
+[ "$files" = 7 ]
 echo "the templates and what they translate to are clean"
