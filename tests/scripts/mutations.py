@@ -367,7 +367,7 @@ BESIDE = ["-p", "hookgate-tests"]
 SUITES = {
     "ledger": ["-p", "hookgate-ledger", "--lib"],
     **{test: [*BESIDE, "-p", "hookgate-signature", "--test", test]
-       for test in ["vectors", "presented", "round_trip", "scenarios"]},
+       for test in ["vectors", "presented", "round_trip", "scenarios", "config", "event", "hostile"]},
     "settings": [*BESIDE, "-p", "hookgate", "--test", "settings"],
     **{crate: [*BESIDE, "-p", f"hookgate-{crate}", "--lib"] for crate in ["signature", "processor"]},
     "hookgate": [*BESIDE, "-p", "hookgate", "--lib"],
@@ -381,6 +381,8 @@ SUITES = {
 
 # A test that takes longer hangs.
 TIMEOUT = 1800
+
+DOES_NOT_COMPILE = "DOES NOT COMPILE"
 
 
 def suite(first):
@@ -429,9 +431,10 @@ def run(words):
         output, _ = test.communicate(timeout=TIMEOUT)
         return test.returncode, output
     except subprocess.TimeoutExpired:
-        os.killpg(test.pid, signal.SIGKILL)
-        test.communicate()
         return None, ""
+    finally:
+        if test.poll() is None:
+            os.killpg(test.pid, signal.SIGKILL)
 
 
 def noticed(first):
@@ -447,9 +450,6 @@ def noticed(first):
         name = next((a or b for a, b in failed), "hangs: " * (code is None) + " ".join(words))
         return name, (why or [""])[0][:160]
     return None
-
-
-DOES_NOT_COMPILE = "DOES NOT COMPILE"
 
 
 def broken(path, text, instead, first):
