@@ -60,10 +60,14 @@ sent accepted
 for _ in $(seq 60); do
     state=$(hookgate events show --url "$admin" --json -- "$key" | field state) ||
         fail "operators cannot see the event $key"
-    [ "$state" != done ] || break
+    case $state in done | unhandled) break ;; esac
     sleep 1
 done
-[ "$state" = done ] || fail "the event is not done after a minute, but $state"
+# A source needs no route for this: what counts is that the processor came to an end with its event.
+case $state in
+done | unhandled) ;;
+*) fail "the event is not done after a minute, but $state" ;;
+esac
 echo "done: as the operators' API says"
 sent duplicate
 if answer=$(hookgate send "$source" --tamper --to "$api/webhooks/$source"); then

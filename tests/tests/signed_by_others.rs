@@ -192,7 +192,7 @@ async fn requests_signed_by_others_are_handled_once() {
             .unwrap();
         assert_eq!(
             (event.summary.state, event.summary.attempts),
-            (EventState::Done, 1),
+            (EventState::Unhandled, 1),
             "{id}"
         );
         assert_eq!(
