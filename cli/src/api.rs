@@ -148,10 +148,7 @@ impl Api {
     ) -> Result<O::Answer, ApiError> {
         let OperationInfo { method, path, .. } = O::INFO;
         let name = utf8_percent_encode(name, RESERVED);
-        let mut url = self.at(&match path.split_once('{') {
-            Some((before, _)) => format!("{before}{name}"),
-            None => path.to_owned(),
-        });
+        let mut url = self.at(&hookgate_api::path(path, &name.to_string()));
         let strange = || ApiError::Strange(self.url.to_string(), 0);
         let asked = serde_json::to_value(request).map_err(|_| strange())?;
         if method == "GET" {

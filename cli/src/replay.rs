@@ -5,18 +5,22 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use hookgate_api::{
     CancelReplay, CountRange, EventState, KeysReplayed, KeysRequest, ListReplays, Nothing,
-    RangeCount, RangeRequest, ReplayKeys, ReplayListRequest, ReplayRange, ReplayState,
-    ReplaySummary, ShowReplay,
+    OutcomesRequest, RangeCount, RangeRequest, ReplayKeys, ReplayListRequest, ReplayOutcomes,
+    ReplayRange, ReplayState, ReplaySummary, ShowOutcomes, ShowReplay,
 };
+use serde::Serialize;
 
 use crate::CommandResult;
 use crate::api::{Access, Api, ApiError};
 use crate::events::state;
 use crate::moment::moment;
-use crate::output::{fields, json, line};
+use crate::output::{fields, json, line, tell};
 
-/// Interval at which a watched replay is polled.
+/// Interval at which a watched replay is polled while its events are sent.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest interval at which the outcomes of its events are polled. Each poll reads all of them.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Replay events: by their keys, or all those of a source in a period.
 #[derive(Debug, Args)]
@@ -71,7 +75,7 @@ pub(crate) struct Replay {
     /// Maximum number of events per second.
     #[arg(long, value_name = "PER_SECOND", default_value_t = 50)]
     rate: u32,
-    /// Follow the replay to its end.
+    /// Follow the replay until its events have ended.
     #[arg(long, requires = "source", conflicts_with = "dry_run")]
     watch: bool,
 }
@@ -87,11 +91,11 @@ enum ReplayCommand {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Show the progress of a replay.
+    /// Show the progress of a replay, and what became of its events.
     Show {
         /// The replay's id.
         id: String,
-        /// Follow it to its end.
+        /// Follow it until its events have ended.
         #[arg(long)]
         watch: bool,
     },
@@ -109,9 +113,14 @@ impl Replay {
         match self.command {
             Some(ReplayCommand::List { limit, cursor }) => list(&api, limit, cursor, as_json).await,
             Some(ReplayCommand::Show { id, watch: true }) => watch(&api, &id, as_json).await,
-            Some(ReplayCommand::Show { id, .. }) => shown(&find(&api, &id).await?, as_json),
+            Some(ReplayCommand::Show { id, .. }) => {
+                let replay = find(&api, &id).await?;
+                let outcomes = Outcomes::of(&api, &replay).await?;
+                shown(&replay, Some(&outcomes), as_json)
+            }
             Some(ReplayCommand::Cancel { id }) => {
-                shown(&api.ask::<CancelReplay>(&id, &Nothing {}).await?, as_json)
+                let replay = api.ask::<CancelReplay>(&id, &Nothing {}).await?;
+                shown(&replay, None, as_json)
             }
             None => match self.source.clone() {
                 Some(source) => self.range(&api, source).await,
@@ -153,8 +162,73 @@ impl Replay {
         if self.watch {
             return watch(api, &replay.id, as_json).await;
         }
-        shown(&replay, as_json)
+        shown(&replay, None, as_json)
     }
+}
+
+/// The outcomes of a replay's events, all answers added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+struct Outcomes {
+    handled: u64,
+    unhandled: u64,
+    dead: u64,
+    waiting: u64,
+    processing: u64,
+    overtaken: u64,
+    /// Sent, and not claimed yet.
+    not_begun: u64,
+}
+
+impl Outcomes {
+    async fn of(api: &Api, replay: &ReplaySummary) -> Result<Outcomes, ApiError> {
+        let mut outcomes = Outcomes::default();
+        let mut request = OutcomesRequest::default();
+        loop {
+            let page = api.ask::<ShowOutcomes>(&replay.id, &request).await?;
+            outcomes.add(&page);
+            request.cursor = page.next;
+            if request.cursor.is_none() {
+                break;
+            }
+        }
+        let begun = outcomes.ended() + outcomes.waiting + outcomes.processing;
+        outcomes.not_begun = replay.sent.saturating_sub(begun);
+        Ok(outcomes)
+    }
+
+    fn add(&mut self, page: &ReplayOutcomes) {
+        self.handled += page.handled;
+        self.unhandled += page.unhandled;
+        self.dead += page.dead;
+        self.waiting += page.waiting;
+        self.processing += page.processing;
+        self.overtaken += page.overtaken;
+    }
+
+    /// The number of events that this replay does nothing with any more.
+    fn ended(&self) -> u64 {
+        self.handled + self.unhandled + self.dead + self.overtaken
+    }
+
+    fn are_final(&self) -> bool {
+        self.waiting + self.processing + self.not_begun == 0
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "handled {}, unhandled {}, dead {}, waiting {}, processing {}, not begun {}",
+            self.handled, self.unhandled, self.dead, self.waiting, self.processing, self.not_begun
+        )
+    }
+}
+
+/// A replay as it is printed as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    replay: &'a ReplaySummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes: Option<&'a Outcomes>,
 }
 
 async fn list(api: &Api, limit: usize, cursor: Option<String>, as_json: bool) -> CommandResult {
@@ -235,28 +309,44 @@ async fn find(api: &Api, id: &str) -> Result<ReplaySummary, ApiError> {
     api.ask::<ShowReplay>(id, &Nothing {}).await
 }
 
-/// Shows a replay until it has ended; 1 where events could not be sent, or it was cancelled.
+/// Shows a replay until its events have ended; 1 where it was cancelled, or some were not sent, or given up.
 async fn watch(api: &Api, id: &str, as_json: bool) -> CommandResult {
+    let replay = sent(api, id).await?;
+    let mut wait = WATCH_EVERY;
+    loop {
+        let outcomes = Outcomes::of(api, &replay).await?;
+        if outcomes.are_final() {
+            shown(&replay, Some(&outcomes), as_json)?;
+            let is_done = replay.state == ReplayState::Done;
+            let good = is_done && replay.failed == 0 && outcomes.dead == 0;
+            return Ok(ExitCode::from(u8::from(!good)));
+        }
+        tell(&outcomes.line());
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// The replay, once all of its events are sent or it is cancelled.
+async fn sent(api: &Api, id: &str) -> Result<ReplaySummary, ApiError> {
     let mut last = String::new();
     loop {
         let replay = find(api, id).await?;
         if replay.state != ReplayState::Running {
-            shown(&replay, as_json)?;
-            let good = replay.state == ReplayState::Done && replay.failed == 0;
-            return Ok(ExitCode::from(u8::from(!good)));
+            return Ok(replay);
         }
         let line = format!("found {}, sent {}", replay.found, replay.sent);
         if line != last {
-            eprintln!("{line}");
+            tell(&line);
             last = line;
         }
         tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 
-fn shown(replay: &ReplaySummary, as_json: bool) -> CommandResult {
+fn shown(replay: &ReplaySummary, outcomes: Option<&Outcomes>, as_json: bool) -> CommandResult {
     if as_json {
-        json(replay)?;
+        json(&Shown { replay, outcomes })?;
         return Ok(ExitCode::SUCCESS);
     }
     fields(&[
@@ -271,8 +361,25 @@ fn shown(replay: &ReplaySummary, as_json: bool) -> CommandResult {
         ("skipped", Some(&replay.skipped.to_string())),
         ("failed", Some(&replay.failed.to_string())),
     ])?;
+    if let Some(outcomes) = outcomes {
+        print_outcomes(outcomes)?;
+    }
     for key in &replay.failed_keys {
         writeln!(stdout(), "  not sent: {key}")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_outcomes(outcomes: &Outcomes) -> io::Result<()> {
+    let counts = [
+        ("handled", outcomes.handled),
+        ("unhandled", outcomes.unhandled),
+        ("dead", outcomes.dead),
+        ("waiting", outcomes.waiting),
+        ("processing", outcomes.processing),
+        ("overtaken", outcomes.overtaken),
+        ("not_begun", outcomes.not_begun),
+    ];
+    let counts = counts.map(|(name, count)| (name, count.to_string()));
+    fields(&counts.each_ref().map(|(name, count)| (*name, Some(count))))
 }

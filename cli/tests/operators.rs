@@ -52,6 +52,8 @@ fn an_operator_replays_by_keys_and_by_time() {
         .concat(),
     );
     assert!(code == 0 && has_field(&out, "sent", "1"), "{out}");
+    assert!(has_field(&out, "handled", "1"), "{out}");
+    assert!(has_field(&out, "not_begun", "0"), "{out}");
     assert_eq!(dev.ended(&key, 3)["epoch"], 2);
 
     let (code, list) = dev.ask(&["replay", "list"]);

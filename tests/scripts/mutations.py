@@ -36,6 +36,7 @@ SOURCE = "shared/hookgate/src/source/mod.rs"
 LEDGER = "shared/hookgate/src/event/ledger.rs"
 OUTBOX = "shared/hookgate/src/event/outbox.rs"
 HISTORY = "shared/hookgate/src/event/history.rs"
+OUTCOMES = "shared/hookgate/src/replay/outcomes.rs"
 ITEM = "shared/hookgate/src/event/item.rs"
 LIST = "shared/hookgate/src/event/list.rs"
 SEARCH = "shared/hookgate/src/event/search.rs"
@@ -309,6 +310,16 @@ MUTATIONS = [
      "history"),
     ("each round has its own history", LEDGER, "number: claim.grant.claims,", "number: claim.grant.attempt,",
      "history"),
+    ("a message does not name its replay", "shared/hookgate/src/replay/sending.rs",
+     "replay: Some(replay.to_string()),", "replay: Some(String::new()),", "operators a_range_is_counted"),
+    ("a claim does not note the replay", LEDGER, '.map_or("", |_| "#rp = :rp, ")',
+     '.map_or("", |_| "#rp = if_not_exists(#rp, :rp), ")', "outcomes"),
+    ("a later claim counts for an earlier replay", ITEM,
+     "is_current.then_some(replay)", "(is_current || true).then_some(replay)", "outcomes"),
+    ("an event that another replay took over is not begun", OUTCOMES,
+     "began >= replay.asked_ms", "began < replay.asked_ms", "outcomes"),
+    ("outcomes leave out all but the first batch", OUTCOMES,
+     "        Ok(next)\n", "        Ok(next.filter(|_| keys.is_empty()))\n", "outcomes"),
     ("a body that S3 refused counts as stored", "shared/hookgate/src/event/bodies.rs",
      "if response.status().is_success() {", "if response.status().as_u16() < 404 {", "bodies a_bucket_that_refuses"),
     ("a redelivery's message is at epoch 0", INGEST,
@@ -372,7 +383,7 @@ SUITES = {
     **{crate: [*BESIDE, "-p", f"hookgate-{crate}", "--lib"] for crate in ["signature", "processor"]},
     "hookgate": [*BESIDE, "-p", "hookgate", "--lib"],
     **{test: [*BESIDE, "--test", test] for test in [
-        "attempts", "history", "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters",
+        "attempts", "history", "outcomes", "storage", "sweeping", "redelivery", "operators_limits", "operators_lists", "operators_dead_letters",
         "operators_forgotten", "bodies", "writes", "operators", "inbound"]},
     "model": ["-p", "hookgate-ledger", "--test", "model"],
     "expressions embedded": [*BESIDE, "--test", "expressions", "embedded"],

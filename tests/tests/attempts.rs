@@ -45,7 +45,11 @@ impl Story {
             body: Body::Inline(b"{}"[..].into()),
         };
         table.record(&event, now).await.unwrap();
-        let message = Message { event, epoch: 0 };
+        let message = Message {
+            event,
+            epoch: 0,
+            replay: None,
+        };
         Story {
             client,
             name,

@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
-use hookgate::replay::{Pending, send_again};
+use hookgate::replay::{Pending, ReplayId, send_again};
 use hookgate::system_now;
 use hookgate::{Body, Clock, EventKey, Message, Route, Runtime, Sources, StoredBody};
 use hookgate::{Documents, DynamoTable, S3Bodies, Secrets};
@@ -198,7 +198,8 @@ async fn goes_through(engines: &Engines, gateway: &Gateway, body: &[u8], what: &
     );
 
     let pending = Pending::after(&answer.key(), 0).unwrap();
-    send_again(&gateway.table, &engines.queue(), &pending)
+    let replay = ReplayId::new(system_now(), 1);
+    send_again(&gateway.table, &engines.queue(), &replay, &pending)
         .await
         .unwrap();
     let (replayed, finished) = gateway.process(engines).await;

@@ -207,6 +207,7 @@ impl Bench {
 
     async fn claim(&mut self, shape: &Shape, expected: ClaimDecision) {
         let message = Message {
+            replay: None,
             event: self.event(),
             epoch: EPOCH,
         };

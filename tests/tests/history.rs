@@ -44,7 +44,11 @@ impl Story {
         engines.table(None).record(&event, now).await.unwrap();
         Story {
             engines,
-            message: Message { event, epoch: 0 },
+            message: Message {
+                event,
+                epoch: 0,
+                replay: None,
+            },
             now,
             begun: Arc::default(),
         }

@@ -210,6 +210,12 @@ async fn a_range_is_counted_first_and_then_replayed() {
     for key in &created {
         assert_eq!(attempts(&gateway, key, 2).await["epoch"], 1);
     }
+    let handled = |outcomes: &Value| outcomes["handled"] == 20;
+    let outcomes = until(&gateway, &format!("{path}/outcomes"), handled).await;
+    for other in ["unhandled", "dead", "waiting", "processing", "overtaken"] {
+        assert_eq!(outcomes[other], 0, "{other}: {outcomes}");
+    }
+    assert_eq!(outcomes["next"], Value::Null);
     for key in &failed {
         assert_eq!(gateway.ended(key).await["attempts"], 1);
     }
@@ -371,6 +377,8 @@ async fn what_an_operator_did_wrong_is_told() {
         ("/admin/events/short", 400),
         (&*format!("/admin/events/{key}"), 404),
         ("/admin/replays/short", 400),
+        ("/admin/replays/short/outcomes", 400),
+        ("/admin/replays/199c82cc07b-00000007/outcomes", 404),
         ("/admin/replays/199c82cc07b-00000007", 404),
         ("/admin/replay", 405),
         ("/admin/elsewhere", 404),

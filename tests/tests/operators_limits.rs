@@ -247,6 +247,7 @@ async fn a_list_of_some_dead_letters_says_that_there_are_more_and_hides_none() {
     let admin = admin(&engines, Clock::system());
     for number in 0..25 {
         let message = hookgate::Message {
+            replay: None,
             event: event(number, system_now()),
             epoch: 0,
         };

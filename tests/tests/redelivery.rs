@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookgate::event::{ClaimOutcome, ClaimRequest};
-use hookgate::replay::{Pending, Sent, send_again};
+use hookgate::replay::{Pending, ReplayId, Sent, send_again};
 use hookgate::{EventKey, Message, system_now};
 use hookgate_tests::gateway::unix_s;
 use hookgate_tests::provider;
@@ -97,7 +97,8 @@ async fn a_redelivery_after_a_replay_that_died_is_handled_at_the_replays_epoch()
     // The replay's processor dies once it has claimed the event; its message is gone.
     let table = functions.engines.table(None);
     let pending = Pending::after(&key, 0).expect("an epoch");
-    let sent = send_again(&table, &functions.engines.queue(), &pending).await;
+    let replay = ReplayId::new(system_now(), 1);
+    let sent = send_again(&table, &functions.engines.queue(), &replay, &pending).await;
     assert_eq!(sent.expect("the queue takes it"), Sent::Yes);
     let batch = functions.batch().await;
     let text = batch.records[0].body.as_deref().expect("a message");

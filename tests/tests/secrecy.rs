@@ -139,6 +139,7 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         .event(&signed, None, body, std::time::UNIX_EPOCH)
         .expect("an event");
     let message = Message {
+        replay: None,
         event: event.clone(),
         epoch: 0,
     };

@@ -219,6 +219,7 @@ async fn an_event_is_remembered_for_35_days() {
     let expected = [("event".to_owned(), Some(end))];
     assert_eq!(expiries(&engines, recorded.key.as_str()).await, expected);
     let message = Message {
+        replay: None,
         event: recorded,
         epoch: 0,
     };
@@ -228,6 +229,7 @@ async fn an_event_is_remembered_for_35_days() {
 
     // Of an event that was forgotten, a message comes late.
     let message = Message {
+        replay: None,
         event: event(2, received),
         epoch: 0,
     };
@@ -268,6 +270,7 @@ async fn a_message_in_the_outbox_stays_until_it_is_sent() {
     let engines = engines().await;
     let table = engines.table(None);
     let [first, replayed] = [0, 3].map(|epoch| Message {
+        replay: None,
         event: event(1, system_now()),
         epoch,
     });
@@ -303,6 +306,7 @@ async fn the_outbox_is_emptied_from_its_oldest_message_on() {
     let minute = |number: u32| start + Duration::from_secs(60) * number;
     let messages: Vec<Message> = (0..60)
         .map(|number| Message {
+            replay: None,
             event: event(number as usize, minute(number)),
             epoch: 0,
         })
@@ -417,8 +421,9 @@ async fn a_body_other_than_the_signed_one_is_not_replayed() {
     table.record(&signed, system_now()).await.unwrap();
     table.archive(&signed).await.unwrap();
     let pending = Pending::after(&signed.key, 0).unwrap();
+    let replay = ReplayId::new(signed.received, 1);
     let queue = engines.queue();
-    let sent = send_again(&table, &queue, &pending).await.unwrap();
+    let sent = send_again(&table, &queue, &replay, &pending).await.unwrap();
     assert_eq!(sent, Sent::Yes);
 
     // Someone who may write to the table puts another payload in its place.
@@ -435,7 +440,7 @@ async fn a_body_other_than_the_signed_one_is_not_replayed() {
     table.archive(&forged).await.unwrap();
     let items = items(&engines, signed.key.as_str()).await;
     assert!(items["payload"].contains_key(INDEX_PK), "it is there");
-    let sent = send_again(&table, &queue, &pending).await.unwrap();
+    let sent = send_again(&table, &queue, &replay, &pending).await.unwrap();
     assert_eq!(sent, Sent::PayloadGone);
     let stored = table.stored_event(&signed.key).await.unwrap().unwrap();
     assert_eq!(stored.event, None);

@@ -192,7 +192,11 @@ async fn an_event_that_no_queue_takes_is_named_and_the_replay_goes_on_without_it
 async fn waiting(table: &DynamoTable, count: usize) {
     for number in 0..count {
         let event = event(number, system_now());
-        let message = Message { event, epoch: 0 };
+        let message = Message {
+            event,
+            epoch: 0,
+            replay: None,
+        };
         table.add_to_outbox(&message).await.unwrap();
     }
 }
@@ -229,7 +233,11 @@ async fn replays_go_on_while_the_outbox_cannot_be_swept() {
     let engines = engines().await;
     let table = engines.table(Some(DEFAULT_RETENTION));
     let event = large(event(100, system_now()));
-    let unsendable = Message { event, epoch: 0 };
+    let unsendable = Message {
+        event,
+        epoch: 0,
+        replay: None,
+    };
     table.add_to_outbox(&unsendable).await.unwrap();
     let events = events_over_midnight(&table, 4).await;
     let replay = asked(&table, &events).await;

@@ -47,6 +47,7 @@ impl Story {
             vec![Route::new("*", "*", "handler:count")],
         );
         let message = Message {
+            replay: None,
             event: event(1, now),
             epoch: 0,
         };

@@ -18,7 +18,7 @@ use hookgate::{AwsError, Clock, DynamoTable, HttpEvent, HttpResponse, SqsDeadLet
 use hookgate_api::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
     ListReplays, MoveDeadLetters, Operation, OperationId, RedriveDeadLetters, ReplayKeys,
-    ReplayRange, ShowDeadLetter, ShowEvent, ShowReplay,
+    ReplayRange, ShowDeadLetter, ShowEvent, ShowOutcomes, ShowReplay,
 };
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -101,6 +101,7 @@ impl Admin {
             Id::ReplayRange => done::<ReplayRange>(self.replay_range(asked::<ReplayRange>(request)?).await?),
             Id::CountRange => done::<CountRange>(self.count_range(asked::<CountRange>(request)?).await?),
             Id::ShowReplay => done::<ShowReplay>(self.show_replay(name).await?),
+            Id::ShowOutcomes => done::<ShowOutcomes>(self.show_outcomes(name, asked::<ShowOutcomes>(request)?).await?),
             Id::CancelReplay => done::<CancelReplay>(self.cancel_replay(name).await?),
             Id::ListDeadLetters => done::<ListDeadLetters>(self.list_dead_letters(asked::<ListDeadLetters>(request)?).await?),
             Id::RedriveDeadLetters => done::<RedriveDeadLetters>(self.redrive(asked::<RedriveDeadLetters>(request)?).await?),

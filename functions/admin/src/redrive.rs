@@ -187,7 +187,7 @@ impl Admin {
     /// Notes with the event that its dead letter was thrown away, and then removes it.
     async fn discard_letter(&self, letter: &DeadLetter, reason: &str) -> Result<(), AwsError> {
         let key = match Message::from_json(&letter.body) {
-            Ok(Message { event, epoch }) => {
+            Ok(Message { event, epoch, .. }) => {
                 let error = letter.attributes.get("Reason").map_or("-", String::as_str);
                 let text = format!("discarded: {reason}; before: {error}");
                 self.table.note_discarded(&event.key, epoch, &text).await?;

@@ -50,13 +50,16 @@ impl Admin {
     pub(crate) async fn replay_keys(&self, asked: KeysRequest) -> Result<KeysReplayed, Rejection> {
         let reason = reason(&asked.reason)?;
         let keys = event_keys(&asked.keys)?;
+        let names = keys.iter().map(EventKey::to_string).collect();
+        let replay = self.new_replay(reason, Replayed::Keys(names), RATE);
         let mut progress = Progress {
             found: keys.len() as u64,
             ..Progress::default()
         };
         let (mut replayed, mut failed) = (Vec::new(), Vec::new());
         for chunk in keys.chunks(CHUNK) {
-            let outcomes = join_all(chunk.iter().map(|key| self.replay_event(key))).await;
+            let outcomes =
+                join_all(chunk.iter().map(|key| self.replay_event(&replay.id, key))).await;
             for (key, outcome) in chunk.iter().zip(outcomes) {
                 let name = key.to_string();
                 match count(&mut progress, outcome) {
@@ -75,15 +78,14 @@ impl Admin {
                 },
             });
         }
-        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
         Ok(KeysReplayed {
-            id: self.note(reason, keys, progress).await,
+            id: self.note(replay, progress).await,
             replayed,
             failed,
         })
     }
 
-    async fn replay_event(&self, key: &EventKey) -> EventOutcome {
+    async fn replay_event(&self, replay: &ReplayId, key: &EventKey) -> EventOutcome {
         let stored = match self.table.stored_event(key).await {
             Ok(stored) => stored,
             Err(error) => return EventOutcome::Failed(error),
@@ -91,7 +93,7 @@ impl Admin {
         let Some(pending) = stored.and_then(|stored| Pending::after(key, stored.epoch)) else {
             return EventOutcome::Unknown;
         };
-        match send_again(&self.table, &self.queue, &pending).await {
+        match send_again(&self.table, &self.queue, replay, &pending).await {
             Ok(Sent::Yes) => EventOutcome::Sent(pending),
             Ok(Sent::PayloadGone) => EventOutcome::PayloadGone,
             Err(error) => EventOutcome::Failed(error),
@@ -99,8 +101,7 @@ impl Admin {
     }
 
     /// Records a replay that was run, and returns its id if that succeeded.
-    async fn note(&self, reason: String, keys: Vec<String>, progress: Progress) -> Option<String> {
-        let mut replay = self.new_replay(reason, Replayed::Keys(keys), RATE);
+    async fn note(&self, mut replay: Replay, progress: Progress) -> Option<String> {
         replay.state = ReplayState::Done;
         replay.ended_ms = Some(replay.asked_ms);
         replay.progress = Progress {

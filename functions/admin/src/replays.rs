@@ -1,10 +1,12 @@
 //! Replays: what became of them, and an end to one.
 
-use hookgate::replay::{Replay, ReplayId, ReplayState, Replayed, Saved};
+use hookgate::replay::{Cursor, Replay, ReplayId, ReplayState, Replayed, Saved};
 use hookgate::{rfc3339, unix_ms};
-use hookgate_api::{ReplayList, ReplayListRequest, ReplaySummary, ReplayedRange};
+use hookgate_api::{
+    OutcomesRequest, ReplayList, ReplayListRequest, ReplayOutcomes, ReplaySummary, ReplayedRange,
+};
 
-use crate::{Admin, Rejection};
+use crate::{Admin, BUDGET, Rejection};
 
 /// The default and the maximum number of replays in a list.
 const LIMIT: usize = 50;
@@ -35,6 +37,33 @@ impl Admin {
 
     pub(crate) async fn show_replay(&self, id: &str) -> Result<ReplaySummary, Rejection> {
         Ok(view(&self.find_replay(id).await?))
+    }
+
+    /// Counts what became of a replay's events, until the time is over.
+    pub(crate) async fn show_outcomes(
+        &self,
+        id: &str,
+        asked: OutcomesRequest,
+    ) -> Result<ReplayOutcomes, Rejection> {
+        let replay = self.find_replay(id).await?;
+        let wrong = || Rejection::asked("`cursor` is not the `next` of a replay's outcomes");
+        let cursor = asked.cursor.as_deref();
+        let cursor = cursor.map(|text| Cursor::parse(text).ok_or_else(wrong));
+        let mut cursor = cursor.transpose()?;
+        let deadline = self.clock.now() + BUDGET;
+        let mut outcomes = ReplayOutcomes::default();
+        loop {
+            let from = cursor.as_ref();
+            cursor = self
+                .table
+                .count_outcomes(&replay, from, &mut outcomes)
+                .await?;
+            if cursor.is_none() || self.clock.now() > deadline {
+                break;
+            }
+        }
+        outcomes.next = cursor.map(|cursor| cursor.to_string());
+        Ok(outcomes)
     }
 
     /// Cancels a replay; what is sent already is processed.

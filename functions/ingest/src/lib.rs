@@ -182,7 +182,11 @@ impl Ingest {
             let put = bodies.put(stored, body).await;
             put.map_err(Rejection::Bodies)?;
         }
-        let message = Message { event, epoch };
+        let message = Message {
+            event,
+            epoch,
+            replay: None,
+        };
         if let Err(error) = self.queue.send(&message).await {
             tracing::warn!(key = %message.event.key, error = chain(&error), "sending failed; the message goes to the outbox");
             self.table

@@ -99,9 +99,10 @@ impl Run<'_> {
             let began = Instant::now();
             let chunk = chunk.min(replay.progress.pending.len());
             let now: Vec<Pending> = replay.progress.pending.drain(..chunk).collect();
+            let Sweeper { table, queue, .. } = self.sweeper;
             let sent = now
                 .iter()
-                .map(|pending| send_again(&self.sweeper.table, &self.sweeper.queue, pending));
+                .map(|pending| send_again(table, queue, &replay.id, pending));
             let sent = join_all(sent).await;
             working = sent.iter().any(Result::is_ok);
             for (pending, sent) in now.into_iter().zip(sent) {

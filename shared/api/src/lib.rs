@@ -23,11 +23,12 @@ pub use events::{
 pub use operations::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
     ListReplays, MoveDeadLetters, NoRoute, OPERATIONS, Operation, OperationId, OperationInfo,
-    RedriveDeadLetters, ReplayKeys, ReplayRange, ShowDeadLetter, ShowEvent, ShowReplay, route,
+    RedriveDeadLetters, ReplayKeys, ReplayRange, ShowDeadLetter, ShowEvent, ShowOutcomes,
+    ShowReplay, path, route,
 };
 pub use replays::{
-    KeysReplayed, KeysRequest, RangeCount, RangeRequest, ReplayList, ReplayListRequest,
-    ReplayState, ReplaySummary, ReplayedEvent, ReplayedRange,
+    KeysReplayed, KeysRequest, OutcomesRequest, RangeCount, RangeRequest, ReplayList,
+    ReplayListRequest, ReplayOutcomes, ReplayState, ReplaySummary, ReplayedEvent, ReplayedRange,
 };
 
 use serde::{Deserialize, Serialize};

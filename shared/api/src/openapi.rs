@@ -70,7 +70,7 @@ fn content(description: &str, schema: &Value) -> Value {
 /// The name in a path.
 fn name(path: &str) -> Option<Value> {
     let (_, name) = path.split_once('{')?;
-    let name = name.trim_end_matches('}');
+    let (name, _) = name.split_once('}')?;
     Some(json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
 }
 

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use crate::{
     DeadLetterDetails, DeadLetterList, DeadLetterListRequest, Discard, Discarded, EventDetail,
     EventList, EventListRequest, KeysReplayed, KeysRequest, MoveList, MoveRequest, MoveStarted,
-    Nothing, RangeCount, RangeRequest, Redrive, Redriven, ReplayList, ReplayListRequest,
-    ReplaySummary,
+    Nothing, OutcomesRequest, RangeCount, RangeRequest, Redrive, Redriven, ReplayList,
+    ReplayListRequest, ReplayOutcomes, ReplaySummary,
 };
 
 /// Something that operators can ask for.
@@ -65,11 +65,25 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<(OperationId, &'a str), 
 
 /// The name in a path of this form; `None` if the path has another form.
 fn name<'a>(form: &str, path: &'a str) -> Option<&'a str> {
-    let Some((before, _)) = form.split_once('{') else {
+    let Some((before, after)) = around_name(form) else {
         return (path == form).then_some("");
     };
-    let name = path.strip_prefix(before)?;
+    let name = path.strip_prefix(before)?.strip_suffix(after)?;
     (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+/// The path of this form with a name in it.
+pub fn path(form: &str, name: &str) -> String {
+    match around_name(form) {
+        Some((before, after)) => format!("{before}{name}{after}"),
+        None => form.to_owned(),
+    }
+}
+
+/// The parts of a path's form before and after the name in braces.
+fn around_name(form: &str) -> Option<(&str, &str)> {
+    let (before, rest) = form.split_once('{')?;
+    Some((before, rest.split_once('}')?.1))
 }
 
 macro_rules! operations {
@@ -119,6 +133,8 @@ operations! {
     CountRange: "POST" "/admin/replays/count" RangeRequest => 200 RangeCount;
     /// Shows one replay.
     ShowReplay: "GET" "/admin/replays/{id}" Nothing => 200 ReplaySummary;
+    /// Counts what became of a replay's events, as far as one request's time goes.
+    ShowOutcomes: "GET" "/admin/replays/{id}/outcomes" OutcomesRequest => 200 ReplayOutcomes;
     /// Cancels a replay. What is sent already is handled.
     CancelReplay: "DELETE" "/admin/replays/{id}" Nothing => 200 ReplaySummary;
     /// Lists dead letters.
@@ -164,6 +180,12 @@ mod tests {
                 "/admin/dead-letters/m",
                 Ok((OperationId::ShowDeadLetter, "m")),
             ),
+            (
+                "GET",
+                "/admin/replays/1/outcomes",
+                Ok((OperationId::ShowOutcomes, "1")),
+            ),
+            ("GET", "/admin/replays//outcomes", Err(NoRoute::UnknownPath)),
             ("PUT", "/admin/events", Err(NoRoute::UnknownMethod)),
             ("GET", "/admin/replay", Err(NoRoute::UnknownMethod)),
             ("GET", "/admin/events/", Err(NoRoute::UnknownPath)),

@@ -144,6 +144,35 @@ pub struct ReplaySummary {
     pub rate_per_s: Option<u32>,
 }
 
+/// The part of a replay's events that is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OutcomesRequest {
+    /// After the last event that an earlier answer looked at: its `next`.
+    pub cursor: Option<String>,
+}
+
+/// The outcomes of a replay's events that an answer looked at. The others that were sent are not begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct ReplayOutcomes {
+    /// Done by a target.
+    pub handled: u64,
+    /// Done, though no route takes them.
+    pub unhandled: u64,
+    /// Given up, and in the dead-letter queue.
+    pub dead: u64,
+    /// Between two attempts.
+    pub waiting: u64,
+    /// Claimed by the processor.
+    pub processing: u64,
+    /// Claimed by another replay since this one was asked for.
+    pub overtaken: u64,
+    /// The cursor to go on with; missing where there are no more.
+    pub next: Option<String>,
+}
+
 /// The events of a source and a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]

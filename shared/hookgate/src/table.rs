@@ -55,6 +55,8 @@ pub(crate) mod event_item {
     pub(crate) const BEGAN_BEFORE: &str = "t3";
     /// The time of its next attempt, in ms since 1970, while it waits for it.
     pub(crate) const NEXT_ATTEMPT: &str = "nx";
+    /// The replay that claimed it last, behind its epoch and `#`.
+    pub(crate) const REPLAY: &str = "rp";
     /// The target that handled it; the empty text where no route takes it.
     pub(crate) const TARGET: &str = "tgt";
     /// The time at which it was done or dead-lettered, in ms since 1970.

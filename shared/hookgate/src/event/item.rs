@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use hookgate_ledger::{Item, State};
 
 use crate::table::event_item::{
-    BODY_SHA256, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, SOURCE, STATE, TENANT,
+    BODY_SHA256, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, REPLAY, SOURCE, STATE,
+    TENANT,
 };
 use crate::table::{
     Attributes, EXPIRES, LEDGER_RETENTION, PK, SK, b, expires_s, n, number, s, text, values,
@@ -68,6 +69,19 @@ pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
         lease_until_ms: number(item, LEASE_UNTIL).unwrap_or(0),
         expires_s: number(item, EXPIRES)?,
     })
+}
+
+/// A replay that claimed an event, as it is stored: with its epoch, because a later claim of another epoch need not
+/// belong to a replay that is known.
+pub(crate) fn replay_at(epoch: u32, replay: &str) -> String {
+    format!("{epoch}#{replay}")
+}
+
+/// The replay that claimed the event at its epoch.
+pub(crate) fn replay_of(item: &Attributes) -> Option<&str> {
+    let (epoch, replay) = text(item, REPLAY)?.split_once('#')?;
+    let is_current = number::<u32>(item, EPOCH)? == epoch.parse::<u32>().ok()?;
+    is_current.then_some(replay)
 }
 
 /// A state as it is stored.

@@ -13,7 +13,9 @@ use hookgate_ledger::{
 
 use crate::error::OrFailed;
 use crate::event::history::{AttemptEnd, EndedAttempt, slot};
-use crate::event::item::{DESCRIBE, EVENT, described, new_item, shortened, state, stored_item};
+use crate::event::item::{
+    DESCRIBE, EVENT, described, new_item, replay_at, shortened, state, stored_item,
+};
 use crate::table::event_item::{BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, n, names, number, s, values};
 use crate::{AwsError, Event, EventKey, Message, unix_ms};
@@ -146,8 +148,11 @@ impl DynamoTable {
             (":one", n(1)),
         ]);
         claim.extend(described(event));
+        if let Some(replay) = &request.message.replay {
+            claim.insert(":rp".to_owned(), s(replay_at(epoch, replay)));
+        }
         let updated = self
-            .update(&event.key, CLAIM, &claiming(epoch))
+            .update(&event.key, CLAIM, &claiming(request.message))
             .set_expression_attribute_values(Some(claim))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -264,13 +269,15 @@ const CONTRADICTION: &str = "the stored item contradicts the refusal";
 /// It counts the claim twice: in all, and at its epoch, so that a replay begins to count anew even while an
 /// attempt of the epoch before waits. What was left of that epoch goes, and so does what was noted of an earlier end
 /// or of the wait for this attempt.
-fn claiming(epoch: u32) -> String {
+fn claiming(message: &Message) -> String {
+    let epoch = message.epoch;
+    let replay = message.replay.as_ref().map_or("", |_| "#rp = :rp, ");
     let of_this = claims_at(epoch);
     let before = epoch.checked_sub(1).map(claims_at);
     let before = before.map_or_else(String::new, |name| format!(", #{name}"));
     format!(
         "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, \
-         #t3 = if_not_exists(#t2, :now), #t2 = :now, {DESCRIBE} \
+         #t3 = if_not_exists(#t2, :now), #t2 = :now, {replay}{DESCRIBE} \
          REMOVE #t1, #tgt, #nx{before} ADD #att :one, #{of_this} :one"
     )
 }

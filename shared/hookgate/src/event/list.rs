@@ -20,7 +20,8 @@ use crate::table::{Attributes, DynamoTable, PK, SK, bytes, number, s, text};
 use crate::{AwsError, Event, EventKey, rfc3339};
 
 /// The attributes of a summary.
-const SUMMARY: &str = "pk, sk, st, ep, own, lu, exp, att, t0, t1, nx, tgt, src, ten, eid, typ, err";
+const SUMMARY: &str =
+    "pk, sk, st, ep, own, lu, exp, att, t0, t1, t2, nx, rp, tgt, src, ten, eid, typ, err";
 
 impl DynamoTable {
     /// One event; `None` if there is none with this key.

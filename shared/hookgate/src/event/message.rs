@@ -18,6 +18,8 @@ pub struct Message {
     pub event: Event,
     /// 0 for the provider's own delivery; each replay adds one.
     pub epoch: u32,
+    /// The id of the replay that sent it; `None` for all other messages.
+    pub replay: Option<String>,
 }
 
 /// An error of reading a queue message.
@@ -54,6 +56,8 @@ struct Envelope {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
     epoch: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
     received_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceHeaders>,
@@ -100,6 +104,7 @@ impl Message {
             event_id: self.event.id.clone(),
             event_type: self.event.event_type.clone(),
             epoch: self.epoch,
+            replay: self.replay.clone(),
             received_ms: unix_ms(self.event.received),
             trace: self.event.trace.clone().map(TraceHeaders::from),
             headers: self.event.headers.clone(),
@@ -121,6 +126,7 @@ impl Message {
         let body = envelope.body()?;
         Ok(Message {
             epoch: envelope.epoch,
+            replay: envelope.replay,
             event: Event {
                 key: EventKey::parse(&envelope.key).ok_or(MessageError::Key)?,
                 source: envelope.source,
@@ -145,6 +151,7 @@ mod tests {
     fn message() -> Message {
         Message {
             epoch: 2,
+            replay: None,
             event: Event {
                 key: EventKey::new(None, "pakk", "body:00"),
                 source: "pakk".into(),
@@ -173,6 +180,16 @@ mod tests {
         let json = message().to_json().unwrap();
         assert!(json.chars().all(|c| c >= ' '), "{json}");
         assert_eq!(Message::from_json(&json).unwrap(), message());
+    }
+
+    #[test]
+    fn the_message_of_a_replay_names_it_and_no_other_does() {
+        let ordinary = message().to_json().unwrap();
+        assert!(!ordinary.contains("replay"), "{ordinary}");
+        let mut replayed = message();
+        replayed.replay = Some("199c82cc07b-00000007".into());
+        let json = replayed.to_json().unwrap();
+        assert_eq!(Message::from_json(&json).unwrap(), replayed);
     }
 
     #[test]

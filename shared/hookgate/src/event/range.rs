@@ -28,21 +28,8 @@ impl DynamoTable {
         from: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AwsError> {
-        let start = || Cursor {
-            day: day(time(range.since_ms)),
-            shard: 0,
-            after: None,
-        };
-        let cursor = from.cloned().unwrap_or_else(start);
         let limit = limit.clamp(1, MAX_PAGE);
-        let (keys, after) = self.index_page(range, &cursor, limit).await?;
-        let next = match after {
-            Some(after) => Some(Cursor {
-                after: Some(after),
-                ..cursor
-            }),
-            None => following(&cursor, range),
-        };
+        let (keys, next) = self.range_keys(range, from, limit).await?;
         if keys.is_empty() {
             return Ok(Page {
                 events: Vec::new(),
@@ -59,6 +46,30 @@ impl DynamoTable {
             events: admitted.collect(),
             next,
         })
+    }
+
+    /// The next keys of a range, whatever its filter, and the cursor after them.
+    pub(crate) async fn range_keys(
+        &self,
+        range: &EventRange,
+        from: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<(Vec<String>, Option<Cursor>), AwsError> {
+        let start = || Cursor {
+            day: day(time(range.since_ms)),
+            shard: 0,
+            after: None,
+        };
+        let cursor = from.cloned().unwrap_or_else(start);
+        let (keys, after) = self.index_page(range, &cursor, limit).await?;
+        let next = match after {
+            Some(after) => Some(Cursor {
+                after: Some(after),
+                ..cursor
+            }),
+            None => following(&cursor, range),
+        };
+        Ok((keys, next))
     }
 
     /// The next keys of one part of the index, and the position after them where there may be more.

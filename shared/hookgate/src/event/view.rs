@@ -25,13 +25,15 @@ impl EventFilter {
 
     /// True for an event that is meant. One without a type is matched by `*` alone.
     pub fn admits(&self, event: &EventSummary) -> bool {
+        let state = self.state.map(EventState::name);
+        state.is_none_or(|state| state == event.state.name()) && self.admits_type(event)
+    }
+
+    /// True for an event of a type that is meant, in whatever state it is.
+    pub(crate) fn admits_type(&self, event: &EventSummary) -> bool {
         let event_type = event.event_type.as_deref().unwrap_or_default();
-        self.state
-            .is_none_or(|state| state.name() == event.state.name())
-            && self
-                .event_type
-                .as_deref()
-                .is_none_or(|pattern| matches(pattern, event_type))
+        let pattern = self.event_type.as_deref();
+        pattern.is_none_or(|pattern| matches(pattern, event_type))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A replay: which events are handled again, how far it is, and how it is stored.
 
+mod outcomes;
 mod sending;
 mod store;
 
@@ -156,6 +157,37 @@ pub struct Cursor {
     pub after: Option<(String, String)>,
 }
 
+impl Cursor {
+    /// Reads a cursor that was printed earlier; `None` where the text cannot be one.
+    pub fn parse(text: &str) -> Option<Cursor> {
+        let mut parts = text.splitn(4, '.');
+        let (day, shard) = (parts.next()?, parts.next()?);
+        let after = match (parts.next(), parts.next()) {
+            (None, _) => None,
+            (Some(received), Some(key)) => Some((
+                received.parse::<u64>().ok().map(|_| received.to_owned())?,
+                EventKey::parse(key)?.to_string(),
+            )),
+            (Some(_), None) => return None,
+        };
+        Some(Cursor {
+            day: day.parse::<jiff::civil::Date>().ok()?.to_string(),
+            shard: shard.parse().ok()?,
+            after,
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.day, self.shard)?;
+        match &self.after {
+            Some((received, key)) => write!(f, ".{received}.{key}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Some events of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -170,6 +202,28 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+
+    #[test]
+    fn a_printed_cursor_reads_back_and_other_text_does_not() {
+        let key = EventKey::new(None, "pakk", "id:1").to_string();
+        for after in [None, Some(("1760000000123".to_owned(), key))] {
+            let cursor = Cursor {
+                day: "2028-02-29".into(),
+                shard: 3,
+                after,
+            };
+            assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        }
+        for text in [
+            "",
+            "2028-02-29",
+            "2028-02-30.1",
+            "2028-02-29.1.2",
+            "2028-02-29.1.2.k",
+        ] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_printed_id_reads_back_and_other_text_does_not() {

@@ -1,6 +1,6 @@
 //! Sending events again, and counting how that ended.
 
-use super::{Pending, Progress};
+use super::{Pending, Progress, ReplayId};
 use crate::{AwsError, DynamoTable, EventKey, Message, SqsQueue, chain};
 
 /// The number of failed sends after which a replay skips an event.
@@ -18,13 +18,14 @@ pub enum Sent {
     PayloadGone,
 }
 
-/// Sends an event at the epoch that was planned for it. Nothing is written before.
+/// Sends an event of a replay at the epoch that was planned for it. Nothing is written before.
 ///
 /// # Errors
 /// When the table or the queue does not answer.
 pub async fn send_again(
     table: &DynamoTable,
     queue: &SqsQueue,
+    replay: &ReplayId,
     pending: &Pending,
 ) -> Result<Sent, AwsError> {
     let Some(key) = EventKey::parse(&pending.key) else {
@@ -37,6 +38,7 @@ pub async fn send_again(
     let message = Message {
         event,
         epoch: pending.epoch,
+        replay: Some(replay.to_string()),
     };
     queue.send(&message).await?;
     Ok(Sent::Yes)

@@ -202,6 +202,12 @@ fn batch(id: &str) -> Result<Value, BoxError> {
     let frame: Value = serde_json::from_str(BATCH)?;
     let mut record = frame["Records"][0].clone();
     record["messageId"] = uuid::Uuid::new_v4().to_string().into();
-    record["body"] = Message { event, epoch: 0 }.to_json()?.into();
+    record["body"] = Message {
+        event,
+        epoch: 0,
+        replay: None,
+    }
+    .to_json()?
+    .into();
     Ok(json!({ "Records": [record] }))
 }
