@@ -281,7 +281,7 @@ MUTATIONS = [
      "merged.next.or_else(|| search.following(first_ms))", "merged.next.or_else(|| search.following(first_ms).filter(|_| events.is_empty()))",
      "storage a_list_of"),
     ("a list has one page of each part", SEARCH, "read.read_to = read.entries.last().map(|last| last.received_ms);", "",
-     "storage a_list_of"),
+     "operators_lists a_day_whose"),
     ("a list begins with the oldest events", SEARCH,
      ".scan_index_forward(search.order == Order::Oldest)", ".scan_index_forward(true)", "storage a_list_of"),
     ("a list shows the oldest events first", SEARCH, "Order::Newest => b.cmp(a),", "Order::Newest => a.cmp(b),",
