@@ -46,9 +46,10 @@ async fn list(
         until_ms: unix_ms(all[all.len() - 1].received),
         order: Order::Newest,
     };
-    let mut listed = Vec::new();
-    let mut after = None;
+    let (mut listed, mut after, mut rounds) = (Vec::new(), None, 0);
     while listed.len() < limit {
+        rounds += 1;
+        assert!(rounds < 1000, "the list does not end");
         let left = limit - listed.len();
         let round = table.search(&search, after.as_ref(), left).await.unwrap();
         listed.extend(round.events.into_iter().map(|event| event.key));
