@@ -114,7 +114,7 @@ MUTATIONS = [
      "let delay = full_jitter(backoff_ceiling(self.claim.grant.attempt));",
      "let delay = Duration::ZERO;", "crash_points the_dead_letter_queue_does_not_take"),
     ("a completion with writes is not fenced", TRANSACT, ".condition_expression(COMPLETE)",
-     '.condition_expression(format!("{COMPLETE} OR attribute_exists(pk)"))', "crash_points is_a_write"),
+     '.condition_expression(format!("{COMPLETE} OR attribute_exists(pk)"))', "writes"),
     ("writes that meet another writer count as done", TRANSACT,
      "return TransactOutcome::Conflict;", "return TransactOutcome::Done;", "hookgate transact"),
     ("writes that meet another writer are given up", TRANSACT,

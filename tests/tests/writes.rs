@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use hookgate::event::TableWrite;
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, TableWrite, TransactOutcome};
 use hookgate::{Clock, Message, Route, system_now};
 use hookgate_api::{EventState, EventSummary};
 use hookgate_processor::handlers::{Effect, Handlers};
@@ -150,6 +150,42 @@ async fn a_write_that_meets_another_is_tried_again_and_happens_once() {
     assert_eq!(story.event().await.state, EventState::Done);
     let once = Some(AttributeValue::N("1".to_owned()));
     assert_eq!((story.dead_letters().await, story.count().await), (0, once));
+}
+
+#[tokio::test]
+async fn of_two_holders_that_complete_an_event_only_the_first_writes() {
+    let story = Story::begin(engines().await, None).await;
+    let (table, now) = (story.engines.table(None), system_now());
+    let mut grants = Vec::new();
+    for owner in ["late", "second"] {
+        let request = ClaimRequest {
+            message: &story.message,
+            owner,
+            // It is over by the time of the next claim.
+            lease_until: now - Duration::from_secs(1),
+            now,
+        };
+        let claimed = table.claim(request).await.expect("the table answers");
+        let ClaimOutcome::Granted(grant) = claimed else {
+            panic!("{owner} is not granted its claim");
+        };
+        grants.push((owner, grant));
+    }
+    for (owner, grant) in grants.into_iter().rev() {
+        let claim = Claim {
+            event: &story.message.event,
+            epoch: 0,
+            owner,
+            grant,
+            began: now,
+            target: None,
+        };
+        let completed = table.complete_with_writes(claim, &[add(None)], now).await;
+        let outcome = completed.expect("the table answers");
+        assert_eq!(outcome, TransactOutcome::Done, "{owner}");
+    }
+    let once = Some(AttributeValue::N("1".to_owned()));
+    assert_eq!(story.count().await, once);
 }
 
 /// An HTTP client whose first transaction meets another one.
