@@ -121,6 +121,38 @@ pub fn may_dead_letter<O: PartialEq>(old: Option<&Item<O>>, me: &O) -> bool {
 /// [`may_release`] and [`may_dead_letter`].
 pub const OWNED: &str = "#st = :processing AND #own = :me";
 
+/// The meaning of an operator's order to discard the message of an event that is in the dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiscardDecision {
+    /// Nothing else will end the event: mark it as dead, then remove the message.
+    Dead,
+    /// The event is done, or not at the message's epoch: remove the message alone.
+    Settled,
+    /// An attempt is running, and may need the message: leave both, and look again after this time.
+    Busy {
+        /// The end of its lease, in milliseconds since 1970.
+        until_ms: u64,
+    },
+}
+
+/// Decides what happens to an event whose message of `epoch` is discarded.
+///
+/// The queue itself moves a message that was received too often. Its event is not dead then: it was never claimed, it
+/// waits for an attempt, or its claimant died. `Dead` is safe there, because a late message may still claim it.
+pub fn on_discard<O>(old: Option<&Item<O>>, epoch: u32, now_ms: u64) -> DiscardDecision {
+    match old.filter(|item| item.epoch == epoch) {
+        Some(item) if item.is_leased(now_ms) => DiscardDecision::Busy {
+            until_ms: item.lease_until_ms,
+        },
+        Some(item) if item.state != State::Done => DiscardDecision::Dead,
+        Some(_) | None => DiscardDecision::Settled,
+    }
+}
+
+/// [`on_discard`] is [`DiscardDecision::Dead`].
+pub const DISCARD: &str = "#ep = :ep AND (#st IN (:received, :enqueued, :dead) \
+    OR (#st = :processing AND #lu < :now))";
+
 #[cfg(test)]
 #[path = "event_tests.rs"]
 mod tests;

@@ -91,6 +91,34 @@ fn who_may_claim_in_every_state() {
 
 #[rustfmt::skip]
 #[test]
+fn what_a_discarded_message_means_in_every_state() {
+    use DiscardDecision::{Busy, Dead as Dies, Settled};
+    use State::*;
+    let cells = [
+        // state,    lease,   at the message's epoch
+        (Received,   0,       Dies),
+        (Enqueued,   0,       Dies),
+        (Processing, 0,       Dies),
+        (Processing, OVER,    Dies),
+        (Processing, LAST_MS, Busy { until_ms: NOW }),
+        (Processing, LIVE,    Busy { until_ms: LIVE }),
+        (Done,       0,       Settled),
+        (Done,       LIVE,    Settled),
+        (Dead,       0,       Dies),
+        (Dead,       LIVE,    Dies),
+    ];
+    for (state, lease, means) in cells {
+        let item = stored(state, 5, OTHER, lease);
+        assert_eq!(on_discard(Some(&item), 5, NOW), means, "{item:?}");
+        for epoch in [4, 6] {
+            assert_eq!(on_discard(Some(&item), epoch, NOW), Settled, "epoch {epoch}, {item:?}");
+        }
+    }
+    assert_eq!(on_discard::<u8>(None, 0, NOW), Settled);
+}
+
+#[rustfmt::skip]
+#[test]
 fn what_may_be_written_in_every_state() {
     use State::*;
     let cells = [

@@ -12,6 +12,8 @@
 //!                      Enqueued ── claim ───┘  └── claim, when the lease has run out
 //! ```
 //!
+//! An operator who discards an event's last message makes it `Dead` as well, unless it is done or a lease runs.
+//!
 //! Two facts decide the rules. A queue may deliver a message more than once, so the claim, and not
 //! the record, is what makes an effect happen once. And an event may be answered with success only
 //! when a durable message of it is known to exist: that its item exists proves nothing, because the process
@@ -22,8 +24,9 @@ mod retry;
 mod state;
 
 pub use event::{
-    CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, may_complete,
-    may_dead_letter, may_mark_enqueued, may_release, on_claim, on_record,
+    CLAIM, COMPLETE, ClaimDecision, DISCARD, DiscardDecision, MARK_ENQUEUED, OWNED, RECORD,
+    RecordDecision, may_complete, may_dead_letter, may_mark_enqueued, may_release, on_claim,
+    on_discard, on_record,
 };
 pub use retry::{MAX_ATTEMPTS, MAX_BACKOFF, Next, backoff_ceiling, next_after_failure};
 pub use state::{Item, State};
