@@ -35,7 +35,7 @@ enum EventsCommand {
   hookgate events list --type order.created --json | jq '.events[].key'
 
 It looks through the archive, event by event. Only --source with --event-id (and --tenant, where events have
-one) finds an event at once, if its provider signs its ids.")]
+one) finds an event at once, if its provider signs its ids. Without --tenant, it then looks for tenants' events.")]
     List(List),
     /// Show one event: its state, times, attempts and raw payload.
     Show {

@@ -2,9 +2,9 @@
 
 use hookgate::event::{EventFilter, EventSearch, Position};
 use hookgate::{EventKey, unix_ms};
-use hookgate_api::{EventDetail, EventList, EventListRequest, EventState, Order};
+use hookgate_api::{EventDetail, EventList, EventListRequest, EventState, EventSummary, Order};
 
-use crate::{Admin, BUDGET, Rejection};
+use crate::{Admin, BUDGET, Rejection, limit};
 
 /// The default and the maximum number of events in a list.
 const LIMIT: usize = 50;
@@ -31,22 +31,19 @@ impl Admin {
             until_ms: unix_ms(until),
             order: asked.order.unwrap_or_default(),
         };
-        let limit = asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+        let limit = limit(asked.limit, LIMIT, MAX_LIMIT)?;
         let cursor = asked.cursor.as_deref();
         let after = cursor.map(|cursor| position(cursor, search.order));
-        match (asked.source, &search.event_id, after.transpose()?) {
-            (Some(source), Some(id), None) => {
-                let tenant = search.tenant.as_deref();
-                let event = self.table.event_of_id(&source, tenant, id).await?;
-                match event.filter(|event| search.admits(event)) {
-                    Some(event) => Ok(EventList {
-                        events: vec![event],
-                        next: None,
-                    }),
-                    None => self.search(&search, None, limit).await,
-                }
+        let after = after.transpose()?;
+        match self.table.event_of_id(&search).await? {
+            Some(event) if after.is_none() => Ok(first_page(event, &search)),
+            Some(event) => {
+                let mut list = self.search(&search, after, limit).await?;
+                // It was on the first page.
+                list.events.retain(|other| other.key != event.key);
+                Ok(list)
             }
-            (.., after) => self.search(&search, after, limit).await,
+            None => self.search(&search, after, limit).await,
         }
     }
 
@@ -76,6 +73,19 @@ impl Admin {
         let now = self.clock.now();
         let event = self.table.show_event(&event_key(key)?, now).await?;
         event.ok_or(Rejection::NotFound("event of this key"))
+    }
+}
+
+/// The page with the event that was found by its id, at once. Without a tenant the search for those of tenants follows;
+/// a tenant has no other event of this id.
+fn first_page(event: EventSummary, search: &EventSearch) -> EventList {
+    let next = match search.tenant {
+        Some(_) => None,
+        None => Some(cursor(&search.start(), search.order)),
+    };
+    EventList {
+        events: vec![event],
+        next,
     }
 }
 

@@ -190,6 +190,14 @@ fn json(answer: &impl Serialize) -> Result<Bytes, Rejection> {
     Ok(Bytes::from(text))
 }
 
+/// The length of a list: the one that a request names, up to a maximum. A page of none would look like the end.
+fn limit(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Rejection> {
+    match asked {
+        Some(0) => Err(Rejection::asked("`limit` must be at least 1")),
+        asked => Ok(asked.unwrap_or(default).min(max)),
+    }
+}
+
 fn time(field: &str, text: &str) -> Result<SystemTime, Rejection> {
     let wrong = |_| {
         Rejection::asked(format!(

@@ -6,7 +6,7 @@ use hookgate_api::{
     OutcomesRequest, ReplayList, ReplayListRequest, ReplayOutcomes, ReplaySummary, ReplayedRange,
 };
 
-use crate::{Admin, BUDGET, Rejection};
+use crate::{Admin, BUDGET, Rejection, limit};
 
 /// The default and the maximum number of replays in a list.
 const LIMIT: usize = 50;
@@ -20,7 +20,7 @@ impl Admin {
         &self,
         asked: ReplayListRequest,
     ) -> Result<ReplayList, Rejection> {
-        let limit = asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+        let limit = limit(asked.limit, LIMIT, MAX_LIMIT)?;
         let wrong = || Rejection::asked("`cursor` is not the `next` of a list of replays");
         let before = asked.cursor.as_deref();
         let before = before.map(|text| ReplayId::parse(text).ok_or_else(wrong));

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod bodies;
 pub(crate) mod body;
+mod by_id;
 pub(crate) mod history;
 pub(crate) mod item;
 mod key;

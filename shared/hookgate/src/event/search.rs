@@ -12,6 +12,7 @@ use hookgate_api::{EventSummary, Order};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::AwsError;
 use crate::error::OrFailed;
 use crate::event::EventFilter;
 use crate::event::list::summary;
@@ -19,7 +20,6 @@ use crate::event::range::time;
 use crate::table::{
     Attributes, DynamoTable, INDEX, INDEX_SK, PK, SHARDS, day, index_time, partition_of, s, text,
 };
-use crate::{AwsError, EventKey};
 
 /// The maximum number of events per round: what DynamoDB allows in one batch.
 const ROUND: usize = 100;
@@ -101,22 +101,6 @@ impl DynamoTable {
             events: events.into_iter().map(|(_, event)| event).collect(),
             next: next.filter(|next| search.day_at(next).is_some()),
         })
-    }
-
-    /// The event of a source that has this id, where the source's events are told apart by their id. What it
-    /// finds need not have been seen by the processor.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn event_of_id(
-        &self,
-        source: &str,
-        tenant: Option<&str>,
-        id: &str,
-    ) -> Result<Option<EventSummary>, AwsError> {
-        let key = EventKey::new(tenant, source, &format!("id:{id}"));
-        let items = self.ledger_items(&[key.as_str().to_owned()]).await?;
-        Ok(items.first().and_then(summary))
     }
 
     /// The entries of one part of the index from a time on: `enough` of them, and then to the end of a
@@ -213,7 +197,7 @@ impl EventSearch {
     }
 
     /// Answers whether an event of the sources and the time is meant.
-    pub fn admits(&self, event: &EventSummary) -> bool {
+    pub(crate) fn admits(&self, event: &EventSummary) -> bool {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
         self.filter.admits(event)
             && same(&self.tenant, &event.tenant)
@@ -221,7 +205,7 @@ impl EventSearch {
     }
 
     /// The position before the first event.
-    fn start(&self) -> Position {
+    pub fn start(&self) -> Position {
         border(match self.order {
             Order::Newest => self.until_ms + 1,
             Order::Oldest => self.since_ms,
