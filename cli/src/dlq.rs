@@ -2,7 +2,7 @@ use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use hookgate::EventKey;
+use hookgate::{EventKey, rfc3339, system_now, unix_ms};
 use hookgate_api::{
     DeadLetterDetails, DeadLetterList, DeadLetterListRequest, DeadLetterSummary, Discard,
     DiscardDeadLetters, Failed, ListDeadLetters, ListMoves, MoveDeadLetters, MoveList, MoveRequest,
@@ -48,7 +48,7 @@ enum DlqCommand {
 
 A key that begins with a hyphen goes after `--`.")]
     Redrive(RedriveArgs),
-    /// Discard dead letters. Their events stay dead, and can be replayed.
+    /// Discard dead letters. Their events are dead, and can be replayed.
     Discard {
         /// Event keys, or message ids.
         #[arg(value_name = "NAME", required = true)]
@@ -147,6 +147,8 @@ impl RedriveArgs {
             source: self.source,
             event_type: self.event_type,
             reason_contains: self.reason_contains,
+            // What fails again meanwhile comes back with a later time, and is left where it is.
+            sent_before: (!by_names).then(|| rfc3339(unix_ms(system_now()))),
         };
         let mut sum = Redriven::default();
         let mut empty = 0;

@@ -17,8 +17,8 @@ use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
 use hookgate::system_now;
 use hookgate::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
-    ClaimDecision, Item, RecordDecision, State, may_complete, may_dead_letter, may_mark_enqueued,
-    may_release, on_claim, on_record,
+    ClaimDecision, DiscardDecision, Item, RecordDecision, State, may_complete, may_dead_letter,
+    may_mark_enqueued, may_release, on_claim, on_discard, on_record,
 };
 use hookgate_tests::servers;
 use hookgate_twin::engines::Engines;
@@ -175,6 +175,7 @@ impl Bench {
             self.release(&shape, may_release(old, &ME.to_owned())).await;
             self.mark_dead(&shape, may_dead_letter(old, &ME.to_owned()))
                 .await;
+            self.discard(&shape, on_discard(old, EPOCH, now_ms)).await;
         }
         self.client
             .delete_table()
@@ -286,6 +287,17 @@ impl Bench {
             .await
             .unwrap();
         self.ends(&event, shape, expected, "X").await;
+    }
+
+    async fn discard(&mut self, shape: &Shape, expected: DiscardDecision) {
+        let event = self.event();
+        self.put(&event, shape).await;
+        let noted = self
+            .table
+            .note_discarded(&event.key, EPOCH, "discarded", self.now);
+        assert_eq!(noted.await.unwrap(), expected, "{shape:?}");
+        let dies = expected == DiscardDecision::Dead;
+        self.ends(&event, shape, dies, "X").await;
     }
 
     /// The item is in the new state where the decision allows it, and as it was otherwise.

@@ -1,7 +1,11 @@
-//! Dead letters that are chosen by what they have in common, and those that are thrown away.
+//! Dead letters that are chosen by what they have in common, and those that are discarded.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use hookgate::config::DEFAULT_RETENTION;
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Retry};
+use hookgate::{DynamoTable, Message, rfc3339, system_now, unix_ms};
+use hookgate_tests::archived::event;
 use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
 use hookgate_twin::engines::DEAD_LETTER_QUEUE;
@@ -34,10 +38,10 @@ async fn attempts(gateway: &Gateway, key: &str, count: u64) -> Value {
 }
 
 /// The keys in a list of dead letters, sorted.
-fn keys(letters: &Value) -> Vec<&str> {
-    let letters = letters.as_array().expect("a list").iter();
-    let mut keys: Vec<&str> = letters
-        .filter_map(|letter| letter["key"].as_str())
+fn keys(dead_letters: &Value) -> Vec<&str> {
+    let dead_letters = dead_letters.as_array().expect("a list").iter();
+    let mut keys: Vec<&str> = dead_letters
+        .filter_map(|dead_letter| dead_letter["key"].as_str())
         .collect();
     keys.sort_unstable();
     keys
@@ -114,4 +118,115 @@ async fn a_discarded_dead_letter_is_gone_and_its_event_says_so() {
     let (status, answer) = post(&gateway, "/admin/replay", again).await;
     assert_eq!(status, 202, "{answer}");
     assert_eq!(attempts(&gateway, &key, 2).await["error"], error);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_comes_back_is_not_redriven_by_the_same_series_of_requests() {
+    let gateway = Gateway::start().await;
+    let key = dead(&gateway, "evt_1", "project.created").await;
+    let began = rfc3339(unix_ms(system_now()));
+    let path = "/admin/dead-letters/redrive";
+    let asked = json!({ "source": "product", "sent_before": began });
+    let (status, answer) = post(&gateway, path, asked.clone()).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(keys(&answer["redriven"]), [&key], "{answer}");
+    assert_eq!(attempts(&gateway, &key, 2).await["state"], "dead");
+
+    let (status, answer) = post(&gateway, path, asked).await;
+    assert_eq!((status, &answer["redriven"]), (200, &json!([])), "{answer}");
+    // Nor is it hidden.
+    let (_, list) = gateway.get("/admin/dead-letters").await;
+    assert_eq!(keys(&list["dead_letters"]), [&key], "{list}");
+}
+
+/// The end of a claim that is under way when its message is dead-lettered.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    None,
+    Failed,
+    Done,
+}
+
+/// Claims an event until then, and ends the claim.
+async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, end: End) {
+    let began = lease_until - Duration::from_secs(60);
+    let request = ClaimRequest {
+        message,
+        owner: "processor",
+        lease_until,
+        now: began,
+    };
+    let claimed = table.claim(request).await.expect("the table answers");
+    let ClaimOutcome::Granted(grant) = claimed else {
+        panic!("not claimed: {claimed:?}");
+    };
+    let claim = Claim {
+        event: &message.event,
+        epoch: message.epoch,
+        owner: "processor",
+        grant,
+        began,
+        target: None,
+    };
+    let retry = Retry {
+        error: "not yet",
+        next: lease_until,
+    };
+    let ended = match end {
+        End::None => Ok(()),
+        End::Failed => table.release(claim, retry, began).await,
+        End::Done => table.complete(claim, began).await,
+    };
+    ended.expect("the table answers");
+}
+
+#[tokio::test]
+async fn an_event_is_dead_when_its_last_message_is_discarded_unless_it_is_done_or_running() {
+    let gateway = Gateway::start().await;
+    let engines = &gateway.twin.engines;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let now = system_now();
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    for (number, claimed, state) in [
+        (1, None, "dead"),
+        (2, Some((now + minutes(5), End::Failed)), "dead"),
+        (3, Some((now - minutes(1), End::None)), "dead"),
+        (4, Some((now + minutes(5), End::Done)), "unhandled"),
+        (5, Some((now + minutes(5), End::None)), "processing"),
+    ] {
+        let message = Message {
+            event: event(number, now - minutes(9)),
+            epoch: 0,
+            replay: None,
+        };
+        let key = message.event.key.to_string();
+        let recorded = table.record(&message.event, now).await;
+        recorded.expect("it is recorded");
+        if let Some((lease_until, end)) = claimed {
+            claim(&table, &message, lease_until, end).await;
+        }
+        // As SQS does it with a message that was received too often: without a reason.
+        let text = message.to_json().expect("JSON");
+        let sent = engines.sqs.send(DEAD_LETTER_QUEUE, &text).await;
+        sent.expect("the queue takes it");
+
+        let asked = json!({ "keys": [key], "reason": "a test order" });
+        let (status, answer) = post(&gateway, "/admin/dead-letters/discard", asked).await;
+        let (_, event) = gateway.get(&format!("/admin/events/{key}")).await;
+        assert_eq!(event["state"], state, "{claimed:?}: {event}");
+        let (_, list) = gateway.get("/admin/dead-letters").await;
+        if state == "processing" {
+            assert_eq!(status, 503, "{answer}");
+            let told = answer["failed"][0]["error"].as_str().unwrap_or_default();
+            assert!(told.contains("may be running until"), "{told}");
+            assert_eq!(keys(&list["dead_letters"]), [&key], "{list}");
+        } else {
+            assert_eq!(keys(&answer["discarded"]), [&key], "{answer}");
+            assert_eq!(keys(&list["dead_letters"]), [""; 0], "{list}");
+        }
+        if state == "dead" {
+            assert_eq!(event["error"], "discarded: a test order", "{event}");
+            assert!(event["completed_at"].is_string(), "{event}");
+        }
+    }
 }

@@ -82,6 +82,9 @@ async fn the_greatest_that_is_allowed_is_taken_and_one_more_is_not() {
         (ranges, range(json!({ "reason": "x", "rate_per_s": 500 })), 202),
         (ranges, range(json!({ "reason": "x", "rate_per_s": 501 })), 400),
         (redrive, json!({ "keys": strangers(100) }), 404),
+        (redrive, json!({ "sent_before": "yesterday" }), 400),
+        (redrive, json!({ "keys": strangers(1), "sent_before": rfc3339(0) }), 400),
+        (redrive, json!({ "sent_before": rfc3339(0) }), 200),
         (redrive, json!({ "keys": strangers(101) }), 400),
         (discard, keys(100, "x"), 404),
         (discard, keys(101, "x"), 400),
@@ -202,6 +205,19 @@ async fn no_list_is_longer_than_its_limit_whatever_is_asked_for() {
     ] {
         let (status, list) = get(&admin, &format!("{path}?limit=999999")).await;
         assert_eq!((status, listed(&list, name)), (200, limit), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_none_is_refused_as_it_would_look_like_the_end() {
+    let engines = engines().await;
+    let admin = admin(&engines, Clock::system());
+    for path in ["/admin/events", "/admin/replays", "/admin/dead-letters"] {
+        let (status, answer) = get(&admin, &format!("{path}?limit=0")).await;
+        assert_eq!(status, 400, "{path}: {answer}");
+        let told = answer["error"].as_str().unwrap_or_default();
+        assert!(told.contains("`limit` must be at least 1"), "{told}");
+        assert_eq!(get(&admin, &format!("{path}?limit=1")).await.0, 200);
     }
 }
 

@@ -13,14 +13,14 @@ use hookgate_api::{
 };
 
 use crate::names::{Names, move_view, view};
-use crate::{Admin, BUDGET, Rejection};
+use crate::{Admin, BUDGET, Rejection, limit};
 
 /// The default and the maximum number of dead letters in a list.
 const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
 /// The maximum number of dead letters that a search looks at.
-pub(crate) const MAX_LOOKED_AT: usize = 2000;
+const MAX_LOOKED_AT: usize = 2000;
 
 /// For how long dead letters are hidden from others while they are looked at: longer than that takes.
 const HIDDEN: Duration = Duration::from_secs(30);
@@ -28,9 +28,9 @@ const HIDDEN: Duration = Duration::from_secs(30);
 /// SQS moves no more messages a second.
 const MAX_RATE: u32 = 500;
 
-/// Dead letters that were received, and are to be released.
+/// Dead letters that were received, and are to be released or removed.
 pub(crate) struct Received {
-    pub(crate) letters: Vec<DeadLetter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
     /// True where the queue had no more.
     pub(crate) complete: bool,
 }
@@ -40,12 +40,12 @@ impl Admin {
         &self,
         asked: DeadLetterListRequest,
     ) -> Result<DeadLetterList, Rejection> {
-        let limit = asked.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
-        let received = self.receive(|letters| letters.len() >= limit).await?;
-        self.release(&received.letters).await;
+        let limit = limit(asked.limit, LIMIT, MAX_LIMIT)?;
+        let received = self.receive(limit, |_| true).await?;
+        self.release(&received.dead_letters).await;
         Ok(DeadLetterList {
-            dead_letters: received.letters.iter().take(limit).map(view).collect(),
-            complete: received.complete && received.letters.len() <= limit,
+            dead_letters: received.dead_letters.iter().take(limit).map(view).collect(),
+            complete: received.complete && received.dead_letters.len() <= limit,
             count: self.dead_letters.count().await?,
         })
     }
@@ -56,15 +56,17 @@ impl Admin {
         name: &str,
     ) -> Result<DeadLetterDetails, Rejection> {
         let names = Names::of(name);
-        let received = self.receive_named().await?;
-        self.release(&received.letters).await;
-        let letters = received.letters.into_iter();
-        let found = letters.filter(|letter| names.match_any(letter));
-        let found: Vec<DeadLetterDetail> = found
-            .map(|letter| DeadLetterDetail {
-                dead_letter: view(&letter),
-                body: letter.body,
-                attributes: letter.attributes,
+        let received = self
+            .receive(usize::MAX, |dead_letter| names.match_any(dead_letter))
+            .await?;
+        self.release(&received.dead_letters).await;
+        let found: Vec<DeadLetterDetail> = received
+            .dead_letters
+            .into_iter()
+            .map(|dead_letter| DeadLetterDetail {
+                dead_letter: view(&dead_letter),
+                body: dead_letter.body,
+                attributes: dead_letter.attributes,
             })
             .collect();
         if found.is_empty() {
@@ -103,42 +105,44 @@ impl Admin {
         })
     }
 
-    /// Receives as many dead letters as one request looks at.
-    pub(crate) async fn receive_named(&self) -> Result<Received, Rejection> {
-        self.receive(|letters| letters.len() >= MAX_LOOKED_AT).await
-    }
-
-    /// Receives dead letters until there are enough, or no more, or the time is over.
+    /// Receives dead letters until there are enough that are meant, or no more, or the time is over. Each is looked at
+    /// once. Those that are not meant are released.
     pub(crate) async fn receive(
         &self,
-        enough: impl Fn(&[DeadLetter]) -> bool,
+        enough: usize,
+        is_meant: impl Fn(&DeadLetter) -> bool,
     ) -> Result<Received, Rejection> {
         let deadline = self.clock.now() + BUDGET;
-        let mut letters: Vec<DeadLetter> = Vec::new();
-        while !enough(&letters) && self.clock.now() < deadline {
-            match self.dead_letters.receive(HIDDEN).await {
-                Ok(more) if more.is_empty() => {
-                    return Ok(Received {
-                        letters,
-                        complete: true,
-                    });
-                }
-                Ok(more) => letters.extend(more),
+        let (mut meant, mut others) = (Vec::new(), Vec::new());
+        let mut complete = false;
+        while !complete
+            && meant.len() < enough
+            && meant.len() + others.len() < MAX_LOOKED_AT
+            && self.clock.now() < deadline
+        {
+            let more = match self.dead_letters.receive(HIDDEN).await {
+                Ok(more) => more,
                 Err(error) => {
-                    self.release(&letters).await;
+                    self.release(&meant).await;
+                    self.release(&others).await;
                     return Err(error.into());
                 }
-            }
+            };
+            complete = more.is_empty();
+            let (more, not_meant): (Vec<_>, Vec<_>) = more.into_iter().partition(&is_meant);
+            meant.extend(more);
+            others.extend(not_meant);
         }
+        self.release(&others).await;
         Ok(Received {
-            letters,
-            complete: false,
+            dead_letters: meant,
+            complete,
         })
     }
 
     /// Releases dead letters. If that fails, they become visible again when their visibility timeout ends.
-    pub(crate) async fn release(&self, letters: &[DeadLetter]) {
-        if let Err(error) = self.dead_letters.release(letters).await {
+    pub(crate) async fn release(&self, dead_letters: &[DeadLetter]) {
+        if let Err(error) = self.dead_letters.release(dead_letters).await {
             tracing::warn!(
                 error = chain(&error),
                 "dead letters not released; they stay hidden for a while"

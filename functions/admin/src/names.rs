@@ -8,8 +8,8 @@ use hookgate::event::matches;
 use hookgate::{EventKey, Message, rfc3339, unix_ms};
 use hookgate_api::{DeadLetterSummary, Move, Redrive};
 
-use crate::Rejection;
 use crate::events::event_key;
+use crate::{Rejection, time};
 
 /// The maximum number of names in one request.
 pub(crate) const MAX_NAMES: usize = 100;
@@ -44,15 +44,15 @@ impl Names {
         })
     }
 
-    pub(crate) fn match_any(&self, letter: &DeadLetter) -> bool {
-        self.matching(letter).next().is_some()
+    pub(crate) fn match_any(&self, dead_letter: &DeadLetter) -> bool {
+        self.matching(dead_letter).next().is_some()
     }
 
     /// The names that match a dead letter.
-    pub(crate) fn matching(&self, letter: &DeadLetter) -> impl Iterator<Item = String> {
-        let id = self.message_ids.get(&letter.message_id).cloned();
+    pub(crate) fn matching(&self, dead_letter: &DeadLetter) -> impl Iterator<Item = String> {
+        let id = self.message_ids.get(&dead_letter.message_id).cloned();
         // The text is needed only if a key was given.
-        let message = (!self.keys.is_empty()).then(|| Message::from_json(&letter.body));
+        let message = (!self.keys.is_empty()).then(|| Message::from_json(&dead_letter.body));
         let key = message
             .and_then(Result::ok)
             .map(|message| message.event.key);
@@ -67,11 +67,17 @@ pub(crate) struct Common {
     event_type: Option<String>,
     /// In small letters.
     reason_contains: Option<String>,
+    sent_before_ms: Option<u64>,
 }
 
 impl Common {
     /// The features that a request names; `None` if it names none.
-    pub(crate) fn of(asked: &Redrive) -> Option<Common> {
+    ///
+    /// # Errors
+    /// When a time is not one.
+    pub(crate) fn of(asked: &Redrive) -> Result<Option<Common>, Rejection> {
+        let sent_before = asked.sent_before.as_deref();
+        let sent_before = sent_before.map(|text| time("sent_before", text));
         let common = Common {
             source: asked.source.clone(),
             event_type: asked.event_type.clone(),
@@ -79,18 +85,24 @@ impl Common {
                 .reason_contains
                 .as_ref()
                 .map(|text| text.to_lowercase()),
+            sent_before_ms: sent_before.transpose()?.map(unix_ms),
         };
         let given = [&common.source, &common.event_type, &common.reason_contains];
-        given.iter().any(|given| given.is_some()).then_some(common)
+        let is_given = given.iter().any(|given| given.is_some()) || common.sent_before_ms.is_some();
+        Ok(is_given.then_some(common))
     }
 
     /// Returns true if a dead letter has all of these features. One that is not a message has no source and no type.
-    pub(crate) fn admits(&self, letter: &DeadLetter) -> bool {
-        let view = view(letter);
+    pub(crate) fn admits(&self, dead_letter: &DeadLetter) -> bool {
+        let sent_in_time = self
+            .sent_before_ms
+            .is_none_or(|before| dead_letter.sent_ms.is_some_and(|sent| sent < before));
+        let view = view(dead_letter);
         let reason = view.reason.unwrap_or_default().to_lowercase();
         let event_type = view.event_type.unwrap_or_default();
         let wanted = self.reason_contains.as_ref();
-        wanted.is_none_or(|text| reason.contains(text))
+        sent_in_time
+            && wanted.is_none_or(|text| reason.contains(text))
             && (self.source.is_none() || self.source == view.source)
             && self
                 .event_type
@@ -100,19 +112,19 @@ impl Common {
 }
 
 /// A dead letter as operators see it, without its text.
-pub(crate) fn view(letter: &DeadLetter) -> DeadLetterSummary {
-    let attribute = |name: &str| letter.attributes.get(name).cloned();
+pub(crate) fn view(dead_letter: &DeadLetter) -> DeadLetterSummary {
+    let attribute = |name: &str| dead_letter.attributes.get(name).cloned();
     let mut view = DeadLetterSummary {
-        message_id: letter.message_id.clone(),
-        sent_at: letter.sent_ms.map(rfc3339),
+        message_id: dead_letter.message_id.clone(),
+        sent_at: dead_letter.sent_ms.map(rfc3339),
         reason: attribute("Reason"),
         class: attribute("Class"),
         target: attribute("Target"),
         attempt: attribute("Attempt"),
-        body_bytes: letter.body.len() as u64,
+        body_bytes: dead_letter.body.len() as u64,
         ..DeadLetterSummary::default()
     };
-    if let Ok(Message { event, epoch, .. }) = Message::from_json(&letter.body) {
+    if let Ok(Message { event, epoch, .. }) = Message::from_json(&dead_letter.body) {
         view.key = Some(event.key.to_string());
         view.source = Some(event.source);
         view.event_type = event.event_type;

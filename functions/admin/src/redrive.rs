@@ -1,14 +1,13 @@
-//! Dead letters sent back to the queue, or thrown away: by their names, or by what they have in common.
+//! Dead letters sent back to the queue, or discarded: by their names, or by what they have in common.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use hookgate::dead_letter::DeadLetter;
-use hookgate::{AwsError, Message, chain};
+use hookgate::dead_letter::{DeadLetter, DiscardDecision};
+use hookgate::{Message, chain, rfc3339};
 use hookgate_api::{DeadLetterSummary, Discard, Discarded, Failed, Redrive, Redriven};
 use http::StatusCode;
 
-use crate::dead_letters::MAX_LOOKED_AT;
 use crate::names::{Common, MAX_NAMES, Names, view};
 use crate::replay::reason;
 use crate::{Admin, Rejection};
@@ -21,7 +20,7 @@ const CHUNK: usize = 10;
 
 /// The dead letters that were meant, and the names of which there were none.
 struct Meant {
-    letters: Vec<DeadLetter>,
+    dead_letters: Vec<DeadLetter>,
     not_found: Vec<String>,
     complete: bool,
 }
@@ -35,23 +34,26 @@ struct Ended {
 impl Admin {
     pub(crate) async fn redrive(&self, asked: Redrive) -> Result<Redriven, Rejection> {
         let named = asked.keys.len() + asked.message_ids.len();
-        let meant = match (named, Common::of(&asked)) {
+        let meant = match (named, Common::of(&asked)?) {
             (0, Some(common)) => self.alike(&common).await?,
             (1..=MAX_NAMES, None) => self.named(&asked.keys, &asked.message_ids).await?,
             (1.., Some(_)) => {
                 return Err(Rejection::asked(
-                    "either name dead letters, or say what they have in common: `source`, `type`, `reason_contains`",
+                    "either name dead letters, or say what they have in common: `source`, `type`, `reason_contains`, \
+                     `sent_before`",
                 ));
             }
             (_, None) => {
                 return Err(Rejection::asked(format!(
                     "name 1 to {MAX_NAMES} `keys` or `message_ids`, or say what they have in common: `source`, \
-                     `type`, `reason_contains`; POST /admin/dead-letters/moves moves all"
+                     `type`, `reason_contains`, `sent_before`; POST /admin/dead-letters/moves moves all"
                 )));
             }
         };
         let ended = self
-            .each(&meant.letters, |letter| self.redrive_letter(letter))
+            .each(&meant.dead_letters, |dead_letter| {
+                self.redrive_dead_letter(dead_letter)
+            })
             .await;
         tracing::info!(
             redriven = ended.done.len(),
@@ -81,8 +83,8 @@ impl Admin {
             )));
         }
         let meant = self.named(&asked.keys, &asked.message_ids).await?;
-        let discard = |letter| self.discard_letter(letter, &reason);
-        let ended = self.each(&meant.letters, discard).await;
+        let discard = |dead_letter| self.discard_dead_letter(dead_letter, &reason);
+        let ended = self.each(&meant.dead_letters, discard).await;
         if ended.done.is_empty() {
             return Err(nothing_done(
                 "no dead letter was discarded",
@@ -98,22 +100,20 @@ impl Admin {
         })
     }
 
-    /// Receives the dead letters of these names, and releases all others.
+    /// Receives the dead letters of these names.
     async fn named(&self, keys: &[String], message_ids: &[String]) -> Result<Meant, Rejection> {
         let names = Names::read(keys, message_ids)?;
-        let received = self.receive_named().await?;
-        let (letters, others): (Vec<DeadLetter>, Vec<DeadLetter>) = received
-            .letters
-            .into_iter()
-            .partition(|letter| names.match_any(letter));
-        self.release(&others).await;
-        let found: BTreeSet<String> = letters
+        let received = self
+            .receive(usize::MAX, |dead_letter| names.match_any(dead_letter))
+            .await?;
+        let found: BTreeSet<String> = received
+            .dead_letters
             .iter()
-            .flat_map(|letter| names.matching(letter))
+            .flat_map(|dead_letter| names.matching(dead_letter))
             .collect();
         let asked = keys.iter().chain(message_ids);
         Ok(Meant {
-            letters,
+            dead_letters: received.dead_letters,
             not_found: asked
                 .filter(|name| !found.contains(*name))
                 .cloned()
@@ -122,20 +122,13 @@ impl Admin {
         })
     }
 
-    /// Receives a batch of the dead letters that have this in common, and releases all others.
+    /// Receives a batch of the dead letters that have this in common.
     async fn alike(&self, common: &Common) -> Result<Meant, Rejection> {
-        let is_enough = |letters: &[DeadLetter]| {
-            let meant = letters.iter().filter(|letter| common.admits(letter));
-            letters.len() >= MAX_LOOKED_AT || meant.count() >= MAX_BATCH
-        };
-        let received = self.receive(is_enough).await?;
-        let (letters, others): (Vec<DeadLetter>, Vec<DeadLetter>) = received
-            .letters
-            .into_iter()
-            .partition(|letter| common.admits(letter));
-        self.release(&others).await;
+        let received = self
+            .receive(MAX_BATCH, |dead_letter| common.admits(dead_letter))
+            .await?;
         Ok(Meant {
-            letters,
+            dead_letters: received.dead_letters,
             not_found: Vec::new(),
             complete: received.complete,
         })
@@ -144,22 +137,22 @@ impl Admin {
     /// Does it with each, some at a time. Those that it fails with are released.
     async fn each<'a, D>(
         &self,
-        letters: &'a [DeadLetter],
+        dead_letters: &'a [DeadLetter],
         act: impl Fn(&'a DeadLetter) -> D,
     ) -> Ended
     where
-        D: Future<Output = Result<(), AwsError>>,
+        D: Future<Output = Result<(), Rejection>>,
     {
         let (mut done, mut failed) = (Vec::new(), Vec::new());
-        for chunk in letters.chunks(CHUNK) {
+        for chunk in dead_letters.chunks(CHUNK) {
             let ends = join_all(chunk.iter().map(&act)).await;
-            for (letter, end) in chunk.iter().zip(ends) {
+            for (dead_letter, end) in chunk.iter().zip(ends) {
                 match end {
-                    Ok(()) => done.push(view(letter)),
+                    Ok(()) => done.push(view(dead_letter)),
                     Err(error) => {
-                        self.release(std::slice::from_ref(letter)).await;
+                        self.release(std::slice::from_ref(dead_letter)).await;
                         failed.push(Failed {
-                            name: letter.message_id.clone(),
+                            name: dead_letter.message_id.clone(),
                             error: chain(&error),
                         });
                     }
@@ -171,12 +164,12 @@ impl Admin {
 
     /// Sends a dead letter back to the queue, and then removes it: a crash between the two repeats a
     /// message, which the ledger settles, and loses none.
-    async fn redrive_letter(&self, letter: &DeadLetter) -> Result<(), AwsError> {
-        self.dead_letters.send_again(letter).await?;
-        if let Err(error) = self.dead_letters.remove(letter).await {
+    async fn redrive_dead_letter(&self, dead_letter: &DeadLetter) -> Result<(), Rejection> {
+        self.dead_letters.send_again(dead_letter).await?;
+        if let Err(error) = self.dead_letters.remove(dead_letter).await {
             // It is in both queues now: another redrive of it is settled by the ledger.
             tracing::warn!(
-                message_id = letter.message_id,
+                message_id = dead_letter.message_id,
                 error = chain(&error),
                 "dead letter not deleted"
             );
@@ -184,26 +177,52 @@ impl Admin {
         Ok(())
     }
 
-    /// Notes with the event that its dead letter was thrown away, and then removes it.
-    async fn discard_letter(&self, letter: &DeadLetter, reason: &str) -> Result<(), AwsError> {
-        let key = match Message::from_json(&letter.body) {
-            Ok(Message { event, epoch, .. }) => {
-                let error = letter.attributes.get("Reason").map_or("-", String::as_str);
-                let text = format!("discarded: {reason}; before: {error}");
-                self.table.note_discarded(&event.key, epoch, &text).await?;
-                Some(event.key)
+    /// Notes with the event that its dead letter was discarded, and then removes it. A crash between the two leaves a
+    /// dead letter whose event says that it was discarded: it can be discarded again, or redriven, as a dead event may
+    /// be claimed. The other order could leave an event that waits for ever for a message that is gone.
+    async fn discard_dead_letter(
+        &self,
+        dead_letter: &DeadLetter,
+        reason: &str,
+    ) -> Result<(), Rejection> {
+        let key = match Message::from_json(&dead_letter.body) {
+            Ok(message) => {
+                let text = discarded_text(dead_letter, reason);
+                self.mark_discarded(&message, &text).await?;
+                Some(message.event.key)
             }
             Err(_) => None,
         };
-        self.dead_letters.remove(letter).await?;
+        self.dead_letters.remove(dead_letter).await?;
         let key = key.as_ref().map(hookgate::EventKey::as_str);
         tracing::info!(
             key,
-            message_id = letter.message_id,
+            message_id = dead_letter.message_id,
             reason,
             "dead letter discarded"
         );
         Ok(())
+    }
+
+    async fn mark_discarded(&self, message: &Message, text: &str) -> Result<(), Rejection> {
+        let Message { event, epoch, .. } = message;
+        let now = self.clock.now();
+        let noted = self.table.note_discarded(&event.key, *epoch, text, now);
+        match noted.await? {
+            DiscardDecision::Dead | DiscardDecision::Settled => Ok(()),
+            DiscardDecision::Busy { until_ms } => Err(Rejection::Conflict(format!(
+                "its event may be running until {}; discard it after that",
+                rfc3339(until_ms)
+            ))),
+        }
+    }
+}
+
+/// The error of an event whose dead letter was discarded. One that SQS moved itself has no reason.
+fn discarded_text(dead_letter: &DeadLetter, reason: &str) -> String {
+    match dead_letter.attributes.get("Reason") {
+        Some(error) => format!("discarded: {reason}; before: {error}"),
+        None => format!("discarded: {reason}"),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::Failed;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetterListRequest {
-    /// Maximum number: 50 by default, at most 500.
+    /// Maximum number, at least 1: 50 by default, at most 500.
     pub limit: Option<usize>,
 }
 
@@ -114,6 +114,9 @@ pub struct Redrive {
     pub event_type: Option<String>,
     /// Those whose reason contains this text, in capitals or not.
     pub reason_contains: Option<String>,
+    /// Those that were sent to the dead-letter queue before this time. With the time at which a series of requests
+    /// began, each is redriven at most once, even if it comes back.
+    pub sent_before: Option<String>,
 }
 
 /// The result of a redrive.
@@ -130,7 +133,7 @@ pub struct Redriven {
     pub complete: bool,
 }
 
-/// The dead letters to throw away.
+/// The dead letters to discard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -145,13 +148,13 @@ pub struct Discard {
     pub reason: String,
 }
 
-/// The dead letters that were thrown away.
+/// The dead letters that were discarded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Discarded {
-    /// The dead letters that are gone. Their events stay dead, and can be replayed.
+    /// The dead letters that are gone. Their events are dead, unless they were done, and can be replayed.
     pub discarded: Vec<DeadLetterSummary>,
-    /// Those that could not be removed.
+    /// Those that were not removed, such as one whose event is being handled.
     pub failed: Vec<Failed>,
     /// Names that the queue handed out no dead letter of.
     pub not_found: Vec<String>,

@@ -92,7 +92,7 @@ pub struct EventListRequest {
     pub until: Option<String>,
     /// The order; newest first by default.
     pub order: Option<Order>,
-    /// Maximum number: 50 by default, at most 1000.
+    /// Maximum number, at least 1: 50 by default, at most 1000.
     pub limit: Option<usize>,
     /// After the last event that an earlier answer looked at: its `next`.
     pub cursor: Option<String>,

@@ -141,7 +141,7 @@ operations! {
     ListDeadLetters: "GET" "/admin/dead-letters" DeadLetterListRequest => 200 DeadLetterList;
     /// Sends dead letters back to the queue.
     RedriveDeadLetters: "POST" "/admin/dead-letters/redrive" Redrive => 200 Redriven;
-    /// Throws dead letters away.
+    /// Discards dead letters.
     DiscardDeadLetters: "POST" "/admin/dead-letters/discard" Discard => 200 Discarded;
     /// Lists the moves of all dead letters.
     ListMoves: "GET" "/admin/dead-letters/moves" Nothing => 200 MoveList;

@@ -195,7 +195,7 @@ pub struct ReplayedRange {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReplayListRequest {
-    /// Maximum number: 50 by default, at most 100.
+    /// Maximum number, at least 1: 50 by default, at most 100.
     pub limit: Option<usize>,
     /// After the last replay of an earlier answer: its `next`.
     pub cursor: Option<String>,

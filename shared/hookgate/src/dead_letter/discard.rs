@@ -1,19 +1,22 @@
-//! The note with an event that its dead letter was thrown away.
+//! The note with an event that its dead letter was discarded.
+
+use std::time::SystemTime;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use hookgate_ledger::State;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+pub use hookgate_ledger::DiscardDecision;
+use hookgate_ledger::{DISCARD, State, on_discard};
 
-use crate::error::OrFailed;
-use crate::event::item::{EVENT, shortened};
-use crate::table::{DynamoTable, PK, SK, n, names, s};
-use crate::{AwsError, EventKey};
+use crate::event::item::{EVENT, shortened, state, stored_item};
+use crate::table::event_item::claims_at;
+use crate::table::{DynamoTable, PK, SK, n, names, s, values};
+use crate::{AwsError, EventKey, unix_ms};
 
-const CONDITION: &str = "#st = :dead AND #ep = :ep";
-const SET: &str = "SET #err = :err";
+const OPERATION: &str = "note the discarded dead letter";
 
 impl DynamoTable {
-    /// Writes a text over the error of an event that is dead at this epoch. Without effect where the event was
-    /// handled, or replayed, or forgotten meanwhile.
+    /// Marks the event of a dead letter of this epoch as dead, with a text as its error. Without effect unless the
+    /// answer is [`DiscardDecision::Dead`]. Doing it twice is harmless.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -22,24 +25,51 @@ impl DynamoTable {
         key: &EventKey,
         epoch: u32,
         text: &str,
-    ) -> Result<(), AwsError> {
+        now: SystemTime,
+    ) -> Result<DiscardDecision, AwsError> {
+        let set = discarding(epoch);
         let updated = self
             .client
             .update_item()
             .table_name(&self.name)
             .key(PK, s(key.as_str()))
             .key(SK, s(EVENT))
-            .condition_expression(CONDITION)
-            .update_expression(SET)
-            .set_expression_attribute_names(Some(names(&[CONDITION, SET])))
-            .expression_attribute_values(":dead", s(State::Dead.code()))
-            .expression_attribute_values(":ep", n(epoch))
-            .expression_attribute_values(":err", s(shortened(text)))
+            .condition_expression(DISCARD)
+            .update_expression(&set)
+            .set_expression_attribute_names(Some(names(&[DISCARD, &set])))
+            .set_expression_attribute_values(Some(values([
+                (":received", state(State::Received)),
+                (":enqueued", state(State::Enqueued)),
+                (":processing", state(State::Processing)),
+                (":dead", state(State::Dead)),
+                (":ep", n(epoch)),
+                (":now", n(unix_ms(now))),
+                (":err", s(shortened(text))),
+            ])))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match updated.map_err(|error| error.into_service_error()) {
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(error).or_failed("note the discarded dead letter"),
+        let old = match updated.map_err(|error| error.into_service_error()) {
+            Ok(_) => return Ok(DiscardDecision::Dead),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item,
+            Err(error) => return Err(AwsError::new(OPERATION, error)),
+        };
+        let old = old.as_ref().and_then(stored_item);
+        match on_discard(old.as_ref(), epoch, unix_ms(now)) {
+            DiscardDecision::Dead => Err(AwsError::new(
+                OPERATION,
+                "the stored item contradicts the refusal",
+            )),
+            decision => Ok(decision),
         }
     }
+}
+
+/// The update that writes `Dead`, under the condition [`DISCARD`]. An event that was dead before died then.
+fn discarding(epoch: u32) -> String {
+    let claims = claims_at(epoch);
+    format!(
+        "SET #st = :dead, #err = :err, #t1 = if_not_exists(#t1, :now) \
+         REMOVE #own, #lu, #nx, #{claims}"
+    )
 }

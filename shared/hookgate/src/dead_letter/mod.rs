@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
+pub use discard::DiscardDecision;
+
 /// A message in the dead-letter queue.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter {
