@@ -261,7 +261,8 @@ impl Functions {
         Functions::on(engines).await
     }
 
-    async fn on(engines: Engines) -> Functions {
+    /// The functions on these engines.
+    pub async fn on(engines: Engines) -> Functions {
         let config = Config::parse(CONFIG).expect("a good configuration");
         let variables = HashMap::from([("PRODUCT".to_owned(), SECRET.to_owned())]);
         let secrets = Secrets::new(variables, None);

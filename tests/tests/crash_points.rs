@@ -279,7 +279,7 @@ async fn an_outbox_entry_that_cannot_be_read_stays_and_holds_nothing_up() {
 #[tokio::test]
 async fn a_batch_that_is_half_done_at_its_deadline_is_done_in_the_end() {
     let mut world = World::start().await;
-    let (short, long) = (Duration::from_secs(2), Duration::from_secs(30));
+    let (short, long) = (Duration::from_secs(6), Duration::from_secs(30));
     let cut = run_batch(&mut world, 3, &[Act::Hang], short, Plan::new()).await;
     assert_eq!((cut.acknowledged, cut.effects), (2, 3), "{cut:?}");
     assert_eq!(cut.states, ["done"; 3]);

@@ -7,15 +7,22 @@ use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt;
 use hookgate::dead_letter::NewDeadLetter;
 use hookgate::event::{Claim, Retry, TransactOutcome};
-use hookgate::{BodyError, Clock, DynamoTable, S3Bodies, SqsQueue, chain};
+use hookgate::{AwsError, BodyError, Clock, DynamoTable, S3Bodies, SqsQueue, chain};
 use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
+use tokio::time::Instant;
 
 use crate::handlers::{Effect, HandlerError};
 use crate::outcome::{self, Outcome};
 use crate::targets::Target;
 
-/// The part of an invocation's time that is left for writing down how a handler ended.
-const CLOSING_TIME: Duration = Duration::from_millis(500);
+/// The part of an invocation's time that is left for writing down how a handler ended: a call with its retries.
+const CLOSING_TIME: Duration = Duration::from_secs(2);
+
+/// The part of an invocation's time in which no completion is tried again.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
+/// The longest wait between two tries of a completion.
+const COMPLETION_WAIT: Duration = Duration::from_secs(2);
 
 /// The longest reason that travels with a dead letter, in characters.
 const MAX_REASON: usize = 300;
@@ -58,12 +65,21 @@ pub(crate) struct Attempt<'a> {
     pub(crate) claim: Claim<'a>,
 }
 
+/// A reason why a target's work was not done.
+enum NotDone {
+    /// The target failed, or would.
+    Failed(HandlerError),
+    /// The target was not run, because AWS did not answer.
+    NotBegun(AwsError),
+}
+
 impl Attempt<'_> {
     /// Runs the target, and writes down how that ended.
     pub(crate) async fn finish(&self) -> Outcome {
         match self.run().await {
             Ok(effect) => self.complete(effect).await,
-            Err(error) => self.fail(&error).await,
+            Err(NotDone::Failed(error)) => self.fail(&error).await,
+            Err(NotDone::NotBegun(error)) => self.give_back(&error).await,
         }
     }
 
@@ -76,7 +92,7 @@ impl Attempt<'_> {
     /// invocation's time. A panic is an error.
     ///
     /// In this order, so that an event whose body is gone is listed for operators.
-    async fn run(&self) -> Result<Effect, HandlerError> {
+    async fn run(&self) -> Result<Effect, NotDone> {
         let Aws {
             table,
             bodies,
@@ -84,8 +100,7 @@ impl Attempt<'_> {
             ..
         } = self.aws;
         let event = self.claim.event;
-        let archived = table.archive(event).await;
-        archived.map_err(|error| HandlerError::transient(chain(&error)))?;
+        table.archive(event).await.map_err(NotDone::NotBegun)?;
         let body = event
             .body
             .fetch(bodies.as_ref())
@@ -97,34 +112,75 @@ impl Attempt<'_> {
         let closing = clock.now() + CLOSING_TIME;
         let left = self.invocation.deadline.duration_since(closing);
         let run = AssertUnwindSafe(target.run(event, &body)).catch_unwind();
-        match tokio::time::timeout(left.unwrap_or_default(), run).await {
+        let result = match tokio::time::timeout(left.unwrap_or_default(), run).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(HandlerError::panicked()),
             Err(_) => Err(HandlerError::transient(
                 "the handler did not finish in time",
             )),
+        };
+        result.map_err(NotDone::Failed)
+    }
+
+    /// Ends a claim whose target was not run: that is no attempt.
+    async fn give_back(&self, error: &AwsError) -> Outcome {
+        let delay = wait_for_aws();
+        let Aws { table, clock, .. } = self.aws;
+        let reason = chain(error);
+        let retry = Retry {
+            error: &reason,
+            next: clock.now() + delay,
+        };
+        if let Err(error) = table.give_back(self.claim, retry).await {
+            outcome::not_released(self.claim, &error);
         }
+        self.aws.delay(self.record, delay).await;
+        outcome::not_begun(self.claim, error)
     }
 
     async fn complete(&self, effect: Effect) -> Outcome {
-        let table = &self.aws.table;
-        let now = self.aws.clock.now();
-        let completed = match effect {
-            Effect::Happened => {
-                let completed = table.complete(self.claim, now).await;
-                completed.map(|()| TransactOutcome::Done)
-            }
-            Effect::Writes(writes) => table.complete_with_writes(self.claim, &writes, now).await,
-        };
-        let error = match completed {
+        let error = match self.completed(&effect).await {
             Ok(TransactOutcome::Done) => {
                 return outcome::done(self.claim, self.aws.clock.now());
             }
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
-            Err(error) => return outcome::not_completed(self.claim, self.target_name(), &error),
+            Err(error) => {
+                self.aws.delay(self.record, wait_for_aws()).await;
+                return outcome::not_completed(self.claim, self.target_name(), &error);
+            }
         };
         self.fail(&error).await
+    }
+
+    /// Completes the event. The effect is a fact, so this is tried until the invocation's time is over: what is not
+    /// written down is done again.
+    async fn completed(&self, effect: &Effect) -> Result<TransactOutcome, AwsError> {
+        let last = self.aws.clock.now() + LAST_MOMENT;
+        let left = self.invocation.deadline.duration_since(last);
+        let end = Instant::now() + left.unwrap_or_default();
+        let mut wait = Duration::from_millis(100);
+        loop {
+            let tried = self.try_to_complete(effect).await;
+            let pause = full_jitter(wait);
+            if tried.is_ok() || Instant::now() + pause >= end {
+                return tried;
+            }
+            tokio::time::sleep(pause).await;
+            wait = (wait * 2).min(COMPLETION_WAIT);
+        }
+    }
+
+    async fn try_to_complete(&self, effect: &Effect) -> Result<TransactOutcome, AwsError> {
+        let table = &self.aws.table;
+        let now = self.aws.clock.now();
+        match effect {
+            Effect::Happened => {
+                let completed = table.complete(self.claim, now).await;
+                completed.map(|()| TransactOutcome::Done)
+            }
+            Effect::Writes(writes) => table.complete_with_writes(self.claim, writes, now).await,
+        }
     }
 
     async fn fail(&self, error: &HandlerError) -> Outcome {
@@ -181,10 +237,12 @@ impl Attempt<'_> {
 }
 
 /// A body that is gone will not come back; one that cannot be read now may be read later.
-fn not_fetched(error: BodyError) -> HandlerError {
+fn not_fetched(error: BodyError) -> NotDone {
     match error {
-        BodyError::Unavailable(error) => HandlerError::transient(chain(&error)),
-        BodyError::Gone | BodyError::Altered => HandlerError::permanent(error.to_string()),
+        BodyError::Unavailable(error) => NotDone::NotBegun(error),
+        BodyError::Gone | BodyError::Altered => {
+            NotDone::Failed(HandlerError::permanent(error.to_string()))
+        }
     }
 }
 
@@ -235,6 +293,11 @@ fn attribute_text(text: &str) -> String {
 /// A wait drawn evenly between nothing and `ceiling`.
 pub(crate) fn full_jitter(ceiling: Duration) -> Duration {
     ceiling.mul_f64(fastrand::f64())
+}
+
+/// A wait for AWS to answer again: 1 to 30 s.
+pub(crate) fn wait_for_aws() -> Duration {
+    Duration::from_secs(1) + full_jitter(Duration::from_secs(29))
 }
 
 #[cfg(test)]

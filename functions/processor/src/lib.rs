@@ -12,21 +12,24 @@ mod targets;
 use std::time::{Duration, SystemTime};
 
 pub use attempt::Invocation;
-use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter};
+use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter, wait_for_aws};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use handlers::Handlers;
 use hookgate::config::ConfigError;
 use hookgate::event::{Claim, ClaimOutcome, ClaimRequest};
-use hookgate::{Clock, DynamoTable, Event, Message, Route, S3Bodies, SqsQueue};
+use hookgate::{Clock, DynamoTable, Event, Message, MessageError, Route, S3Bodies, SqsQueue};
 use outcome::{Counts, Outcome};
 use targets::Target;
 
 /// The time by which a lease outlasts the invocation, so that no one else starts while a handler may still run.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
-/// A record with less time left than this is not started.
-const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
+/// A record with less time left than this is not started: a call with its retries, and what a handler's end needs.
+const MIN_TIME_LEFT: Duration = Duration::from_secs(4);
+
+/// The longest that a message of another version waits.
+const MAX_VERSION_WAIT: Duration = Duration::from_secs(3600);
 
 /// The function: the table, the queues, the bucket of large bodies, the time, and the routes to its targets.
 #[derive(Debug)]
@@ -92,6 +95,7 @@ impl Processor {
         let text = record.body.as_deref().unwrap_or_default();
         let message = match Message::from_json(text) {
             Ok(message) => message,
+            Err(MessageError::Version(version)) => return self.leave(record, version).await,
             Err(error) => {
                 return self
                     .dead_letter_unread(record, invocation, &error.to_string())
@@ -117,7 +121,10 @@ impl Processor {
             Ok(ClaimOutcome::Busy(until)) => {
                 return self.wait_for(record, &message, until, now).await;
             }
-            Err(error) => return outcome::not_claimed(&message, &error),
+            Err(error) => {
+                self.aws.delay(record, wait_for_aws()).await;
+                return outcome::not_claimed(&message, &error);
+            }
         };
         let target = self.target(&message.event);
         let attempt = Attempt {
@@ -142,6 +149,17 @@ impl Processor {
         let mut routes = self.routes.iter();
         let route = routes.find(|(route, _)| route.matches(event));
         route.map(|(_, target)| target)
+    }
+
+    /// Leaves a message for the version of this function that reads it. It waits longer each time: from half a minute
+    /// to an hour, so that the queue's own limit of receives is days away.
+    async fn leave(&self, record: &SqsMessage, version: u32) -> Outcome {
+        let received = record.attributes.get("ApproximateReceiveCount");
+        let received: u32 = received.and_then(|count| count.parse().ok()).unwrap_or(1);
+        let doublings = received.saturating_sub(1).min(7);
+        let wait = (Duration::from_secs(30) * 2u32.pow(doublings)).min(MAX_VERSION_WAIT);
+        self.aws.delay(record, wait).await;
+        outcome::of_another_version(record, &MessageError::Version(version).to_string())
     }
 
     /// Sends a message that cannot be read to the dead-letter queue as it is.

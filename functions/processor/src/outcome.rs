@@ -133,6 +133,17 @@ pub(crate) fn not_claimed(message: &Message, error: &AwsError) -> Outcome {
     Outcome::again(&message.event, Count::Failed)
 }
 
+pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError) -> Outcome {
+    line!(
+        error,
+        "not_begun",
+        claim.event,
+        error = chain(error),
+        "target not run; the event waits"
+    );
+    Outcome::again(claim.event, Count::Failed)
+}
+
 pub(crate) fn retry(claim: Claim<'_>, to: &str, error: &HandlerError, delay: Duration) -> Outcome {
     let event = claim.event;
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
@@ -209,6 +220,20 @@ pub(crate) fn not_delayed(error: &AwsError) {
         error,
         "message not delayed; it returns after the queue's visibility timeout"
     );
+}
+
+pub(crate) fn of_another_version(record: &SqsMessage, error: &str) -> Outcome {
+    tracing::error!(
+        outcome = "other_version",
+        message_id = record.message_id.as_deref(),
+        error,
+        "message left for another version of the processor"
+    );
+    Outcome {
+        comes_again: true,
+        count: Count::Failed,
+        source: None,
+    }
 }
 
 pub(crate) fn unreadable(record: &SqsMessage, error: &str) -> Outcome {

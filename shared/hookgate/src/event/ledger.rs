@@ -207,6 +207,29 @@ impl DynamoTable {
         unless_overtaken("release the event", update).await
     }
 
+    /// Ends a claim whose target was not run, and uncounts it. Without effect when the claim is lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_back(&self, claim: Claim<'_>, retry: Retry<'_>) -> Result<(), AwsError> {
+        let claims = claims_at(claim.epoch);
+        // Without its owner, the claim cannot be uncounted twice.
+        let set = format!(
+            "SET #lu = :zero, #err = :err, #nx = :nx REMOVE #own ADD #att :less, #{claims} :less"
+        );
+        let update = self
+            .update(&claim.event.key, OWNED, &set)
+            .set_expression_attribute_values(Some(values([
+                (":processing", state(State::Processing)),
+                (":me", s(claim.owner)),
+                (":err", s(shortened(retry.error))),
+                (":nx", n(unix_ms(retry.next))),
+                (":zero", n(0)),
+                (":less", n(-1)),
+            ])));
+        unless_overtaken("give the event back", update).await
+    }
+
     /// Notes that the event was given up; its message is already in the dead-letter queue. Without
     /// effect when the claim is lost.
     ///
