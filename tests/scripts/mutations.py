@@ -80,7 +80,7 @@ MUTATIONS = [
     ("a claim that is given back stays counted", LEDGER, "ADD #att :less, #{claims} :less", "ADD #att :zero, #{claims} :zero", "trouble archive"),
     ("a completion is tried once", ATTEMPT, "if tried.is_ok() || Instant::now() + pause >= end {", "if true {", "trouble completion"),
     ("a claim that is not answered waits for the queue's time-out", PROCESSOR,
-     "self.aws.delay(record, wait_for_aws()).await;", "", "trouble claim"),
+     "self.aws.delay(record, wait_for_aws(record)).await;", "", "trouble claim"),
     ("a message of another version is buried", PROCESSOR,
      "Err(MessageError::Version(version)) => return self.leave(record, version).await,", "", "trouble version"),
     ("the sweeper removes before it sends", SWEEPER,

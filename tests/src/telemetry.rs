@@ -229,6 +229,7 @@ impl Noting {
         match event.type_or_dash() {
             "poison" => Err(HandlerError::permanent("poison")),
             "later" => Err(HandlerError::transient("later")),
+            "never" => Err(HandlerError::throttled("never", Duration::MAX)),
             "panic" => panic!("{}", String::from_utf8_lossy(body)),
             _ => Ok(Effect::Happened),
         }

@@ -31,12 +31,17 @@ struct Story {
 impl Story {
     /// One event is in the queue.
     async fn begin() -> Story {
+        Story::of("run.failed").await
+    }
+
+    /// One event of this type is in the queue.
+    async fn of(event_type: &str) -> Story {
         let engines = Engines::in_memory(Box::new(system_now)).await;
         let failing = Failing::new();
         let engines = engines.expect("the engines start").over(failing.clone());
         let functions = Functions::on(engines).await;
-        let body = br#"{"id":"evt_1","type":"run.failed"}"#;
-        let signed = provider::product(SECRET, unix_s(), body);
+        let body = format!(r#"{{"id":"evt_1","type":"{event_type}"}}"#);
+        let signed = provider::product(SECRET, unix_s(), body.as_bytes());
         let mut request = Request::post("/webhooks/product");
         for (name, value) in &signed.headers {
             request = request.header(name, value);
@@ -131,6 +136,15 @@ async fn a_completion_is_tried_until_the_table_answers() {
     assert_eq!(story.functions.process(batch).await, 0);
     assert_eq!(story.event().await.summary.state, EventState::Done);
     assert_eq!(story.handled(), 1, "and the effect is not repeated");
+}
+
+#[tokio::test]
+async fn a_handler_may_ask_for_any_wait() {
+    let story = Story::of("never").await;
+    let batch = story.functions.batch().await;
+    assert_eq!(story.functions.process(batch).await, 1);
+    assert_eq!(story.waits(), [12 * 3600], "as long as SQS allows");
+    assert_eq!(story.event().await.summary.state, EventState::Waiting);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt;
 use hookgate::dead_letter::NewDeadLetter;
 use hookgate::event::{Claim, Retry, TransactOutcome};
-use hookgate::{AwsError, BodyError, Clock, DynamoTable, S3Bodies, SqsQueue, chain};
+use hookgate::{AwsError, BodyError, Clock, DynamoTable, MAX_DELAY, S3Bodies, SqsQueue, chain};
 use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
 use tokio::time::Instant;
 
@@ -124,7 +124,7 @@ impl Attempt<'_> {
 
     /// Ends a claim whose target was not run: that is no attempt.
     async fn give_back(&self, error: &AwsError) -> Outcome {
-        let delay = wait_for_aws();
+        let delay = wait_for_aws(self.record);
         let Aws { table, clock, .. } = self.aws;
         let reason = chain(error);
         let retry = Retry {
@@ -146,7 +146,8 @@ impl Attempt<'_> {
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
             Err(error) => {
-                self.aws.delay(self.record, wait_for_aws()).await;
+                let wait = wait_for_aws(self.record);
+                self.aws.delay(self.record, wait).await;
                 return outcome::not_completed(self.claim, self.target_name(), &error);
             }
         };
@@ -188,7 +189,7 @@ impl Attempt<'_> {
             (HandlerError::Permanent(_), _) | (_, Next::GiveUp) => {
                 return self.give_up(error).await;
             }
-            (HandlerError::Throttled(_, after), _) => *after,
+            (HandlerError::Throttled(_, after), _) => (*after).min(MAX_DELAY),
             (HandlerError::Transient(_), Next::RetryWithin(ceiling)) => full_jitter(ceiling),
         };
         let Aws { table, clock, .. } = self.aws;
@@ -295,9 +296,20 @@ pub(crate) fn full_jitter(ceiling: Duration) -> Duration {
     ceiling.mul_f64(fastrand::f64())
 }
 
-/// A wait for AWS to answer again: 1 to 30 s.
-pub(crate) fn wait_for_aws() -> Duration {
-    Duration::from_secs(1) + full_jitter(Duration::from_secs(29))
+/// A wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives, so that a message
+/// outlasts an outage of hours before the queue's own limit of receives.
+pub(crate) fn wait_for_aws(record: &SqsMessage) -> Duration {
+    let most = match receives(record) {
+        0..=10 => 29,
+        _ => 900,
+    };
+    Duration::from_secs(1) + full_jitter(Duration::from_secs(most))
+}
+
+/// The number of times that a message was received.
+pub(crate) fn receives(record: &SqsMessage) -> u32 {
+    let count = record.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod targets;
 use std::time::{Duration, SystemTime};
 
 pub use attempt::Invocation;
-use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter, wait_for_aws};
+use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter, receives, wait_for_aws};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use handlers::Handlers;
@@ -122,7 +122,7 @@ impl Processor {
                 return self.wait_for(record, &message, until, now).await;
             }
             Err(error) => {
-                self.aws.delay(record, wait_for_aws()).await;
+                self.aws.delay(record, wait_for_aws(record)).await;
                 return outcome::not_claimed(&message, &error);
             }
         };
@@ -154,9 +154,7 @@ impl Processor {
     /// Leaves a message for the version of this function that reads it. It waits longer each time: from half a minute
     /// to an hour, so that the queue's own limit of receives is days away.
     async fn leave(&self, record: &SqsMessage, version: u32) -> Outcome {
-        let received = record.attributes.get("ApproximateReceiveCount");
-        let received: u32 = received.and_then(|count| count.parse().ok()).unwrap_or(1);
-        let doublings = received.saturating_sub(1).min(7);
+        let doublings = receives(record).saturating_sub(1).min(7);
         let wait = (Duration::from_secs(30) * 2u32.pow(doublings)).min(MAX_VERSION_WAIT);
         self.aws.delay(record, wait).await;
         outcome::of_another_version(record, &MessageError::Version(version).to_string())

@@ -34,7 +34,7 @@ pub use event::body::{Body, StoredBody};
 pub use event::message::{MESSAGE_VERSION, Message, MessageError};
 pub use event::{Event, EventKey, one_line};
 pub use lambda::{BadRequest, Caller, HttpEvent, HttpResponse, deadline};
-pub use queue::SqsQueue;
+pub use queue::{MAX_DELAY, SqsQueue};
 pub use roots::Roots;
 pub use route::Route;
 pub use source::documents::Documents;

@@ -12,7 +12,7 @@ use crate::error::OrFailed;
 use crate::{AwsError, Message, Trace};
 
 /// The longest delay that SQS allows.
-const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
+pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
 
 /// The queue of events.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::config::{ConfigError, MismatchPolicy, SecretConfig, SecretRef, SourceConfig};
 use crate::source::secrets::Fetched;
-use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain};
+use crate::{Body, Documents, Event, EventKey, SecretError, Secrets, Trace, chain, system_now};
 
 /// The maximum number of documents that are fetched for one request: discovery and keys, refreshed once.
 const MAX_FETCHES: usize = 4;
@@ -202,8 +202,8 @@ impl Source {
         secrets: &Secrets,
         runtime: Runtime,
     ) -> Result<Source, UnusableSource> {
-        let now = SystemTime::UNIX_EPOCH;
-        let loaded = Source::load_after(name, config, secrets, runtime, (now, now)).await;
+        let (oldest, now) = (SystemTime::UNIX_EPOCH, system_now());
+        let loaded = Source::load_after(name, config, secrets, runtime, (oldest, now)).await;
         loaded.map(|(source, _)| source)
     }
 
@@ -279,7 +279,7 @@ fn checked(
         }
     };
     if texts.is_empty() || texts.iter().any(String::is_empty) {
-        let empty = " is empty; an empty secret would let anybody sign";
+        let empty = " is empty; with an empty secret anyone could sign";
         return Err(wrong(empty.to_owned()).into());
     }
     let secrets = texts.into_iter().map(Secret::new);

@@ -196,15 +196,19 @@ impl Secrets {
     }
 }
 
-/// The value of the parameter that was asked for by this name: its own, its own with a version or a label, or an ARN.
+/// The value of the parameter that was asked for by this name: its own or an ARN, with a version or a label, or without.
 pub(crate) fn value_of(asked: &str, found: &[Parameter]) -> Result<String, SecretError> {
+    // The same parameter may be there in several versions: a name without a selector means the newest alone.
     let is_asked = |parameter: &&Parameter| {
         let selector = parameter.selector.as_deref().unwrap_or_default();
+        let selector = selector.trim_start_matches(':');
         let names = [&parameter.name, &parameter.arn];
-        names
-            .into_iter()
-            .flatten()
-            .any(|name| name == asked || asked.strip_prefix(name.as_str()) == Some(selector))
+        let mut names = names.into_iter().flatten();
+        names.any(|name| match asked.strip_prefix(name.as_str()) {
+            Some("") => selector.is_empty(),
+            Some(rest) => rest.strip_prefix(':') == Some(selector),
+            None => false,
+        })
     };
     let parameter = found.iter().find(is_asked);
     parameter

@@ -220,7 +220,7 @@ impl LiveSource {
         *self.cached() = CachedSource {
             source: Some(Arc::new(source)),
             fetched: Some(asked),
-            tried: Some(now),
+            tried: Some(asked),
             due: asked + self.every,
         };
         Ok(())

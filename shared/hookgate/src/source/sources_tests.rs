@@ -399,6 +399,18 @@ async fn sources_that_share_a_secret_ask_for_it_once() {
 }
 
 #[tokio::test]
+async fn a_rotated_secret_is_good_at_its_first_request_though_another_source_had_the_old_one() {
+    let store = Store::new(Answer::Secrets(&[r#"{"a":"one","b":"two"}"#]));
+    let config = sources(&[("a", "secretsmanager:all#a"), ("b", "secretsmanager:all#b")]);
+    let sources = of(&config, store.secrets());
+    assert_eq!(asked_of("a", &sources, "one", 0).await, Ok(()));
+    store.now(Answer::Secrets(&[r#"{"a":"one","b":"new"}"#]));
+    assert_eq!(asked_of("b", &sources, "new", 200).await, Ok(()));
+    assert_eq!(asked_of("b", &sources, "forged", 201).await, REFUSED);
+    assert_eq!(store.asked(), 2);
+}
+
+#[tokio::test]
 async fn parameters_are_asked_for_ten_at_a_time() {
     const KNOWN: [(&str, &str, &str); 3] = [
         ("/hub/a", "1", "old"),
@@ -418,8 +430,10 @@ async fn parameters_are_asked_for_ten_at_a_time() {
     let some = ["/hub/a", "/hub/none", "/hub/b", "/hub/a:1"];
     assert_eq!(fetch(&some).await, "new - other old");
     assert_eq!(store.asked(), 1);
+    // In whichever order the versions of one parameter come.
+    assert_eq!(fetch(&["/hub/a:1", "/hub/a"]).await, "old new");
     assert_eq!(fetch(&["/hub/b"; 11]).await, ["other"; 11].join(" "));
-    assert_eq!(store.asked(), 3);
+    assert_eq!(store.asked(), 4);
     // One that must not be read does not hide the others.
     let some = ["/hub/a", FORBIDDEN, "/hub/b"];
     assert_eq!(fetch(&some).await, "new - other");
