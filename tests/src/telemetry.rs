@@ -48,6 +48,10 @@ type = "later"
 to   = "handler:noted"
 
 [[routes]]
+type = "never"
+to   = "handler:noted"
+
+[[routes]]
 type = "panic"
 to   = "handler:noted"
 "#;
@@ -229,7 +233,7 @@ impl Noting {
         match event.type_or_dash() {
             "poison" => Err(HandlerError::permanent("poison")),
             "later" => Err(HandlerError::transient("later")),
-            "never" => Err(HandlerError::throttled("never", Duration::MAX)),
+            "never" => Err(HandlerError::Throttled("never".into(), Duration::MAX)),
             "panic" => panic!("{}", String::from_utf8_lossy(body)),
             _ => Ok(Effect::Happened),
         }
