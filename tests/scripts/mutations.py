@@ -175,7 +175,7 @@ MUTATIONS = [
      "Next::RetryWithin(ceiling)) => full_jitter(ceiling),", "Next::RetryWithin(_)) => Duration::ZERO,",
      "crash_points waits_up_to_its_ceiling"),
     ("what a handler says of waiting is ignored", ATTEMPT,
-     "(HandlerError::Throttled(_, after), _) => *after,", "(HandlerError::Throttled(..), _) => Duration::ZERO,",
+     "(HandlerError::Throttled(_, after), _) => (*after).min(MAX_DELAY),", "(HandlerError::Throttled(..), _) => Duration::ZERO,",
      "crash_points says_when"),
     ("the queue is asked for no delay", "shared/hookgate/src/queue.rs",
      "delay.min(MAX_DELAY).as_secs();", "delay.min(MAX_DELAY).as_secs() * 0;", "crash_points says_when"),
