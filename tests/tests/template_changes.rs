@@ -163,10 +163,12 @@ fn an_alarm_watches_at_most_ten_metrics_and_reads_each_that_it_names() {
         assert!(stats.count() <= 10, "{name}");
         let returned = queries.iter().filter(|query| query["ReturnData"].is_null());
         assert_eq!(returned.count(), 1, "{name}");
-        let expressions = queries
+        let expressions = queries.iter().map(|query| &query["Expression"]);
+        let expressions = expressions.filter(|expression| !expression.is_null());
+        let expressions: Vec<String> = expressions.map(written).collect();
+        let words = expressions
             .iter()
-            .filter_map(|query| query["Expression"].as_str());
-        let words = expressions.flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
         let read: BTreeSet<&str> = words.collect();
         for query in &queries[1..] {
             assert!(read.contains(text(&query["Id"])), "{name}: {query:?}");

@@ -124,6 +124,15 @@ impl Scheme {
         self.content.contains(part)
     }
 
+    /// True if something is signed, and nothing of the body.
+    pub(crate) fn leaves_out_the_body(&self) -> bool {
+        let is_of_the_body = |part: &Part| match self.place(part) {
+            Some(place) => matches!(place, Place::Body(_) | Place::Form(_)),
+            None => *part == Part::Body,
+        };
+        !self.content.is_empty() && !self.content.iter().any(is_of_the_body)
+    }
+
     /// True if the value at this place cannot be changed without breaking the signature.
     pub(crate) fn covers(&self, place: &Place) -> bool {
         let in_body = matches!(place, Place::Body(_) | Place::Form(_));

@@ -92,6 +92,11 @@ impl Verifier {
         if scheme.timestamp.is_some() && !covers_timestamp(scheme) {
             warnings.push("timestamp is unauthenticated: no replay protection");
         }
+        if scheme.leaves_out_the_body() {
+            warnings.push(
+                "the body is not signed: anyone who has seen one request can send another body with its signature",
+            );
+        }
         if scheme.signs(&Part::Url) && self.options.public_url.is_none() {
             warnings.push(
                 "the signature covers the URL: set public_url to the one that the provider calls",
