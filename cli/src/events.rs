@@ -110,13 +110,15 @@ impl List {
         let mut left = if self.all { usize::MAX } else { self.limit };
         let mut request = self.request();
         let mut all = EventList::default();
-        if !as_json {
-            print_heads()?;
-        }
+        let mut has_heads = as_json;
         while left > 0 {
             request.limit = Some(left.min(PAGE));
             let mut page = api.ask::<ListEvents>("", &request).await?;
             left = left.saturating_sub(page.events.len());
+            if !has_heads {
+                print_heads()?;
+                has_heads = true;
+            }
             all.next.clone_from(&page.next);
             if as_json {
                 all.events.append(&mut page.events);

@@ -1,10 +1,12 @@
-use std::io::{self, Write, stdout};
+use std::io::{self, Read, Write, stdin, stdout};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use clap::Args;
+use futures_util::FutureExt;
 use hookgate::event::TableWrite;
 use hookgate::{Body, Event, EventKey, system_now};
 use hookgate_processor::handlers::{Effect, HandlerError, Handlers};
@@ -25,15 +27,14 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// calling a service, happens.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  hookgate events show KEY --json >event.json
-  hookgate handle order_created --event event.json
+  hookgate events show KEY --json | hookgate handle order_created --event -
   hookgate handle order_created --event body.json --source partssource --type order.created
 
 It exits with 0 where the handler succeeds, with 1 where it fails.")]
 pub(crate) struct Handle {
     /// The handler's name.
     name: String,
-    /// File with the output of `events show --json`, or with a body.
+    /// File with the output of `events show --json`, or with a body; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
     /// The source of a body.
@@ -61,8 +62,10 @@ impl Handle {
             let known = handlers.names().collect::<Vec<_>>().join(", ");
             return Err(format!("unknown handler `{}`; there are {known}", self.name).into());
         };
+        let run = AssertUnwindSafe(run).catch_unwind();
         let result = match tokio::time::timeout(FUNCTION_TIMEOUT, run).await {
-            Ok(result) => result,
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(HandlerError::panicked()),
             Err(_) => Err(HandlerError::transient(
                 "the handler did not finish within 30 s",
             )),
@@ -73,7 +76,10 @@ impl Handle {
 
     fn event(&self) -> Result<(Event, Bytes), BoxError> {
         let file = self.event.display();
-        let bytes = std::fs::read(&self.event);
+        let bytes = match self.event.as_os_str() == "-" {
+            true => read_all(stdin()),
+            false => std::fs::read(&self.event),
+        };
         let bytes = bytes.map_err(|error| format!("cannot read {file}: {error}"))?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(shown))
@@ -121,6 +127,12 @@ impl Handle {
             Err(error) => writeln!(stdout(), "{}: {}", error.class(), line(error.message())),
         }
     }
+}
+
+fn read_all(mut from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The event that `events show --json` prints.

@@ -51,12 +51,18 @@ pub(crate) fn or_dash(text: Option<&str>) -> Cow<'_, str> {
 
 /// Text on one line: control characters are escaped, as providers and handlers may write anything.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    escaped(text, char::is_control)
+    escaped(text, is_unsafe)
 }
 
 /// Text of several lines: its line ends and tabs stay, other control characters are escaped.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| c.is_control() && c != '\n' && c != '\t')
+    escaped(text, |c| is_unsafe(c) && c != '\n' && c != '\t')
+}
+
+/// True for what a terminal does not show but obeys: control characters, and those that change the direction of text.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escaped(text: &str, unsafe_in_a_terminal: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -81,6 +87,7 @@ mod tests {
             line("\u{1b}]0;a\u{7}\u{9b}\u{7f}"),
             "\\u{1b}]0;a\\u{7}\\u{9b}\\u{7f}"
         );
+        assert_eq!(line("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(lines("{\n\t\"a\": 1\r\n}"), "{\n\t\"a\": 1\\r\n}");
     }
 }

@@ -273,6 +273,31 @@ fn a_weaker_variant_warns() {
 }
 
 #[test]
+fn an_unsigned_body_warns() {
+    let warnings = |content: &str| {
+        let text =
+            format!("signature = {{ from = 'header:x', encoding = 'hex' }}\ncontent = {content}\n");
+        let verifier = Verifier::new(parse(&text).unwrap(), secrets(&["s"])).unwrap();
+        verifier.warnings()
+    };
+    for content in [
+        "['method', 'url']",
+        "['method', 'bdy']",
+        "['header:a', '.']",
+    ] {
+        let warnings = warnings(content);
+        assert!(
+            warnings[0].starts_with("the body is not signed"),
+            "{content}: {warnings:?}"
+        );
+    }
+    for content in ["['method', 'body']", "['body:id']", "['form:id', '.']"] {
+        let warnings = warnings(content);
+        assert_eq!(warnings, Vec::<&str>::new(), "{content}");
+    }
+}
+
+#[test]
 fn debug_output_shows_no_secret() {
     let verifier = Verifier::new(
         Provider::builtin("github").unwrap(),

@@ -142,7 +142,7 @@ impl HandlerError {
 
     /// A panic, which another attempt may not meet. Its message is not repeated: an `expect` on what
     /// was parsed prints parts of a body. The log says where it was.
-    pub(crate) fn panicked() -> HandlerError {
+    pub fn panicked() -> HandlerError {
         HandlerError::transient("the handler panicked")
     }
 
