@@ -59,6 +59,10 @@ impl Dev {
             .clone()
             .unwrap_or_else(|| temporary.path().to_owned());
         let sources: Vec<String> = project.config.sources.keys().cloned().collect();
+        // A source that no route is for would make a first event that nothing handles.
+        let mut routes = project.config.routes.iter();
+        let routed = routes.find_map(|route| sources.iter().find(|source| route.is_for(source)));
+        let example = routed.or(sources.first()).cloned();
         let own = project.variables.get(TOKEN_VARIABLE);
         let token = own.map_or_else(Token::random, Token::new);
         let options = TwinOptions {
@@ -74,7 +78,7 @@ impl Dev {
         if let Err(error) = &token_file {
             tracing::warn!(%error, "other commands cannot find the token; pass it with --token");
         }
-        self.announce(&twin, &sources, &data)?;
+        self.announce(&twin, &sources, example.as_deref(), &data)?;
         let config = self.config.path.clone();
         let changes = changes::report([config.with_extension("env"), config]);
         tokio::select! {
@@ -85,7 +89,13 @@ impl Dev {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn announce(&self, twin: &Twin, sources: &[String], data: &Path) -> io::Result<()> {
+    fn announce(
+        &self,
+        twin: &Twin,
+        sources: &[String],
+        example: Option<&str>,
+        data: &Path,
+    ) -> io::Result<()> {
         let engines = &twin.engines;
         if self.json {
             let ready = json!({
@@ -121,7 +131,7 @@ impl Dev {
         ] {
             writeln!(stdout(), "  {name:<12} {text}")?;
         }
-        let source = sources.first().map_or("SOURCE", String::as_str);
+        let source = example.unwrap_or("SOURCE");
         writeln!(
             stdout(),
             "Send one from another terminal: hookgate send {source}\n"

@@ -81,6 +81,22 @@ fn the_aws_cli_is_told_what_it_needs() {
 }
 
 #[test]
+fn the_first_event_that_is_proposed_has_a_route() {
+    let config = "[sources.a]\nprovider = \"github\"\nsecrets = [\"env:A\"]\n\
+                  [sources.b]\nprovider = \"github\"\nsecrets = [\"env:A\"]\n\
+                  [[routes]]\nsource = \"b\"\nto = \"handler:log\"\n";
+    let folder = project(config, "A=one\n");
+    let mut dev = hookgate(folder.path(), &["dev", "--listen", "0"]);
+    let mut dev = dev.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(dev.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    let said = lines.find(|line| line.contains("Send one")).unwrap();
+    dev.kill().unwrap();
+    dev.wait().unwrap();
+    assert!(said.ends_with("hookgate send b"), "{said}");
+}
+
+#[test]
 fn a_changed_configuration_is_said_to_want_a_restart() {
     let folder = project(CONFIG, "");
     let mut dev = hookgate(folder.path(), &["dev", "--listen", "0"]);

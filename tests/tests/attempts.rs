@@ -336,7 +336,7 @@ async fn the_last_sixteen_attempts_are_remembered_with_short_reasons(mut story: 
         assert_eq!(attempt.outcome, AttemptOutcome::Failed);
         let reason = attempt.reason.as_deref().unwrap();
         assert!(reason.starts_with(&format!("{} é", attempt.number)));
-        assert!(reason.len() <= 60, "{reason}");
+        assert!(reason.len() <= 60 && reason.ends_with('…'), "{reason}");
     }
     assert!(story.seen().await.error.unwrap().len() > 200);
     let bytes = story.item_bytes().await;

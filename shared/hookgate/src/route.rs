@@ -23,6 +23,11 @@ impl Route {
         }
     }
 
+    /// True if it is for events of this source.
+    pub fn is_for(&self, source: &str) -> bool {
+        self.source.matches(source)
+    }
+
     /// True for an event that matches this route. An event without a type is matched only by `*`.
     pub fn matches(&self, event: &Event) -> bool {
         let event_type = event.event_type.as_deref().unwrap_or_default();

@@ -56,10 +56,20 @@ pub(crate) struct EndedAttempt<'a> {
     pub(crate) reason: Cow<'a, str>,
 }
 
+/// The beginning of a reason, and a sign where there is more.
+fn shortened(reason: &str) -> Cow<'_, str> {
+    const MORE: &str = "…";
+    if reason.len() <= MAX_REASON {
+        return Cow::Borrowed(reason);
+    }
+    let end = reason.floor_char_boundary(MAX_REASON - MORE.len());
+    Cow::Owned(reason[..end].to_owned() + MORE)
+}
+
 impl EndedAttempt<'_> {
     /// The form that is stored, with the beginning of the reason.
     pub(crate) fn to_json(&self) -> String {
-        let reason = &self.reason[..self.reason.floor_char_boundary(MAX_REASON)];
+        let reason = shortened(&self.reason);
         let fields = (
             self.number,
             self.epoch,
