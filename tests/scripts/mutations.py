@@ -311,7 +311,7 @@ MUTATIONS = [
     ("an event waits for a time that its handler did not ask for", ATTEMPT, "next: now + delay,", "next: now,",
      "history"),
     ("the history is not bounded", HISTORY, 'format!("h{}", number % SLOTS)', 'format!("h{number}")', "history"),
-    ("a history has whole reasons", HISTORY, "&self.reason[..self.reason.floor_char_boundary(MAX_REASON)]", "&self.reason",
+    ("a history has whole reasons", HISTORY, "if reason.len() <= MAX_REASON {", "if reason.len() < usize::MAX {",
      "attempts"),
     ("an attempt that was interrupted runs for ever", HISTORY, "item.is_leased(unix_ms(now))", "item.is_leased(unix_ms(now).min(0))",
      "attempts"),

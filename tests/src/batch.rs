@@ -11,7 +11,7 @@ use crate::emulator::Function;
 pub const GOOD: &str = include_str!("../../functions/processor/events/good.json");
 /// Text that is none of ours, a good event, a poison one, a message of another version, a good event.
 pub const MIXED: &str = include_str!("../../functions/processor/events/mixed.json");
-/// Messages that no one can read.
+/// Messages that no one can read, and one of another version.
 pub const MALFORMED: &str = include_str!("../../functions/processor/events/malformed.json");
 
 /// A batch of messages that were taken from a queue.

@@ -387,7 +387,7 @@ async fn without_its_queue_ingest_keeps_the_event_and_the_sweeper_enqueues_it() 
 async fn a_function_that_lacks_a_setting_does_not_start_and_names_it() {
     let deployment = Deployment::new().await;
     let request = api_event(&deployment.samples("unset")[0]);
-    for missing in ["HOOKGATE_TABLE", "HOOKGATE_QUEUE_URL", "PARTSSOURCE_SECRET"] {
+    for missing in ["HOOKGATE_TABLE", "HOOKGATE_QUEUE_URL"] {
         let mut variables = deployment.ingest_variables();
         variables.retain(|(name, _)| *name != missing);
         let mut ingest = ingest_with(&variables).await;
@@ -402,4 +402,27 @@ async fn a_function_that_lacks_a_setting_does_not_start_and_names_it() {
             ingest.log()
         );
     }
+}
+
+#[tokio::test]
+#[ignore = "needs Lambda's emulator and an AWS-compatible server: run tests/scripts/run.sh"]
+async fn a_source_that_lacks_its_secret_answers_503_and_its_key_is_named() {
+    let deployment = Deployment::new().await;
+    let mut variables = deployment.ingest_variables();
+    variables.retain(|(name, _)| *name != "PARTSSOURCE_SECRET");
+    let mut ingest = ingest_with(&variables).await;
+    let mut statuses = Vec::new();
+    for sample in deployment.samples("unset") {
+        let response = ingest.invoke(&api_event(&sample)).await;
+        statuses.push((sample.path(), response["statusCode"].as_i64()));
+    }
+    for (path, status) in &statuses {
+        let expected = match path.starts_with("/webhooks/partssource") {
+            true => 503,
+            false => 200,
+        };
+        assert_eq!(*status, Some(expected), "{path}: {statuses:?}");
+    }
+    let log = ingest.log();
+    assert!(log.contains("sources.partssource.secrets[0]"), "{log}");
 }

@@ -33,7 +33,9 @@ async fn in_a_mixed_batch_each_message_ends_by_itself() {
     let [garbage, order, poison, newer, project] = records(&batch) else {
         panic!("mixed.json has five records");
     };
-    assert!(process(&mut processor, &batch).await.is_empty());
+    // A message of another version waits for a processor that reads it.
+    let again = process(&mut processor, &batch).await;
+    assert_eq!(again, [newer["messageId"].as_str().expect("an id")]);
     assert_eq!(deployment.stack.state(&key(order)).await, state("D"));
     assert_eq!(deployment.stack.state(&key(project)).await, state("D"));
     assert_eq!(deployment.stack.state(&key(poison)).await, state("X"));
@@ -46,9 +48,8 @@ async fn in_a_mixed_batch_each_message_ends_by_itself() {
         let attributes = letter.and_then(|letter| letter.message_attributes());
         attributes.and_then(|attributes| attributes.get("Class")?.string_value())
     };
-    assert_eq!(letters.len(), 3);
+    assert_eq!(letters.len(), 2);
     assert_eq!(class(garbage), Some("unreadable"));
-    assert_eq!(class(newer), Some("unreadable"));
     assert_eq!(class(poison), Some("permanent"));
 }
 
@@ -58,10 +59,14 @@ async fn messages_that_nobody_can_read_are_set_aside_as_they_are() {
     let deployment = Deployment::new().await;
     let mut processor = deployment.processor().await;
     let batch = fresh(MALFORMED);
-    assert!(process(&mut processor, &batch).await.is_empty());
+    let (newer, unreadable): (Vec<&Value>, Vec<&Value>) = records(&batch)
+        .iter()
+        .partition(|record| text(record).contains("\"v\":99"));
+    let again = process(&mut processor, &batch).await;
+    assert_eq!(again, [newer[0]["messageId"].as_str().expect("an id")]);
     let letters = deployment.stack.take_dead_letters().await;
     let mut set_aside: Vec<&str> = letters.iter().filter_map(|letter| letter.body()).collect();
-    let mut sent: Vec<&str> = records(&batch).iter().map(text).collect();
+    let mut sent: Vec<&str> = unreadable.into_iter().map(text).collect();
     set_aside.sort_unstable();
     sent.sort_unstable();
     assert_eq!(set_aside, sent);

@@ -268,7 +268,7 @@ async fn unknown_types_are_unhandled_and_listed() {
         ("?state=dead", 0),
         ("?type=something.new", 1),
         ("?type=something.old", 0),
-        ("?limit=0", 0),
+        ("?limit=1", 1),
     ] {
         let (_, found) = gateway.get(&format!("/admin/events{query}")).await;
         assert_eq!(
@@ -277,6 +277,7 @@ async fn unknown_types_are_unhandled_and_listed() {
             "{query}"
         );
     }
+    assert_eq!(gateway.get("/admin/events?limit=0").await.0, 400);
     assert_eq!(gateway.get("/admin/events?state=lost").await.0, 400);
     assert_eq!(gateway.get("/admin/events?source=nobody").await.0, 400);
     assert_eq!(gateway.get("/admin/events/evt_new").await.0, 400);
