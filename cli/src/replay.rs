@@ -76,7 +76,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "PER_SECOND", default_value_t = 50)]
     rate: u32,
     /// Follow the replay until its events have ended.
-    #[arg(long, requires = "source", conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with = "dry_run")]
     watch: bool,
 }
 
@@ -135,6 +135,9 @@ impl Replay {
             reason: self.reason.unwrap_or_default(),
         };
         let answer = api.ask::<ReplayKeys>("", &request).await?;
+        if let (true, Some(id)) = (self.watch, &answer.id) {
+            return watch(api, id, self.access.json).await;
+        }
         if self.access.json {
             json(&answer)?;
         } else {
@@ -270,7 +273,7 @@ fn print_replayed(answer: &KeysReplayed) -> io::Result<()> {
     for event in &answer.replayed {
         writeln!(
             stdout(),
-            "{}  sent again, replay {}",
+            "{}  sent again, its replay number {}",
             event.key,
             event.epoch
         )?;
@@ -282,6 +285,11 @@ fn print_replayed(answer: &KeysReplayed) -> io::Result<()> {
             failed.name,
             line(&failed.error)
         )?;
+    }
+    if let Some(id) = &answer.id {
+        tell(&format!(
+            "See what becomes of them: hookgate replay show {id} --watch"
+        ));
     }
     Ok(())
 }

@@ -151,14 +151,16 @@ fn what_is_wrong_at_the_start_is_named() {
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\n").unwrap();
     let unset = "hookgate.toml: sources.acme.secrets[0]: env:ACME is not set; \
                  write ACME=SECRET into hookgate.env";
-    assert!(failing(&["dev"]).contains(unset));
+    assert!(failing(&["dev", "--listen", "0"]).contains(unset));
     assert!(failing(&["send", "acme"]).contains(unset));
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=t w o\n").unwrap();
-    let unread = failing(&["dev"]);
+    let unread = failing(&["dev", "--listen", "0"]);
     assert!(unread.contains("hookgate.env, line 2"), "{unread}");
     assert!(!unread.contains("t w o"), "{unread}");
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=\n").unwrap();
-    assert!(failing(&["dev"]).contains("sources.acme.secrets[0]: env:ACME is empty"));
+    assert!(
+        failing(&["dev", "--listen", "0"]).contains("sources.acme.secrets[0]: env:ACME is empty")
+    );
     std::fs::write(path.join("hookgate.env"), "PRODUCT=one\nACME=two\n").unwrap();
     for (change, named) in [
         (

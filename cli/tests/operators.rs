@@ -33,7 +33,10 @@ fn an_operator_replays_by_keys_and_by_time() {
     dev.ended(&key, 1);
 
     let (code, out) = dev.ask(&["replay", "--reason", "fixed", "--", &key]);
-    assert!(code == 0 && out.contains("sent again, replay 1"), "{out}");
+    assert!(
+        code == 0 && out.contains("sent again, its replay number 1"),
+        "{out}"
+    );
     assert_eq!(dev.ended(&key, 2)["epoch"], 1);
     let (code, out) = dev.ask(&["replay", "--", &key]);
     assert!(code == 2 && out.contains("--reason"), "{out}");
@@ -62,6 +65,9 @@ fn an_operator_replays_by_keys_and_by_time() {
     let heads = columns("REASON").collect::<Vec<_>>();
     let reasons = columns("lost disk").chain(columns("fixed"));
     assert_eq!(heads.repeat(2), reasons.collect::<Vec<_>>(), "{list}");
+    let (_, out) = dev.ask(&["replay", "--reason", "again", "--watch", "--", &key]);
+    let ended = has_field(&out, "sent", "1") && has_field(&out, "not_begun", "0");
+    assert!(ended && has_field(&out, "processing", "0"), "{out}");
     let id = dev.json(&["replay", "list"])["replays"][0]["id"].clone();
     let (code, out) = dev.ask(&["replay", "cancel", id.as_str().unwrap()]);
     assert!(code == 2 && out.contains("done already"), "{out}");

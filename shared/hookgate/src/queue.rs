@@ -84,7 +84,8 @@ impl SqsQueue {
     /// # Errors
     /// When SQS does not answer.
     pub async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), AwsError> {
-        let seconds = delay.min(MAX_DELAY).as_secs();
+        let delay = delay.min(MAX_DELAY);
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
