@@ -1,10 +1,13 @@
 //! Lambda glue of ingest: adapters from the environment, Lambda's request types in and out.
+//!
+//! `lambda_http` runs the function, but does not read its events: it panics at some raw query strings.
 
 use hookgate::{
     Adapters, Clock, Documents, Environment, HttpEvent, HttpResponse, Runtime, Sources, log_lambda,
 };
 use hookgate_ingest::Ingest;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_http::lambda_runtime::{LambdaEvent, run};
+use lambda_http::{Error, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
