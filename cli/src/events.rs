@@ -223,6 +223,11 @@ fn print_event(event: &EventDetail) -> io::Result<()> {
         history,
         payload,
     } = event;
+    // Before it is handled, the target is that of its last attempt.
+    let tried = history
+        .iter()
+        .rev()
+        .find_map(|attempt| attempt.target.as_ref());
     fields(&[
         ("key", Some(&summary.key)),
         ("source", Some(&summary.source)),
@@ -233,7 +238,7 @@ fn print_event(event: &EventDetail) -> io::Result<()> {
         ("received_at", Some(&summary.received_at)),
         ("completed_at", summary.completed_at.as_ref()),
         ("next_attempt_at", summary.next_attempt_at.as_ref()),
-        ("target", summary.target.as_ref()),
+        ("target", summary.target.as_ref().or(tried)),
         ("error", summary.error.as_ref()),
         ("attempts", Some(&summary.attempts.to_string())),
     ])?;

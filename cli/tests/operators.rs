@@ -93,6 +93,11 @@ fn an_operator_sees_and_redrives_dead_letters() {
         code == 0 && list.contains(&key) && list.contains("1 dead letters"),
         "{list}"
     );
+    let (_, event) = dev.ask(&["events", "show", "--", &key]);
+    assert!(
+        has_field(&event, "target", "handler:project_created"),
+        "{event}"
+    );
     let (code, shown) = dev.ask(&["dlq", "show", &key]);
     assert!(code == 0 && shown.contains("permanent"), "{shown}");
 
