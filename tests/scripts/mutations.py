@@ -81,7 +81,7 @@ MUTATIONS = [
     ("a completion is tried once", ATTEMPT, "if tried.is_ok() || Instant::now() + pause >= end {", "if true {", "trouble completion"),
     ("a claim that is not answered waits for the queue's time-out", PROCESSOR,
      "self.aws.delay(record, wait_for_aws(record)).await;", "", "trouble claim"),
-    ("a message of another version is buried", PROCESSOR,
+    ("a message of another version is dead-lettered", PROCESSOR,
      "Err(MessageError::Version(version)) => return self.leave(record, version).await,", "", "trouble version"),
     ("the sweeper removes before it sends", SWEEPER,
      "self.queue.send(message).await?;\n        self.table.remove_from_outbox(entry).await?;",

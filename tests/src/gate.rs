@@ -27,7 +27,7 @@ impl Gate {
         Gate::new(url, Closed::Ends).await
     }
 
-    /// A gate before the server at this URL. While it is closed, whoever comes waits.
+    /// A gate before the server at this URL. While it is closed, requests wait.
     pub async fn holding(url: &str) -> Gate {
         Gate::new(url, Closed::Waits).await
     }

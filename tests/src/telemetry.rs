@@ -1,4 +1,4 @@
-//! What the functions write to standard output in Lambda, kept where a test can read it; and the
+//! The standard output of the functions in Lambda, kept where a test can read it; and the
 //! functions on engines in memory, called as Lambda calls them.
 
 use std::collections::HashMap;
@@ -252,7 +252,7 @@ impl Noting {
 pub struct Functions {
     /// The engines.
     pub engines: Engines,
-    /// What the handler was given.
+    /// The events that the handler was given.
     pub handled: Noting,
     ingest: Ingest,
     processor: Processor,

@@ -40,7 +40,7 @@ fn answer_header<'a>(response: &'a Value, name: &str) -> Option<&'a str> {
         .as_str()
 }
 
-/// How an event of one attempt that ended well is in the ledger.
+/// The ledger's state of an event of one attempt that ended well.
 fn done() -> (String, String) {
     ("D".to_owned(), "1".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What became of a replay's events, counted from their own items.
+//! Outcomes of a replay's events, counted from their own items.
 
 #![expect(
     clippy::unwrap_used,
@@ -61,7 +61,7 @@ impl Story {
         story
     }
 
-    /// A replay of all events that is asked for now.
+    /// A replay of all events, requested a minute after the last one.
     fn replay(&mut self, state: Option<EventState>) -> Replay {
         self.now += Duration::from_secs(60);
         Replay {

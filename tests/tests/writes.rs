@@ -1,4 +1,4 @@
-//! A handler's writes that the table does not take: for good, or for now. On the embedded engines.
+//! A handler's writes that the table refuses, permanently or for a while. On the embedded engines.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What became of a replay's events, read from their own items.
+//! Outcomes of a replay's events, read from their own items.
 
 use hookgate_api::{EventState, ReplayOutcomes};
 

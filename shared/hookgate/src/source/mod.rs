@@ -207,7 +207,7 @@ impl Source {
         loaded.map(|(source, _)| source)
     }
 
-    /// Makes one source ready with secrets that a store was asked for after `oldest`, or is asked for now; and the
+    /// Makes one source ready with secrets that were fetched after `oldest`, or are fetched now; and the
     /// time at which the oldest of them was asked for.
     pub(crate) async fn load_after(
         name: &str,

@@ -51,7 +51,7 @@ pub(crate) struct Fetched {
 pub struct Secrets {
     pub(crate) variables: HashMap<String, String>,
     config: OnceCell<SdkConfig>,
-    /// What Secrets Manager gave out last, by id: one JSON object may hold the secrets of many sources.
+    /// The last answers of Secrets Manager, by id: one JSON object may hold the secrets of many sources.
     shared: Mutex<HashMap<String, Arc<Turns<Option<Fetched>>>>>,
 }
 
