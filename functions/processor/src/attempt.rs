@@ -15,11 +15,9 @@ use crate::handlers::{Effect, HandlerError};
 use crate::outcome::{self, Outcome};
 use crate::targets::Target;
 
-/// The part of an invocation's time that is left for writing down how a handler ended: a call with its retries.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
-
-/// The part of an invocation's time in which no completion is tried again.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// The part of an invocation's time that is left for writing down how a handler ended: two calls with their retries,
+/// 1.5 s each. An invocation that is cut off repeats its whole batch.
+const CLOSING_TIME: Duration = Duration::from_millis(3500);
 
 /// The longest wait between two tries of a completion.
 const COMPLETION_WAIT: Duration = Duration::from_secs(2);
@@ -154,10 +152,10 @@ impl Attempt<'_> {
         self.fail(&error).await
     }
 
-    /// Completes the event. The effect is a fact, so this is tried until the invocation's time is over: what is not
+    /// Completes the event. The effect is a fact, so this is tried for as long as the invocation has time: what is not
     /// written down is done again.
     async fn completed(&self, effect: &Effect) -> Result<TransactOutcome, AwsError> {
-        let last = self.aws.clock.now() + LAST_MOMENT;
+        let last = self.aws.clock.now() + CLOSING_TIME;
         let left = self.invocation.deadline.duration_since(last);
         let end = Instant::now() + left.unwrap_or_default();
         let mut wait = Duration::from_millis(100);

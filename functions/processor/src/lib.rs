@@ -26,7 +26,7 @@ use targets::Target;
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A record with less time left than this is not started: a call with its retries, and what a handler's end needs.
-const MIN_TIME_LEFT: Duration = Duration::from_secs(4);
+const MIN_TIME_LEFT: Duration = Duration::from_secs(5);
 
 /// The longest that a message of another version waits.
 const MAX_VERSION_WAIT: Duration = Duration::from_secs(3600);

@@ -11,8 +11,8 @@ use crate::dead_letter::NewDeadLetter;
 use crate::error::OrFailed;
 use crate::{AwsError, Message, Trace};
 
-/// The longest delay that SQS allows.
-pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600);
+/// The longest delay: SQS allows 12 hours, counted from the receipt, which may be an invocation ago.
+pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 20 * 60);
 
 /// The queue of events.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl SqsQueue {
         Ok(())
     }
 
-    /// Makes a received message visible again after `delay` (at most 12 hours), and not earlier.
+    /// Makes a received message visible again after `delay` (at most [`MAX_DELAY`]), and not earlier.
     ///
     /// # Errors
     /// When SQS does not answer.
