@@ -281,7 +281,7 @@ MUTATIONS = [
      "let (keys, after) = self.index_page(range, &cursor, limit).await?;",
      "let (keys, _) = self.index_page(range, &cursor, limit).await?;\n        let after: Option<(String, String)> = None;",
      "storage a_range_of"),
-    ("the last part of a range's days is skipped", RANGE, "cursor.shard + 1 < SHARDS", "cursor.shard + 2 < SHARDS",
+    ("the last part of a range's days is skipped", RANGE, "cursor.shard + 1 < PAYLOAD_SHARDS", "cursor.shard + 2 < PAYLOAD_SHARDS",
      "storage a_range_of"),
     ("the last day of a range is skipped", RANGE, "(next <= last).then(", "(next < last).then(", "storage a_range_of"),
     ("the first moment of a range is not part of it", RANGE, "index_time(range.since_ms)", "index_time(range.since_ms + 1)",

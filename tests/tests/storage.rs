@@ -305,10 +305,17 @@ async fn the_outbox_is_emptied_from_its_oldest_message_on() {
     let table = engines.table(None);
     let start = system_now() - Duration::from_secs(3600);
     let minute = |number: u32| start + Duration::from_secs(60) * number;
+    // All in one shard, which a key's first character tells.
+    let events = (0..).map(|number| event(number, start));
+    let in_one_shard = events.filter(|event| event.key.as_str().starts_with('g'));
     let messages: Vec<Message> = (0..60)
-        .map(|number| Message {
+        .zip(in_one_shard)
+        .map(|(number, event)| Message {
             replay: None,
-            event: event(number as usize, minute(number)),
+            event: Event {
+                received: minute(number),
+                ..event
+            },
             epoch: 0,
         })
         .collect();

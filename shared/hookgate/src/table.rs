@@ -104,8 +104,11 @@ pub(crate) mod replay_item {
 /// queue (14 days each), and longer than providers retry.
 pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
-/// The number of index partitions per source and day; each allows 1,000 writes a second.
-pub(crate) const SHARDS: u8 = 4;
+/// The number of partitions over which entries of one kind are spread; each allows 1,000 writes a second.
+pub(crate) const SHARDS: u8 = 64;
+
+/// The number of parts in which the payloads of a source and a day are listed.
+pub(crate) const PAYLOAD_SHARDS: u8 = 4;
 
 /// The ledger and archive in one DynamoDB table.
 #[derive(Clone, Debug)]
@@ -225,12 +228,10 @@ pub(crate) fn partition_of(source: &str, day: &str, shard: u8) -> String {
     format!("{source}#{day}#{shard}")
 }
 
-/// The shard of an event's index entry.
+/// The shard of an event's entry in the index: of 64, the value of the key's first character.
 pub(crate) fn shard(key: &EventKey) -> u8 {
-    key.as_str()
-        .as_bytes()
-        .first()
-        .map_or(0, |byte| byte % SHARDS)
+    let scaled = u16::from(key.first_byte()) * u16::from(SHARDS) / 256;
+    u8::try_from(scaled).unwrap_or(0)
 }
 
 /// The day of a time in UTC, `yyyy-mm-dd`.

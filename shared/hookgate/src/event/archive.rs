@@ -16,8 +16,8 @@ use crate::error::OrFailed;
 use crate::event::item::description;
 use crate::table::payload_item::{DATA, HEADERS, PARTS, STORED_BODY, TRACE};
 use crate::table::{
-    Attributes, DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PK, SK, b, bytes, expires_s,
-    index_partition, index_time, n, number, s, shard, text, values,
+    Attributes, DynamoTable, EXPIRES, INDEX_PK, INDEX_SK, PAYLOAD_SHARDS, PK, SK, b, bytes,
+    expires_s, index_partition, index_time, n, number, s, shard, text, values,
 };
 use crate::{AwsError, Body, BodyError, BoxError, Event, Trace, unix_ms};
 
@@ -51,7 +51,11 @@ impl DynamoTable {
                 .map_err(BoxError::from),
         };
         let headers = serde_json::to_string(&event.headers).or_failed(OPERATION)?;
-        let partition = index_partition(&event.source, event.received, shard(&event.key));
+        let partition = index_partition(
+            &event.source,
+            event.received,
+            shard(&event.key) % PAYLOAD_SHARDS,
+        );
         let described = [
             (EXPIRES, expires),
             (HEADERS, s(headers)),

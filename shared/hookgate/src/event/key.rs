@@ -26,6 +26,15 @@ impl EventKey {
         (bytes.len() == 32).then(|| EventKey(text.to_owned()))
     }
 
+    /// The hash's first byte, which spreads events evenly.
+    pub(crate) fn first_byte(&self) -> u8 {
+        let mut first = [0; 3];
+        let start = self.0.get(..4).unwrap_or_default();
+        // A key's first four characters are the hash's first three bytes.
+        let _ = URL_SAFE_NO_PAD.decode_slice(start, &mut first);
+        first[0]
+    }
+
     /// The key's text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -47,6 +56,7 @@ impl fmt::Debug for EventKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::{SHARDS, shard};
 
     #[test]
     fn no_value_can_pose_as_two() {
@@ -54,6 +64,19 @@ mod tests {
         assert_ne!(key("a", "bc", "d"), key("ab", "c", "d"));
         assert_ne!(key("a", "b", "cd"), key("a", "bc", "d"));
         assert_eq!(key("a", "b", "c"), key("a", "b", "c"));
+    }
+
+    #[test]
+    fn events_are_spread_evenly_over_the_shards() {
+        let mut shards = [0; SHARDS as usize];
+        for number in 0..6_400 {
+            let key = EventKey::new(None, "stripe", &format!("id:evt_{number}"));
+            shards[usize::from(shard(&key))] += 1;
+        }
+        let uneven = shards
+            .iter()
+            .filter(|&&events| !(50..=150).contains(&events));
+        assert_eq!(uneven.count(), 0, "{shards:?}");
     }
 
     #[test]

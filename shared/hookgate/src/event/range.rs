@@ -8,7 +8,7 @@ use crate::error::OrFailed;
 use crate::event::archive::PAYLOAD;
 use crate::replay::{Cursor, EventRange, Page};
 use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PK, SHARDS, SK, day, index_time,
+    Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PAYLOAD_SHARDS, PK, SK, day, index_time,
     partition_of, s, text,
 };
 use crate::{AwsError, EventKey};
@@ -114,7 +114,7 @@ impl DynamoTable {
 
 /// The start of the next part; `None` after the range's last day.
 fn following(cursor: &Cursor, range: &EventRange) -> Option<Cursor> {
-    if cursor.shard + 1 < SHARDS {
+    if cursor.shard + 1 < PAYLOAD_SHARDS {
         return Some(Cursor {
             shard: cursor.shard + 1,
             after: None,

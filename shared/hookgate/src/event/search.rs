@@ -18,7 +18,8 @@ use crate::event::EventFilter;
 use crate::event::list::summary;
 use crate::event::range::time;
 use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_SK, PK, SHARDS, day, index_time, partition_of, s, text,
+    Attributes, DynamoTable, INDEX, INDEX_SK, PAYLOAD_SHARDS, PK, day, index_time, partition_of, s,
+    text,
 };
 
 /// The maximum number of events per round: what DynamoDB allows in one batch.
@@ -83,7 +84,7 @@ impl DynamoTable {
         };
         let parts = search.sources.iter().flat_map(|source| {
             let day = &day;
-            (0..SHARDS).map(move |shard| partition_of(source, day, shard))
+            (0..PAYLOAD_SHARDS).map(move |shard| partition_of(source, day, shard))
         });
         let parts = parts.map(|part| self.entries(part, search, first_ms, enough));
         let merged = search.merged(try_join_all(parts).await?, &from);
