@@ -1,21 +1,27 @@
 //! The cost of a million events: the calls of real runs, counted, times AWS's prices.
 
 mod bill;
+mod managed;
 mod meter;
 mod prices;
 mod report;
+mod request;
 mod run;
 mod stack;
+mod storage;
+mod topology;
 
 use std::process::ExitCode;
 
-use bill::{Assumptions, Bill, Topology};
+use bill::{Assumptions, Bill};
 use clap::Args;
 use hookgate::BoxError;
+use managed::Managed;
 use prices::Prices;
 use report::Figures;
-use run::Run;
+use run::{Run, Usage};
 use stack::Stack;
+use topology::Topology;
 
 /// Count the calls that an event makes, and compute their cost.
 #[derive(Clone, Debug, Args)]
@@ -29,11 +35,11 @@ pub(crate) struct Cost {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     events: u32,
     /// Size of an event's body.
-    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u32).range(200..=4_500_000))]
+    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u32).range(2048..=4_500_000))]
     bytes: u32,
     #[command(flatten)]
     assumed: Assumptions,
-    /// Print JSON.
+    /// Print the dollars of each topology and size of batches, with default settings, as a JSON array.
     #[arg(long)]
     json: bool,
 }
@@ -41,59 +47,70 @@ pub(crate) struct Cost {
 impl Cost {
     pub(crate) async fn run(self) -> Result<ExitCode, BoxError> {
         let (prices, stack) = (Prices::read()?, Stack::count()?);
+        let mut runs = Runs::new(self.events);
         let mut bills = Vec::new();
-        let mut base = None;
-        for topology in self.topologies() {
-            let usage = topology.run.measure(self.events).await?;
-            let bill = Bill::of(&topology, self.events, &usage, &self.assumed, &prices);
-            bills.push(bill);
-            base.get_or_insert(usage);
+        for topology in Topology::all(self.bytes, &stack) {
+            let usage = runs.usage(&topology.run).await?;
+            bills.push(Bill::of(&topology, usage, &self.assumed, &stack, &prices));
+        }
+        if self.json {
+            println!("{:#}", report::json(&bills));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut changed = Vec::new();
+        for topology in Topology::changed(self.bytes, &stack) {
+            let usage = runs.usage(&topology.run).await?;
+            changed.push(Bill::of(&topology, usage, &self.assumed, &stack, &prices));
         }
         let sweep = run::idle_sweep().await?;
         let figures = Figures {
-            events: self.events,
             bytes: self.bytes,
-            base: base.ok_or("there is a first topology")?,
+            base: runs.first()?,
             bills,
+            changed,
+            managed: Managed::read()?,
             idle: self.assumed.idle(&sweep, &stack, &prices),
             assumed: self.assumed,
             stack,
             prices: Prices::age()?,
         };
-        if self.json {
-            println!("{:#}", figures.json());
-        } else {
-            figures.print();
-        }
+        figures.print();
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    /// The ways to run the gateway; the first is the template's default.
-    fn topologies(&self) -> [Topology; 8] {
-        let topology = |name, change: fn(&mut Topology)| {
-            let mut topology = Topology {
-                name,
-                run: Run {
-                    bytes: self.bytes,
-                    batch: 10,
-                    archive: true,
-                    filter: "info",
-                },
-                http_api: true,
-                arm64: true,
-            };
-            change(&mut topology);
-            topology
+/// The runs so far: topologies that differ only in what is computed share one.
+struct Runs {
+    events: u32,
+    done: Vec<(Run, Usage)>,
+}
+
+impl Runs {
+    fn new(events: u32) -> Runs {
+        Runs {
+            events,
+            done: Vec::new(),
+        }
+    }
+
+    /// The usage of a run, which is made unless it was already.
+    async fn usage(&mut self, run: &Run) -> Result<&Usage, BoxError> {
+        let known = self.done.iter().position(|(done, _)| done == run);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let usage = run.measure(self.events).await?;
+                self.done.push((run.clone(), usage));
+                self.done.len() - 1
+            }
         };
-        [
-            topology("HTTP API, arm64, batches of ten", |_| {}),
-            topology("Function URL", |way| way.http_api = false),
-            topology("x86_64", |way| way.arm64 = false),
-            topology("one message a batch", |way| way.run.batch = 1),
-            topology("archive = \"none\"", |way| way.run.archive = false),
-            topology("LogFilter = warn", |way| way.run.filter = "warn"),
-            topology("bodies of 100 KB", |way| way.run.bytes = 100 * 1024),
-            topology("bodies of 1 MB, in S3", |way| way.run.bytes = 1024 * 1024),
-        ]
+        Ok(&self.done[index].1)
+    }
+
+    /// The usage of the first run.
+    fn first(self) -> Result<Usage, BoxError> {
+        let first = self.done.into_iter().next();
+        let (_, usage) = first.ok_or("there is a first topology")?;
+        Ok(usage)
     }
 }

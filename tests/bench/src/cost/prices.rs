@@ -14,6 +14,9 @@ const UNKNOWN: &str = "unknown";
 #[serde(deny_unknown_fields)]
 pub(super) struct Prices {
     pub(super) http_api_request: Price,
+    pub(super) alb_hour: Price,
+    pub(super) alb_lcu_hour: Price,
+    pub(super) public_ipv4_hour: Price,
     pub(super) lambda_request: Price,
     pub(super) lambda_gb_s_arm64: Price,
     pub(super) lambda_gb_s_x86_64: Price,
@@ -45,7 +48,7 @@ pub(super) struct Price {
 }
 
 /// The age of the prices: the first and last day that one was found, and the rows that have no day.
-#[derive(Debug, PartialEq, serde::Serialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Age {
     pub(super) from: String,
     pub(super) to: String,

@@ -3,35 +3,36 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use aws_sdk_dynamodb::types::AttributeValue;
-use bytes::Bytes;
 use hookgate::config::{Config, DEFAULT_RETENTION};
 use hookgate::{
     BoxError, Clock, Documents, MetricLines, Runtime, Secrets, Source, Sources, system_now,
     telemetry,
 };
 use hookgate_ingest::Ingest;
-use hookgate_processor::handlers::Handlers;
+use hookgate_processor::handlers::{Effect, Handlers};
 use hookgate_processor::{Invocation, Processor};
 use hookgate_sweeper::{Sweeper, run_once};
 use hookgate_twin::engines::{Engines, QUEUE, TABLE};
-use http::Request;
 
+use super::bill::MILLION;
 use super::meter::{Meter, Metered, Used};
-use crate::source::{PATH, signed, source, variables};
+use super::request::Request;
+use super::storage::Stored;
+use crate::source::variables;
 
-/// A configuration whose handler does no more than log.
+/// A configuration whose handler does nothing: what a handler costs is its own affair.
 const CONFIG: &str = r#"
 [sources.bench]
-provider = "product"
+provider = "stripe"
 secrets  = ["env:BENCH"]
 
 [[routes]]
-type = "project.created"
-to   = "handler:project_created"
+type = "charge.succeeded"
+to   = "handler:nothing"
 "#;
 
 /// A run of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) bytes: u32,
     /// Messages in a batch.
@@ -44,13 +45,26 @@ pub(super) struct Run {
 
 /// The units that a run used.
 pub(super) struct Usage {
+    events: u32,
     pub(super) used: Used,
     pub(super) batches: u64,
-    pub(super) table_bytes: u64,
+    pub(super) stored: Stored,
     pub(super) bucket_bytes: u64,
+    /// The size of a request.
+    pub(super) request_bytes: usize,
 }
 
 impl Usage {
+    /// A count of the run, for one event.
+    pub(super) fn per_event(&self, count: f64) -> f64 {
+        count / f64::from(self.events)
+    }
+
+    /// A count of the run, for a million events.
+    pub(super) fn per_million(&self, count: f64) -> f64 {
+        self.per_event(count) * MILLION
+    }
+
     /// The units that are charged for, apart from calls.
     pub(super) fn units(&self) -> [(&'static str, f64); 5] {
         [
@@ -58,7 +72,10 @@ impl Usage {
             ("read units", self.used.reads),
             ("SQS requests of 64 KB", self.used.messages as f64),
             ("bytes of log lines", self.used.log_bytes as f64),
-            ("bytes in the table", self.table_bytes as f64),
+            (
+                "bytes in the table for a month",
+                self.stored.table + self.stored.indexes,
+            ),
         ]
     }
 }
@@ -97,8 +114,11 @@ impl Run {
             functions.meter.clone(),
         );
         let metered = tracing::subscriber::set_default(lines);
+        let mut request_bytes = 0;
         for number in 0..events {
-            functions.send(number, self.bytes).await?;
+            let request = Request::new(&functions.source, number, self.bytes)?;
+            functions.send(&request).await?;
+            request_bytes = request.bytes;
         }
         let mut batches = 0;
         while functions.process(self.batch).await? {
@@ -107,11 +127,14 @@ impl Run {
         drop(metered);
         let used = functions.meter.used();
         let kept = used.calls.get("PutObject").copied().unwrap_or_default();
+        let table = functions.engines.dynamodb_client();
         Ok(Usage {
+            events,
             used,
             batches,
-            table_bytes: functions.table_bytes().await?,
+            stored: Stored::count(&table, TABLE, system_now()).await?,
             bucket_bytes: kept * u64::from(self.bytes),
+            request_bytes,
         })
     }
 }
@@ -122,7 +145,11 @@ impl Functions {
         let engines = Engines::in_memory(Box::new(system_now)).await?;
         let engines = engines.over(Metered::new(meter.clone()));
         let config = Config::parse(CONFIG)?;
+        let handlers =
+            Handlers::default().with("nothing", |_, _| Box::pin(async { Ok(Effect::Happened) }));
         let secrets = Secrets::new(variables(), None);
+        let source = Source::load("bench", &config.sources["bench"], &secrets, Runtime::Local);
+        let source = source.await?;
         let sources = Sources::load(
             &config,
             secrets,
@@ -148,30 +175,28 @@ impl Functions {
                 queue,
                 bodies,
                 Clock::system(),
-                &Handlers::built_in(),
+                &handlers,
                 config.routes,
             )?,
             engines,
             meter,
-            source: source().await?,
+            source,
         })
     }
 
-    async fn send(&self, number: u32, bytes: u32) -> Result<(), BoxError> {
-        let body = body(number, bytes);
-        let mut request = Request::post(PATH);
-        for (name, value) in signed(&self.source, &body)? {
-            request = request.header(name, value);
-        }
-        let answer = self.ingest.handle(request.body(Bytes::from(body))?).await;
-        if answer.status().is_success() {
-            Ok(())
-        } else {
-            Err(format!(
+    async fn send(&self, request: &Request) -> Result<(), BoxError> {
+        let answer = self
+            .ingest
+            .answer(&request.event, Some(&request.trace))
+            .await;
+        let answer = serde_json::to_value(answer)?;
+        match answer["statusCode"].as_u64() {
+            Some(200) => Ok(()),
+            _ => Err(format!(
                 "an event was answered with {}; run it again when this machine is less busy",
-                answer.status()
+                answer["statusCode"]
             )
-            .into())
+            .into()),
         }
     }
 
@@ -211,56 +236,5 @@ impl Functions {
         }
         self.meter.sqs("DeleteMessageBatch", 0);
         Ok(true)
-    }
-
-    /// The size of all items, as DynamoDB computes it: names and values.
-    async fn table_bytes(&self) -> Result<u64, BoxError> {
-        let client = self.engines.dynamodb_client();
-        let mut pages = client
-            .scan()
-            .table_name(TABLE)
-            .into_paginator()
-            .items()
-            .send();
-        let mut bytes = 0;
-        while let Some(item) = pages.next().await {
-            bytes += item?
-                .iter()
-                .map(|(name, value)| name.len() as u64 + size(value))
-                .sum::<u64>();
-        }
-        Ok(bytes)
-    }
-}
-
-/// A body of so many bytes that compresses as JSON does.
-fn body(number: u32, bytes: u32) -> String {
-    let start = format!(
-        r#"{{"id":"evt_{number}","type":"project.created","data":{{"name":"Apollo","lines":["#
-    );
-    let mut random = fastrand::Rng::with_seed(number.into());
-    let mut body = start;
-    while body.len() + 120 < bytes as usize {
-        let (id, price) = (random.u64(..), random.u32(100..100_000));
-        body.push_str(&format!(r#"{{"line_item_id":{id},"sku":"PK-{}","price":{price},"currency":"EUR","quantity":{}}},"#, id % 997, price % 9));
-    }
-    let missing = (bytes as usize).saturating_sub(body.len() + 5);
-    body.push_str(&format!("\"{}\"]}}}}", "x".repeat(missing)));
-    body
-}
-
-fn size(value: &AttributeValue) -> u64 {
-    match value {
-        AttributeValue::S(text) => text.len() as u64,
-        AttributeValue::N(digits) => digits.len().div_ceil(2) as u64 + 1,
-        AttributeValue::B(bytes) => bytes.as_ref().len() as u64,
-        AttributeValue::L(list) => 3 + list.iter().map(size).sum::<u64>(),
-        AttributeValue::M(map) => {
-            3 + map
-                .iter()
-                .map(|(name, value)| name.len() as u64 + size(value))
-                .sum::<u64>()
-        }
-        _ => 1,
     }
 }
