@@ -39,6 +39,7 @@ HISTORY = "shared/hookgate/src/event/history.rs"
 OUTCOMES = "shared/hookgate/src/replay/outcomes.rs"
 ITEM = "shared/hookgate/src/event/item.rs"
 LIST = "shared/hookgate/src/event/list.rs"
+UNWELL = "shared/hookgate/src/event/unwell.rs"
 SEARCH = "shared/hookgate/src/event/search.rs"
 RANGE = "shared/hookgate/src/event/range.rs"
 REPLAYS = "shared/hookgate/src/replay/store.rs"
@@ -78,6 +79,13 @@ MUTATIONS = [
      "table.archive(event).await.map_err(NotDone::NotBegun)?;",
      "table.archive(event).await.map_err(|error| NotDone::Failed(HandlerError::transient(chain(&error))))?;", "trouble archive"),
     ("a claim that is given back stays counted", LEDGER, "ADD #att :less, #{claims} :less", "ADD #att :zero, #{claims} :zero", "trouble archive"),
+    ("an event that waits is not listed", LEDGER, "#{slot} = :entry, {arc}{LIST} REMOVE #at", "#{slot} = :entry, {arc}#gpk = if_not_exists(#gpk, :gpk) REMOVE #at", "unwell"),
+    ("an event that is done stays listed as one that is not", LEDGER, 'format!(", {UNLIST}")', 'String::new()', "unwell"),
+    ("an event that is dead stays listed as one that waits", LEDGER, "end.extend(listed(EventState::Dead,", "end.extend(listed(EventState::Waiting,", "unwell"),
+    ("an event without a target is not listed", LEDGER, "listed(EventState::Unhandled, claim.event)", "listed(EventState::Waiting, claim.event)", "unwell"),
+    ("a list of a state misses a part of its index", SEARCH, "(0..SHARDS).map(move |shard| unwell_partition(state, source, shard))",
+     "(0..SHARDS / 2).map(move |shard| unwell_partition(state, source, shard))", "unwell"),
+    ("a list of a state shows what has left it", SEARCH, "Ok(found.filter(|(_, event)| search.admits(event)).collect())", "Ok(found.collect())", "unwell"),
     ("a completion is tried once", ATTEMPT, "if tried.is_ok() || Instant::now() + pause >= end {", "if true {", "trouble completion"),
     ("a claim that is not answered waits for the queue's time-out", PROCESSOR,
      "self.aws.delay(record, wait_for_aws(record)).await;", "", "trouble claim"),

@@ -77,6 +77,7 @@ impl Story {
             message: &self.message,
             owner: "me",
             lease_until: self.now,
+            place: None,
             now: self.now,
         };
         let ClaimOutcome::Granted(grant) = self.table.claim(request).await.unwrap() else {
@@ -89,6 +90,7 @@ impl Story {
             grant,
             began: self.now,
             target: Some("handler:one"),
+            archived: None,
         }
     }
 
@@ -211,6 +213,7 @@ async fn an_event_that_a_late_claimant_completes_waits_no_more(mut story: Story)
         grant: late,
         began: now,
         target: Some("handler:one"),
+        archived: None,
     };
     table.complete(claim, now).await.unwrap();
     let seen = story.seen().await;

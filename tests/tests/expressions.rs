@@ -218,6 +218,7 @@ impl Bench {
             message: &message,
             owner: ME,
             lease_until,
+            place: None,
             now: self.now,
         };
         let claimed = self.table.claim(request).await.unwrap();
@@ -229,6 +230,8 @@ impl Bench {
                         attempt: 1,
                         claims: 1,
                         previous: self.now,
+
+                        is_archived: false,
                     }),
                     "{shape:?}"
                 );
@@ -294,7 +297,7 @@ impl Bench {
         self.put(&event, shape).await;
         let noted = self
             .table
-            .note_discarded(&event.key, EPOCH, "discarded", self.now);
+            .note_discarded(&event, EPOCH, "discarded", self.now);
         assert_eq!(noted.await.unwrap(), expected, "{shape:?}");
         let dies = expected == DiscardDecision::Dead;
         self.ends(&event, shape, dies, "X").await;
@@ -327,9 +330,12 @@ fn claimed(event: &Event) -> Claim<'_> {
             attempt: 1,
             claims: 1,
             previous: event.received,
+
+            is_archived: false,
         },
         began: event.received,
         target: None,
+        archived: None,
     }
 }
 

@@ -154,6 +154,7 @@ async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, 
         message,
         owner: "processor",
         lease_until,
+        place: None,
         now: began,
     };
     let claimed = table.claim(request).await.expect("the table answers");
@@ -167,6 +168,7 @@ async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, 
         grant,
         began,
         target: None,
+        archived: None,
     };
     let retry = Retry {
         error: "not yet",

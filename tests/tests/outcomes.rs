@@ -102,6 +102,7 @@ impl Story {
             message: &message,
             owner: "me",
             lease_until: self.now,
+            place: None,
             now: self.now,
         };
         let ClaimOutcome::Granted(grant) = self.table.claim(request).await.unwrap() else {
@@ -153,6 +154,7 @@ fn held<'a>(
         grant,
         began,
         target,
+        archived: None,
     }
 }
 

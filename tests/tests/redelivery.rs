@@ -108,6 +108,7 @@ async fn a_redelivery_after_a_replay_that_died_is_handled_at_the_replays_epoch()
         message: &message,
         owner: "dead",
         lease_until: now - Duration::from_secs(1),
+        place: None,
         now,
     };
     let claimed = table.claim(claim).await.expect("the table answers");

@@ -204,6 +204,7 @@ fn claimed<'a>(message: &'a Message, owner: &'a str) -> ClaimRequest<'a> {
         message,
         owner,
         lease_until: system_now() + Duration::from_secs(30),
+        place: None,
         now: system_now(),
     }
 }

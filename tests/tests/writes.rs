@@ -163,6 +163,7 @@ async fn of_two_holders_that_complete_an_event_only_the_first_writes() {
             owner,
             // It is over by the time of the next claim.
             lease_until: now - Duration::from_secs(1),
+            place: None,
             now,
         };
         let claimed = table.claim(request).await.expect("the table answers");
@@ -179,6 +180,7 @@ async fn of_two_holders_that_complete_an_event_only_the_first_writes() {
             grant,
             began: now,
             target: None,
+            archived: None,
         };
         let completed = table.complete_with_writes(claim, &[add(None)], now).await;
         let outcome = completed.expect("the table answers");

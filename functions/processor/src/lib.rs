@@ -113,6 +113,7 @@ impl Processor {
             message: &message,
             owner: &owner,
             lease_until: invocation.deadline + LEASE_MARGIN,
+            place: None,
             now,
         };
         let grant = match self.aws.table.claim(request).await {
@@ -139,6 +140,7 @@ impl Processor {
                 grant,
                 began: now,
                 target: target.map(Target::name),
+                archived: None,
             },
         };
         attempt.finish().await

@@ -69,6 +69,11 @@ pub(crate) mod event_item {
     pub(crate) const EVENT_ID: &str = "eid";
     /// The provider's type, or the empty text.
     pub(crate) const EVENT_TYPE: &str = "typ";
+    /// The place of its payload in the archive.
+    pub(crate) const ARCHIVED: &str = "arc";
+    /// The place where its payload may be in the archive, while it is being handled.
+    #[expect(dead_code)]
+    pub(crate) const PLACE: &str = "at";
     /// The last attempt's error.
     pub(crate) const ERROR: &str = "err";
 

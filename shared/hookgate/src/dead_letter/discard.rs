@@ -4,13 +4,15 @@ use std::time::SystemTime;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use hookgate_api::EventState;
 pub use hookgate_ledger::DiscardDecision;
 use hookgate_ledger::{DISCARD, State, on_discard};
 
 use crate::event::item::{EVENT, shortened, state, stored_item};
+use crate::event::unwell::{LIST, listed};
 use crate::table::event_item::claims_at;
 use crate::table::{DynamoTable, PK, SK, n, names, s, values};
-use crate::{AwsError, EventKey, unix_ms};
+use crate::{AwsError, Event, unix_ms};
 
 const OPERATION: &str = "note the discarded dead letter";
 
@@ -22,30 +24,32 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn note_discarded(
         &self,
-        key: &EventKey,
+        event: &Event,
         epoch: u32,
         text: &str,
         now: SystemTime,
     ) -> Result<DiscardDecision, AwsError> {
         let set = discarding(epoch);
+        let mut discarded = values([
+            (":received", state(State::Received)),
+            (":enqueued", state(State::Enqueued)),
+            (":processing", state(State::Processing)),
+            (":dead", state(State::Dead)),
+            (":ep", n(epoch)),
+            (":now", n(unix_ms(now))),
+            (":err", s(shortened(text))),
+        ]);
+        discarded.extend(listed(EventState::Dead, event));
         let updated = self
             .client
             .update_item()
             .table_name(&self.name)
-            .key(PK, s(key.as_str()))
+            .key(PK, s(event.key.as_str()))
             .key(SK, s(EVENT))
             .condition_expression(DISCARD)
             .update_expression(&set)
             .set_expression_attribute_names(Some(names(&[DISCARD, &set])))
-            .set_expression_attribute_values(Some(values([
-                (":received", state(State::Received)),
-                (":enqueued", state(State::Enqueued)),
-                (":processing", state(State::Processing)),
-                (":dead", state(State::Dead)),
-                (":ep", n(epoch)),
-                (":now", n(unix_ms(now))),
-                (":err", s(shortened(text))),
-            ])))
+            .set_expression_attribute_values(Some(discarded))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -69,7 +73,7 @@ impl DynamoTable {
 fn discarding(epoch: u32) -> String {
     let claims = claims_at(epoch);
     format!(
-        "SET #st = :dead, #err = :err, #t1 = if_not_exists(#t1, :now) \
+        "SET #st = :dead, #err = :err, #t1 = if_not_exists(#t1, :now), {LIST} \
          REMOVE #own, #lu, #nx, #{claims}"
     )
 }

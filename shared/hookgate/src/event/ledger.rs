@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use hookgate_api::EventState;
 use hookgate_ledger::{
     CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, State, on_claim,
     on_record,
@@ -16,7 +17,8 @@ use crate::event::history::{AttemptEnd, EndedAttempt, slot};
 use crate::event::item::{
     DESCRIBE, EVENT, described, new_item, replay_at, shortened, state, stored_item,
 };
-use crate::table::event_item::{BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
+use crate::event::unwell::{LIST, UNLIST, listed};
+use crate::table::event_item::{ARCHIVED, BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, n, names, number, s, values};
 use crate::{AwsError, Event, EventKey, Message, unix_ms};
 
@@ -29,6 +31,8 @@ pub struct ClaimRequest<'a> {
     pub owner: &'a str,
     /// The end of the lease.
     pub lease_until: SystemTime,
+    /// The place in the archive where the event is about to be written; `None` if there is no archive.
+    pub place: Option<&'a str>,
     /// Now.
     pub now: SystemTime,
 }
@@ -53,6 +57,8 @@ pub struct Grant {
     pub claims: u32,
     /// The time of the claim before; of this one, where it is the first.
     pub previous: SystemTime,
+    /// True if the ledger knows where the event is in the archive.
+    pub is_archived: bool,
 }
 
 /// A claim that was granted.
@@ -70,6 +76,8 @@ pub struct Claim<'a> {
     pub began: SystemTime,
     /// The target that the event is for; `None` if no route takes it.
     pub target: Option<&'a str>,
+    /// The place in the archive where the event was written under this claim; `None` if it was not.
+    pub archived: Option<&'a str>,
 }
 
 /// The failure of an attempt that another follows.
@@ -148,11 +156,14 @@ impl DynamoTable {
             (":one", n(1)),
         ]);
         claim.extend(described(event));
+        if let Some(place) = request.place {
+            claim.insert(":at".to_owned(), s(place));
+        }
         if let Some(replay) = &request.message.replay {
             claim.insert(":rp".to_owned(), s(replay_at(epoch, replay)));
         }
         let updated = self
-            .update(&event.key, CLAIM, &claiming(request.message))
+            .update(&event.key, CLAIM, &claiming(request))
             .set_expression_attribute_values(Some(claim))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -191,19 +202,16 @@ impl DynamoTable {
         retry: Retry<'_>,
         now: SystemTime,
     ) -> Result<(), AwsError> {
-        let slot = slot(claim.grant.claims);
-        let set = format!("SET #lu = :zero, #err = :err, #nx = :nx, #{slot} = :entry");
+        let (slot, arc) = (slot(claim.grant.claims), confirming(claim));
+        let set = format!(
+            "SET #lu = :zero, #err = :err, #nx = :nx, #{slot} = :entry, {arc}{LIST} REMOVE #at"
+        );
         let entry = entry(claim, AttemptEnd::Failed, retry.error, now);
+        let mut release = waiting(claim, retry);
+        release.insert(":entry".to_owned(), entry);
         let update = self
             .update(&claim.event.key, OWNED, &set)
-            .set_expression_attribute_values(Some(values([
-                (":processing", state(State::Processing)),
-                (":me", s(claim.owner)),
-                (":err", s(shortened(retry.error))),
-                (":nx", n(unix_ms(retry.next))),
-                (":entry", entry),
-                (":zero", n(0)),
-            ])));
+            .set_expression_attribute_values(Some(release));
         unless_overtaken("release the event", update).await
     }
 
@@ -212,21 +220,18 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn give_back(&self, claim: Claim<'_>, retry: Retry<'_>) -> Result<(), AwsError> {
-        let claims = claims_at(claim.epoch);
-        // Without its owner, the claim cannot be uncounted twice.
+        let (claims, arc) = (claims_at(claim.epoch), confirming(claim));
+        // Without its owner, the claim cannot be uncounted twice. The place in the archive stays noted: a write that
+        // was not answered may have been done.
         let set = format!(
-            "SET #lu = :zero, #err = :err, #nx = :nx REMOVE #own ADD #att :less, #{claims} :less"
+            "SET #lu = :zero, #err = :err, #nx = :nx, {arc}{LIST} \
+             REMOVE #own ADD #att :less, #{claims} :less"
         );
+        let mut back = waiting(claim, retry);
+        back.insert(":less".to_owned(), n(-1));
         let update = self
             .update(&claim.event.key, OWNED, &set)
-            .set_expression_attribute_values(Some(values([
-                (":processing", state(State::Processing)),
-                (":me", s(claim.owner)),
-                (":err", s(shortened(retry.error))),
-                (":nx", n(unix_ms(retry.next))),
-                (":zero", n(0)),
-                (":less", n(-1)),
-            ])));
+            .set_expression_attribute_values(Some(back));
         unless_overtaken("give the event back", update).await
     }
 
@@ -242,19 +247,24 @@ impl DynamoTable {
         now: SystemTime,
     ) -> Result<(), AwsError> {
         let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
+        let arc = confirming(claim);
         let set = format!(
-            "SET #st = :dead, #err = :err, #t1 = :now, #{slot} = :entry REMOVE #own, #lu, #{claims}"
+            "SET #st = :dead, #err = :err, #t1 = :now, #{slot} = :entry, {arc}{LIST} \
+             REMOVE #own, #lu, #at, #{claims}"
         );
+        let mut end = values([
+            (":processing", state(State::Processing)),
+            (":dead", state(State::Dead)),
+            (":me", s(claim.owner)),
+            (":err", s(shortened(error))),
+            (":now", n(unix_ms(now))),
+            (":entry", entry(claim, AttemptEnd::GivenUp, error, now)),
+        ]);
+        end.extend(listed(EventState::Dead, claim.event));
+        end.extend(confirmed(claim));
         let update = self
             .update(&claim.event.key, OWNED, &set)
-            .set_expression_attribute_values(Some(values([
-                (":processing", state(State::Processing)),
-                (":dead", state(State::Dead)),
-                (":me", s(claim.owner)),
-                (":err", s(shortened(error))),
-                (":now", n(unix_ms(now))),
-                (":entry", entry(claim, AttemptEnd::GivenUp, error, now)),
-            ])));
+            .set_expression_attribute_values(Some(end));
         unless_overtaken("mark the event as dead", update).await
     }
 
@@ -292,15 +302,17 @@ const CONTRADICTION: &str = "the stored item contradicts the refusal";
 /// It counts the claim twice: in all, and at its epoch, so that a replay begins to count anew even while an
 /// attempt of the epoch before waits. What was left of that epoch goes, and so does what was noted of an earlier end
 /// or of the wait for this attempt.
-fn claiming(message: &Message) -> String {
-    let epoch = message.epoch;
-    let replay = message.replay.as_ref().map_or("", |_| "#rp = :rp, ");
+fn claiming(request: ClaimRequest<'_>) -> String {
+    let epoch = request.message.epoch;
+    let replay = request.message.replay.as_ref();
+    let replay = replay.map_or("", |_| "#rp = :rp, ");
+    let place = request.place.map_or("", |_| "#at = :at, ");
     let of_this = claims_at(epoch);
     let before = epoch.checked_sub(1).map(claims_at);
     let before = before.map_or_else(String::new, |name| format!(", #{name}"));
     format!(
         "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, \
-         #t3 = if_not_exists(#t2, :now), #t2 = :now, {replay}{DESCRIBE} \
+         #t3 = if_not_exists(#t2, :now), #t2 = :now, {replay}{place}{DESCRIBE} \
          REMOVE #t1, #tgt, #nx{before} ADD #att :one, #{of_this} :one"
     )
 }
@@ -308,9 +320,14 @@ fn claiming(message: &Message) -> String {
 /// The update that writes `Done`, under the condition [`COMPLETE`].
 pub(crate) fn completion(claim: Claim<'_>) -> String {
     let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
+    let arc = confirming(claim);
+    let (list, unlist) = match claim.target {
+        Some(_) => (String::new(), format!(", {UNLIST}")),
+        None => (format!("{LIST}, "), String::new()),
+    };
     format!(
-        "SET #st = :done, #ep = :ep, #t1 = :now, #tgt = :tgt, #{slot} = :entry, {DESCRIBE} \
-         REMOVE #own, #lu, #err, #nx, #{claims}"
+        "SET #st = :done, #ep = :ep, #t1 = :now, #tgt = :tgt, #{slot} = :entry, {arc}{list}{DESCRIBE} \
+         REMOVE #own, #lu, #err, #nx, #at, #{claims}{unlist}"
     )
 }
 
@@ -328,7 +345,37 @@ pub(crate) fn completion_values(claim: Claim<'_>, now: SystemTime) -> Attributes
         (":entry", entry(claim, end, "", now)),
     ]);
     completion.extend(described(claim.event));
+    completion.extend(confirmed(claim));
+    if claim.target.is_none() {
+        completion.extend(listed(EventState::Unhandled, claim.event));
+    }
     completion
+}
+
+/// The values of an update that ends a claim which another follows.
+fn waiting(claim: Claim<'_>, retry: Retry<'_>) -> Attributes {
+    let mut waiting = values([
+        (":processing", state(State::Processing)),
+        (":me", s(claim.owner)),
+        (":err", s(shortened(retry.error))),
+        (":nx", n(unix_ms(retry.next))),
+        (":zero", n(0)),
+    ]);
+    waiting.extend(listed(EventState::Waiting, claim.event));
+    waiting.extend(confirmed(claim));
+    waiting
+}
+
+/// Notes where the event is in the archive, if it was written there. The first such note stays.
+fn confirming(claim: Claim<'_>) -> &'static str {
+    claim
+        .archived
+        .map_or("", |_| "#arc = if_not_exists(#arc, :arc), ")
+}
+
+/// The value of [`confirming`].
+fn confirmed(claim: Claim<'_>) -> Option<(String, AttributeValue)> {
+    claim.archived.map(|place| (":arc".to_owned(), s(place)))
 }
 
 /// Runs an update whose refusal means that another was there first, which is as good.
@@ -367,6 +414,7 @@ fn grant(item: &Attributes, request: ClaimRequest<'_>) -> Grant {
         attempt: number(item, &claims_at(request.message.epoch)).unwrap_or(1),
         claims: number(item, CLAIMS).unwrap_or(1),
         previous: previous.unwrap_or(request.now),
+        is_archived: item.contains_key(ARCHIVED),
     }
 }
 

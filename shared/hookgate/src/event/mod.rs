@@ -14,6 +14,7 @@ mod outbox;
 mod range;
 mod search;
 mod transact;
+pub(crate) mod unwell;
 pub(crate) mod view;
 
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};

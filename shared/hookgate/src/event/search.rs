@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use futures_util::future::try_join_all;
-use hookgate_api::{EventSummary, Order};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use hookgate_api::{EventState, EventSummary, Order};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -17,13 +17,17 @@ use crate::error::OrFailed;
 use crate::event::EventFilter;
 use crate::event::list::summary;
 use crate::event::range::time;
+use crate::event::unwell::{is_listed, unwell_partition};
 use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_SK, PAYLOAD_SHARDS, PK, day, index_time, partition_of, s,
-    text,
+    Attributes, DynamoTable, INDEX, INDEX_SK, PAYLOAD_SHARDS, PK, SHARDS, day, index_time,
+    partition_of, s, text,
 };
 
 /// The maximum number of events per round: what DynamoDB allows in one batch.
 const ROUND: usize = 100;
+
+/// The maximum number of parts of the index that are read at the same time.
+const SIDE_BY_SIDE: usize = 8;
 
 /// A selection of events that the processor has seen.
 #[derive(Clone, Debug)]
@@ -82,12 +86,10 @@ impl DynamoTable {
         } else {
             ROUND
         };
-        let parts = search.sources.iter().flat_map(|source| {
-            let day = &day;
-            (0..PAYLOAD_SHARDS).map(move |shard| partition_of(source, day, shard))
-        });
+        let parts = search.parts(&day).into_iter();
         let parts = parts.map(|part| self.entries(part, search, first_ms, enough));
-        let merged = search.merged(try_join_all(parts).await?, &from);
+        let parts = stream::iter(parts).buffered(SIDE_BY_SIDE).try_collect();
+        let merged = search.merged(parts.await?, &from);
         let entries = &merged.entries[..merged.entries.len().min(ROUND)];
         let mut events = self.found(search, entries).await?;
         let next = if events.len() > limit {
@@ -192,6 +194,28 @@ struct Merged {
 }
 
 impl EventSearch {
+    /// The state whose events have an index of their own, if only those are meant.
+    fn listed_state(&self) -> Option<EventState> {
+        self.filter.state.filter(|state| is_listed(*state))
+    }
+
+    /// The parts of the index that a round reads.
+    fn parts(&self, day: &str) -> Vec<String> {
+        let sources = self.sources.iter();
+        match self.listed_state() {
+            Some(state) => sources
+                .flat_map(|source| {
+                    (0..SHARDS).map(move |shard| unwell_partition(state, source, shard))
+                })
+                .collect(),
+            None => sources
+                .flat_map(|source| {
+                    (0..PAYLOAD_SHARDS).map(move |shard| partition_of(source, day, shard))
+                })
+                .collect(),
+        }
+    }
+
     /// Answers whether every event of the sources and the time is meant.
     fn is_open(&self) -> bool {
         self.filter.is_open() && self.tenant.is_none() && self.event_id.is_none()
@@ -228,6 +252,9 @@ impl EventSearch {
 
     /// The position at the border of the next day, after all of the day of this millisecond.
     fn following(&self, ms: u64) -> Option<Position> {
+        if self.listed_state().is_some() {
+            return None; // Its index has no days.
+        }
         let day: Date = day(time(ms)).parse().ok()?;
         let border_day = match self.order {
             Order::Newest => day,
