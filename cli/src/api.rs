@@ -116,7 +116,7 @@ impl Access {
         };
         let signer = match self.auth.unwrap_or(by_scheme) {
             Auth::Token => Signer::Token(self.token.clone().or_else(|| token::find(&self.url))),
-            Auth::Iam => Signer::Iam(Box::new(hookgate::connect(hookgate::Roots::Machine).await)),
+            Auth::Iam => Signer::Iam(Box::new(hookgate::connect_by_profile().await)),
         };
         Api::new(url, signer)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aws_credential_types::provider::ProvideCredentials;
 use hookgate::config::SecretRef;
-use hookgate::{Roots, connect};
+use hookgate::connect_by_profile;
 use thiserror::Error;
 
 use crate::project::Project;
@@ -60,7 +60,7 @@ async fn problem(file: &Path, project: &Project, reference: &SecretRef) -> Optio
 }
 
 async fn credentials_exist() -> bool {
-    let config = connect(Roots::Machine).await;
+    let config = connect_by_profile().await;
     match config.credentials_provider() {
         Some(provider) => provider.provide_credentials().await.is_ok(),
         None => false,

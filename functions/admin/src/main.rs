@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
         queue,
         aws,
         ..
-    } = environment.adapters().await?;
+    } = environment.adapters()?;
     log_lambda(&environment, "admin", config.sources.keys());
     let dead_letters = environment.dead_letters(&aws)?;
     let (sources, retention) = (config.sources.into_keys().collect(), config.retention);

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         bodies,
         secrets,
         ..
-    } = environment.adapters().await?;
+    } = environment.adapters()?;
     log_lambda(&environment, "ingest", config.sources.keys());
     let documents = Documents::fetched();
     let sources = Sources::new(&config, secrets, documents, Runtime::Aws)?;

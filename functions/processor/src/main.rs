@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
         queue,
         bodies,
         ..
-    } = environment.adapters().await?;
+    } = environment.adapters()?;
     log_lambda(&environment, "processor", config.sources.keys());
     let queue = queue.with_dead_letters(environment.dead_letter_queue_url()?);
     tokio::join!(table.warm_up(), queue.warm_up());

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
         table,
         queue,
         ..
-    } = environment.adapters().await?;
+    } = environment.adapters()?;
     log_lambda(&environment, "sweeper", config.sources.into_keys());
     let sweeper = Sweeper::new(table, queue, Clock::system());
     let sweeper = &sweeper;

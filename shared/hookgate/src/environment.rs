@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::config::{Config, ConfigError};
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use thiserror::Error;
 
 use crate::{DynamoTable, Roots, S3Bodies, Secrets, SqsDeadLetters, SqsQueue, chain, connect};
@@ -55,6 +55,9 @@ pub enum BadEnvironment {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The machine has no root certificates.
+    #[error("no client for AWS can be made")]
+    Client(#[from] rustls::Error),
 }
 
 /// The text for people, because a program that stops at its start prints this.
@@ -134,10 +137,10 @@ impl Environment {
     /// The configuration, and the adapters that the functions need.
     ///
     /// # Errors
-    /// When a variable is not set, or the configuration is wrong.
-    pub async fn adapters(&self) -> Result<Adapters, BadEnvironment> {
+    /// When a variable is not set, the configuration is wrong, or the machine has no root certificates.
+    pub fn adapters(&self) -> Result<Adapters, BadEnvironment> {
         let config = self.config()?;
-        let aws = connect(self.roots()).await;
+        let aws = connect(&self.variables, self.roots())?;
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let bodies = self.archive_bucket().map(|name| S3Bodies::new(&aws, name));

@@ -13,6 +13,7 @@ pub mod dead_letter;
 mod environment;
 mod error;
 pub mod event;
+mod http_client;
 mod lambda;
 mod queue;
 pub mod replay;
@@ -25,6 +26,8 @@ mod telemetry;
 
 pub use clock::{Clock, rfc3339, system_now, unix_ms};
 pub use config::MismatchPolicy;
+#[cfg(feature = "profiles")]
+pub use connect::connect_by_profile;
 pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect};
 pub use dead_letter::store::SqsDeadLetters;
 pub use environment::{Adapters, BadEnvironment, Environment};
@@ -33,6 +36,7 @@ pub use event::bodies::{BodyError, S3Bodies};
 pub use event::body::{Body, StoredBody};
 pub use event::message::{MESSAGE_VERSION, Message, MessageError};
 pub use event::{Event, EventKey, one_line};
+pub use http_client::HttpClient;
 pub use lambda::{BadRequest, Caller, HttpEvent, HttpResponse, deadline};
 pub use queue::{MAX_DELAY, SqsQueue};
 pub use roots::Roots;

@@ -1,17 +1,21 @@
 //! The trust store for AWS's endpoints.
 
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 
 /// The roots of Amazon Trust Services, which have signed the certificates of all of AWS's own endpoints since
-/// 2021, outside China.
+/// 2021, outside China: Amazon Root CA 1 to 4 and Starfield Services Root CA G2.
 ///
 /// Source: <https://www.amazontrust.com/repository/>
-const AMAZON: &str = include_str!("amazon_roots.pem");
+const AMAZON: [&[u8]; 5] = [
+    include_bytes!("roots/amazon_root_ca_1.der"),
+    include_bytes!("roots/amazon_root_ca_2.der"),
+    include_bytes!("roots/amazon_root_ca_3.der"),
+    include_bytes!("roots/amazon_root_ca_4.der"),
+    include_bytes!("roots/starfield_services_root_ca_g2.der"),
+];
 
-/// The roots that the SDK's client trusts.
+/// The roots that an HTTP client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// Amazon's own roots alone. The machine's store has some hundred and forty more, and reading them is most
@@ -22,22 +26,27 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// The SDK's HTTP client; `None` is its default one, which trusts the machine's store.
-    pub(crate) fn client(self) -> Option<SharedHttpClient> {
-        if self == Roots::Machine {
-            return None;
+    /// The certificates, ready to check others by.
+    pub(crate) fn store(self) -> Result<RootCertStore, rustls::Error> {
+        let mut store = RootCertStore::empty();
+        if self == Roots::Amazon {
+            for root in AMAZON {
+                store.add(CertificateDer::from(root))?;
+            }
+            return Ok(store);
         }
-        let store = TrustStore::empty().with_pem_certificate(AMAZON);
-        let context = TlsContext::builder().with_trust_store(store).build().ok()?;
-        let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        Some(client.tls_context(context).build_https())
+        let found = rustls_native_certs::load_native_certs();
+        let (usable, _) = store.add_parsable_certificates(found.certs);
+        if usable == 0 {
+            let none = "this machine has no root certificates; SSL_CERT_FILE can name a file";
+            return Err(rustls::Error::General(none.to_owned()));
+        }
+        Ok(store)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
     use sha2::{Digest, Sha256};
 
     use super::*;
@@ -55,13 +64,8 @@ mod tests {
 
     #[test]
     fn the_roots_are_amazons_and_no_others() {
-        let certificates = AMAZON.split("-----BEGIN CERTIFICATE-----").skip(1);
-        let fingerprints = certificates.map(|text| {
-            let (base64, _) = text.split_once("-----END").unwrap();
-            let der = STANDARD.decode(base64.replace('\n', "")).unwrap();
-            hex::encode(Sha256::digest(der))
-        });
-        assert_eq!(fingerprints.collect::<Vec<_>>(), FINGERPRINTS);
-        assert!(Roots::Amazon.client().is_some());
+        let fingerprints = AMAZON.map(|der| hex::encode(Sha256::digest(der)));
+        assert_eq!(fingerprints, FINGERPRINTS);
+        assert_eq!(Roots::Amazon.store().unwrap().len(), FINGERPRINTS.len());
     }
 }

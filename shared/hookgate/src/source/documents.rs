@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_smithy_types::body::SdkBody;
 use hookgate_signature::{FetchFailure, MAX_DOCUMENT_BYTES};
-use reqwest::Client;
-use reqwest::redirect::Policy;
+use http::Request;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout;
+
+use crate::{BoxError, HttpClient, Roots, chain};
 
 /// Time limit for one document, from connecting to its last byte.
 const TIMEOUT: Duration = Duration::from_millis(800);
@@ -18,7 +22,7 @@ pub enum Documents {
     /// asked.
     ///
     /// The client is built at first use: reading the root certificates takes time that most sources never need.
-    Fetched(OnceLock<Client>),
+    Fetched(OnceLock<HttpClient>),
     /// Given, by their URLs: any other cannot be reached.
     Given(HashMap<String, Vec<u8>>),
 }
@@ -41,43 +45,45 @@ impl Documents {
     }
 }
 
-fn client(built: &OnceLock<Client>) -> Result<&Client, FetchFailure> {
+fn client(built: &OnceLock<HttpClient>) -> Result<&HttpClient, FetchFailure> {
     if let Some(client) = built.get() {
         return Ok(client);
     }
-    let client = Client::builder()
-        .redirect(Policy::none())
-        .timeout(TIMEOUT)
-        .no_proxy()
-        .build()
-        .map_err(|error| {
-            tracing::error!(error = %error, "no HTTP client for token issuers");
-            FetchFailure::Unreachable
-        })?;
+    let client = HttpClient::new(Roots::Machine).map_err(|error| {
+        tracing::error!(error = %error, "no HTTP client for token issuers");
+        FetchFailure::Unreachable
+    })?;
     Ok(built.get_or_init(|| client))
 }
 
-async fn fetch(built: &OnceLock<Client>, url: &str) -> Result<Vec<u8>, FetchFailure> {
-    let mut response = client(built)?.get(url).send().await.map_err(|error| {
-        tracing::warn!(url, error = %error.without_url(), "token issuer not reached");
-        FetchFailure::Unreachable
-    })?;
-    if response.status().is_redirection() {
+async fn fetch(built: &OnceLock<HttpClient>, url: &str) -> Result<Vec<u8>, FetchFailure> {
+    let client = client(built)?;
+    let document = timeout(TIMEOUT, read(client, url)).await;
+    document.unwrap_or_else(|_| Err(not_reached(url, "no answer in time")))
+}
+
+async fn read(client: &HttpClient, url: &str) -> Result<Vec<u8>, FetchFailure> {
+    let request = Request::get(url).header("accept", "*/*");
+    let request = request.body(SdkBody::empty());
+    let request = request.map_err(|error| not_reached(url, &error.to_string()))?;
+    let response = client.send(request).await;
+    let response = response.map_err(|error| not_reached(url, &chain(&error)))?;
+    let status = response.status();
+    if status.is_redirection() {
         return Err(FetchFailure::Redirect);
     }
-    if !response.status().is_success() {
-        return Err(FetchFailure::Status(response.status().as_u16()));
+    if !status.is_success() {
+        return Err(FetchFailure::Status(status.as_u16()));
     }
-    let mut document = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|_| FetchFailure::Unreachable)?
-    {
-        if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-            return Err(FetchFailure::TooLarge);
-        }
-        document.extend_from_slice(&chunk);
-    }
-    Ok(document)
+    let document = Limited::new(response, MAX_DOCUMENT_BYTES).collect().await;
+    let document = document.map_err(|error: BoxError| match error.is::<LengthLimitError>() {
+        true => FetchFailure::TooLarge,
+        false => FetchFailure::Unreachable,
+    })?;
+    Ok(document.to_bytes().to_vec())
+}
+
+fn not_reached(url: &str, error: &str) -> FetchFailure {
+    tracing::warn!(url, error, "token issuer not reached");
+    FetchFailure::Unreachable
 }

@@ -5,19 +5,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::Parameter;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
 use futures_util::future::join_all;
 use futures_util::lock::Mutex as Turns;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
+use crate::AwsError;
 use crate::config::SecretRef;
-use crate::{AwsError, Roots, connect};
 
 /// An error because of which a secret cannot be read.
 #[derive(Clone, Debug, Error)]
@@ -56,8 +56,8 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Secrets among these variables, or behind the SDK's configuration. Without one, it is loaded
-    /// from the environment when the first secret asks for it.
+    /// Secrets among these variables, or behind the SDK's configuration. Without one, secrets of AWS cannot be read,
+    /// except with the feature `profiles`, which looks for one when the first secret asks for it.
     pub fn new(variables: HashMap<String, String>, config: Option<SdkConfig>) -> Secrets {
         Secrets {
             variables,
@@ -66,9 +66,17 @@ impl Secrets {
         }
     }
 
-    async fn config(&self) -> &SdkConfig {
-        let load = async || patient(connect(Roots::Machine).await);
-        self.config.get_or_init(load).await
+    async fn config(&self) -> Result<&SdkConfig, SecretError> {
+        #[cfg(feature = "profiles")]
+        {
+            let load = async || patient(crate::connect_by_profile().await);
+            Ok(self.config.get_or_init(load).await)
+        }
+        #[cfg(not(feature = "profiles"))]
+        {
+            let none = || SecretError::Missing("no access to AWS is configured".into());
+            self.config.get().ok_or_else(none)
+        }
     }
 
     /// Each of some parameters, by its name as it was asked for.
@@ -92,7 +100,7 @@ impl Secrets {
     }
 
     async fn some_parameters(&self, names: &[&str]) -> Result<Vec<Parameter>, SecretError> {
-        let output = aws_sdk_ssm::Client::new(self.config().await)
+        let output = aws_sdk_ssm::Client::new(self.config().await?)
             .get_parameters()
             .set_names(Some(names.iter().map(|name| (*name).to_owned()).collect()))
             .with_decryption(true)
@@ -123,7 +131,7 @@ impl Secrets {
 
     /// The current version's text, and the previous one's, as long as it has its label.
     async fn fetch_versions(&self, id: &str) -> Result<Vec<String>, SecretError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.config().await);
+        let client = aws_sdk_secretsmanager::Client::new(self.config().await?);
         let stage = async |stage: &str| {
             let call = client.get_secret_value().secret_id(id).version_stage(stage);
             let output = call.send().await.map_err(SdkError::into_service_error);
