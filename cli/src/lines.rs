@@ -44,7 +44,7 @@ impl Visit for Columns {
             "outcome" => self.outcome = value.to_owned(),
             "source" => self.source = value.to_owned(),
             "event_type" => self.event_type = value.to_owned(),
-            "key" => self.key = value.to_owned(),
+            "key" | "keys" => self.key = value.to_owned(),
             // Control characters in a provider's text must not reach a terminal.
             name => drop(write!(self.rest, " {name}={}", value.escape_debug())),
         }

@@ -119,7 +119,7 @@ impl Function {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The number of the function's log lines with this outcome.
+    /// The number of requests or messages with this outcome in the function's log. One line may tell of several.
     pub fn count(&self, outcome: &str) -> usize {
         let log = self.log();
         let lines = log
@@ -128,7 +128,8 @@ impl Function {
         lines
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|line| line["outcome"] == outcome)
-            .count()
+            .map(|line| line["events"].as_u64().unwrap_or(1) as usize)
+            .sum()
     }
 }
 

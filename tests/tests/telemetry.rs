@@ -9,7 +9,7 @@ use hookgate::MetricLine;
 use hookgate::metrics::{Dimension, MAX_VALUES, Metric};
 use hookgate_tests::gateway::{Gateway, secret, unix_s};
 use hookgate_tests::provider;
-use hookgate_tests::telemetry::{Functions, Output, SECRET};
+use hookgate_tests::telemetry::{Functions, Output, SECRET, dimension};
 use hookgate_twin::engines::{QUEUE, TABLE};
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn what_a_sender_wrote_stays_within_one_line_and_becomes_no_dimension() {
     }
     // What breaks lines is rejected as a field of an event; the rest was handled.
     assert!(output.outcomes("accepted").len() > 15);
-    assert!(output.outcomes("done").len() > 10);
+    assert!(output.handled() > 10);
     let lines = output.lines();
     assert!(
         lines.iter().all(|line| line.get("trace_id").is_none()),
@@ -153,11 +153,9 @@ async fn a_path_or_a_message_names_no_source_that_is_not_configured() {
     sent.expect("the queue takes it");
     functions.process(functions.batch().await).await;
 
-    let named: Vec<Value> = output
-        .metrics()
-        .into_iter()
-        .filter_map(|line| line.get("source").cloned())
-        .collect();
+    let lines = output.metrics();
+    let named = lines.iter().filter_map(|line| dimension(line, "source"));
+    let named: Vec<&str> = named.collect();
     assert_eq!(named, ["product"], "only the good request has a source");
     assert_eq!(output.sum(Metric::EventsRejected), 7);
 }
@@ -231,6 +229,75 @@ async fn a_batch_makes_one_metric_line_a_source() {
         told,
         [(Some("product"), Some(6), 6), (Some("strict"), Some(3), 3)]
     );
+}
+
+#[tokio::test]
+async fn a_request_has_one_line_with_its_metrics() {
+    let (output, _taken) = Output::take("info");
+    let functions = Functions::start().await;
+    for body in [event("evt", "run.failed"), event("evt", "other")] {
+        functions.request(request("/webhooks/product", &body)).await;
+    }
+    let mut unsigned = request("/webhooks/product", b"{}");
+    unsigned.headers_mut().clear();
+    functions.request(unsigned).await;
+    functions.request(request("/webhooks/nobody", b"{}")).await;
+    let lines = output.lines();
+    assert_eq!(lines, output.metrics());
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["outcome"].as_str(), dimension(line, "source")))
+        .collect();
+    let expected = [
+        (Some("accepted"), Some("product")),
+        (Some("payload_mismatch"), Some("product")),
+        (Some("rejected"), Some("product")),
+        (Some("rejected"), None),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_key_in_the_line_of_its_batch() {
+    let (output, _taken) = Output::take("info");
+    let functions = Functions::start().await;
+    for serial in 0..4 {
+        let body = event(&serial.to_string(), "run.failed");
+        functions.request(request("/webhooks/product", &body)).await;
+    }
+    functions
+        .request(request("/webhooks/product", &event("none", "no route")))
+        .await;
+    functions
+        .request(request("/webhooks/product", &event("late", "later")))
+        .await;
+    functions
+        .request(request("/webhooks/strict", &event("evt", "run.failed")))
+        .await;
+    functions.process(functions.batch().await).await;
+
+    let accepted = output.outcomes("accepted");
+    let keys = accepted
+        .iter()
+        .map(|line| line["key"].as_str().expect("a key"));
+    let keys: Vec<&str> = keys.collect();
+    let done = output.outcomes("done");
+    assert_eq!(done.len(), 2, "one line a source: {done:?}");
+    let several = done[0]["keys"].as_str().expect("keys");
+    let several: Vec<&str> = several.split(' ').collect();
+    assert_eq!(
+        (&done[0]["events"], several),
+        (&json!(4), keys[..4].to_vec())
+    );
+    for (outcome, key) in [
+        ("unhandled", keys[4]),
+        ("retry", keys[5]),
+        ("done", keys[6]),
+    ] {
+        let lines = output.outcomes(outcome);
+        let found = lines.iter().filter(|line| line["key"] == key).count();
+        assert_eq!(found, 1, "{outcome} has a line of its own");
+    }
 }
 
 #[tokio::test]

@@ -102,6 +102,16 @@ fn the_functions_own_filter_decides_what_is_logged() {
 }
 
 #[test]
+fn lambda_logs_no_line_of_its_own_for_an_invocation_that_went_well_unless_asked() {
+    let template = Template::read();
+    for (name, function) in template.of_type("AWS::Serverless::Function") {
+        let level = &function["Properties"]["LoggingConfig"]["SystemLogLevel"];
+        assert_eq!(written(level), "!Ref SystemLogLevel", "{name}");
+    }
+    assert_eq!(template.parameter("SystemLogLevel")["Default"], "WARN");
+}
+
+#[test]
 fn a_dashboard_is_named_by_its_region() {
     let dashboard = Template::of("infra/dashboard.yaml");
     let name = &dashboard.properties("Dashboard")["DashboardName"];

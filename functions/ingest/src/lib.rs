@@ -200,8 +200,7 @@ impl Ingest {
 
 /// The response to a rejected request, which is logged and counted.
 fn rejected(rejection: &Rejection, source: &str, trace: Option<&Trace>) -> Response<Bytes> {
-    rejection.log(source, trace);
-    rejection.count(source);
+    rejection.log_and_count(source, trace);
     rejection.respond()
 }
 

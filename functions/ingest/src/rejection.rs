@@ -124,7 +124,18 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn log(&self, source: &str, trace: Option<&Trace>) {
+    /// Logs and counts it. `source` counts only where it is a configured one.
+    pub(crate) fn log_and_count(&self, source: &str, trace: Option<&Trace>) {
+        let mismatch = matches!(self, Rejection::PayloadMismatch(_));
+        MetricLine::new()
+            .count(Metric::EventsRejected, 1)
+            .count(Metric::PayloadMismatch, mismatch.into())
+            .by(Dimension::Source, source)
+            .by(Dimension::Reason, self.reason())
+            .emit_with(|| self.log(source, trace));
+    }
+
+    fn log(&self, source: &str, trace: Option<&Trace>) {
         let (status, reason) = (self.status().as_u16(), self.reason());
         let trace_id = trace.map(Trace::id);
         let outcome = "rejected";
@@ -158,17 +169,6 @@ impl Rejection {
                 "request rejected"
             ),
         }
-    }
-
-    /// `source` counts only where it is a configured one.
-    pub(crate) fn count(&self, source: &str) {
-        let mismatch = matches!(self, Rejection::PayloadMismatch(_));
-        MetricLine::new()
-            .count(Metric::EventsRejected, 1)
-            .count(Metric::PayloadMismatch, mismatch.into())
-            .by(Dimension::Source, source)
-            .by(Dimension::Reason, self.reason())
-            .emit();
     }
 
     pub(crate) fn respond(&self) -> Response<Bytes> {

@@ -1,4 +1,4 @@
-//! The answers to requests that are not rejected: one log line, one count, one response each.
+//! The answers to requests that are not rejected: one log line with its metrics, and one response each.
 
 use bytes::Bytes;
 use hookgate::metrics::{Dimension, Metric};
@@ -37,23 +37,26 @@ impl Reply {
     pub(crate) fn respond(self) -> Response<Bytes> {
         match self {
             Reply::Accepted(event) => {
-                line!(info, "accepted", event, "event accepted");
-                count(&event, &[Metric::EventsAccepted]);
+                count(&event, &[Metric::EventsAccepted])
+                    .emit_with(|| line!(info, "accepted", event, "event accepted"));
                 acknowledgement("accepted", &event)
             }
             Reply::Duplicate(event) => {
-                line!(info, "duplicate", event, "event already known");
-                count(&event, &[Metric::EventsDuplicate]);
+                count(&event, &[Metric::EventsDuplicate])
+                    .emit_with(|| line!(info, "duplicate", event, "event already known"));
                 acknowledgement("duplicate", &event)
             }
             Reply::Mismatch(event) => {
-                line!(
-                    warn,
-                    "payload_mismatch",
-                    event,
-                    "event id already known with another body"
+                count(&event, &[Metric::EventsDuplicate, Metric::PayloadMismatch]).emit_with(
+                    || {
+                        line!(
+                            warn,
+                            "payload_mismatch",
+                            event,
+                            "event id already known with another body"
+                        );
+                    },
                 );
-                count(&event, &[Metric::EventsDuplicate, Metric::PayloadMismatch]);
                 acknowledgement("duplicate", &event)
             }
             Reply::Handshake(source, answer) => {
@@ -64,10 +67,10 @@ impl Reply {
     }
 }
 
-fn count(event: &Event, metrics: &[Metric]) {
+fn count(event: &Event, metrics: &[Metric]) -> MetricLine {
     let metrics = metrics.iter();
     let line = metrics.fold(MetricLine::new(), |line, metric| line.count(*metric, 1));
-    line.by(Dimension::Source, event.source.as_str()).emit();
+    line.by(Dimension::Source, event.source.as_str())
 }
 
 fn acknowledgement(status: &'static str, event: &Event) -> Response<Bytes> {

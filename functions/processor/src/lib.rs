@@ -5,8 +5,10 @@
 //! [`Attempt`](attempt::Attempt).
 
 mod attempt;
+mod handled;
 pub mod handlers;
 mod outcome;
+mod summary;
 mod targets;
 
 use std::time::{Duration, SystemTime};
@@ -19,7 +21,8 @@ use handlers::Handlers;
 use hookgate::config::ConfigError;
 use hookgate::event::{Claim, ClaimOutcome, ClaimRequest};
 use hookgate::{Clock, DynamoTable, Event, Message, MessageError, Route, S3Bodies, SqsQueue};
-use outcome::{Counts, Outcome};
+use outcome::Outcome;
+use summary::Counts;
 use targets::Target;
 
 /// The time by which a lease outlasts the invocation, so that no one else starts while a handler may still run.

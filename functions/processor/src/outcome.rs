@@ -1,13 +1,13 @@
-//! The outcome of processing one message: its log line, its metrics, and whether SQS redelivers it.
+//! The outcome of processing one message: its log line, its metrics, and whether SQS redelivers it. An event that was
+//! handled is logged with its batch.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
 use hookgate::event::Claim;
-use hookgate::metrics::{Dimension, Metric};
-use hookgate::{AwsError, Event, Message, MetricLine, chain, one_line};
+use hookgate::{AwsError, Event, Message, chain, one_line};
 
+use crate::handled::Handled;
 use crate::handlers::HandlerError;
 
 /// The outcome of processing one message.
@@ -15,18 +15,18 @@ use crate::handlers::HandlerError;
 pub(crate) struct Outcome {
     /// True if the message stays in the queue; otherwise its event is finished.
     pub(crate) comes_again: bool,
-    count: Count,
+    pub(crate) count: Count,
     /// Its source, where it could be read.
-    source: Option<String>,
+    pub(crate) source: Option<String>,
 }
 
 /// The metrics that count an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
-    /// Its event was handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// Its event was handled, or no route matched it.
     Processed {
-        /// A route matched it.
-        routed: bool,
+        /// The end of its handling; `None` if no route matched it.
+        handled: Option<Handled>,
         /// Time since its request arrived; `None` for a replay, which has no meaningful latency.
         latency_ms: Option<u64>,
     },
@@ -55,6 +55,7 @@ impl Outcome {
     }
 }
 
+/// Logs an event's outcome with what tells it apart.
 macro_rules! line {
     ($level:ident, $outcome:literal, $event:expr, $($fields:tt)*) => {
         tracing::$level!(
@@ -74,29 +75,21 @@ pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
     let event = claim.event;
     let total = now.duration_since(event.received).unwrap_or_default();
     let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-    let number = claim.grant.attempt;
-    if let Some(to) = claim.target {
-        line!(
-            info,
-            "done",
-            event,
-            to,
-            attempt = number,
-            total_ms,
-            "event handled"
-        );
-    } else {
+    let attempt = claim.grant.attempt;
+    if claim.target.is_none() {
         line!(
             info,
             "unhandled",
             event,
-            attempt = number,
+            attempt,
             total_ms,
             "no route matches this event"
         );
     }
     let count = Count::Processed {
-        routed: claim.target.is_some(),
+        handled: claim
+            .target
+            .map(|to| Handled::new(event, to, attempt, total_ms)),
         latency_ms: (claim.epoch == 0).then_some(total_ms),
     };
     Outcome::finished(event, count)
@@ -263,57 +256,5 @@ pub(crate) fn unreadable_not_dead_lettered(record: &SqsMessage, error: &AwsError
         comes_again: true,
         count: Count::Failed,
         source: None,
-    }
-}
-
-/// The outcomes of a batch, by source: one metric line a source, however many messages there were.
-#[derive(Debug, Default)]
-pub(crate) struct Counts(BTreeMap<Option<String>, SourceCounts>);
-
-#[derive(Debug, Default)]
-struct SourceCounts {
-    processed: u64,
-    unhandled: u64,
-    failed: u64,
-    dead: u64,
-    latencies_ms: Vec<u64>,
-}
-
-impl Counts {
-    /// Adds a message's outcome.
-    pub(crate) fn add(&mut self, outcome: Outcome) {
-        let counts = self.0.entry(outcome.source).or_default();
-        match outcome.count {
-            Count::Processed { routed, latency_ms } => {
-                counts.processed += 1;
-                counts.unhandled += u64::from(!routed);
-                counts.latencies_ms.extend(latency_ms);
-            }
-            Count::Failed => counts.failed += 1,
-            Count::DeadLettered => counts.dead += 1,
-            Count::Nothing => {}
-        }
-    }
-
-    /// Gives the metrics out.
-    pub(crate) fn emit(&self) {
-        for (source, counts) in &self.0 {
-            counts.emit(source.as_deref());
-        }
-    }
-}
-
-impl SourceCounts {
-    fn emit(&self, source: Option<&str>) {
-        let line = MetricLine::new()
-            .count(Metric::EventsProcessed, self.processed)
-            .count(Metric::EventsUnhandled, self.unhandled)
-            .count(Metric::EventsFailed, self.failed)
-            .count(Metric::EventsDeadLettered, self.dead)
-            .values(Metric::EndToEndLatency, &self.latencies_ms);
-        match source {
-            Some(source) => line.by(Dimension::Source, source).emit(),
-            None => line.emit(),
-        }
     }
 }

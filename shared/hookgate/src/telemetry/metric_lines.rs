@@ -1,4 +1,5 @@
-//! Metrics in CloudWatch's embedded metric format: one line of JSON for each [`MetricLine`].
+//! Metrics in CloudWatch's embedded metric format: a line of JSON for each [`MetricLine`], or the log line of what they
+//! count.
 //!
 //! The crates that write this format come with another way of counting (the `metrics` facade, or `metrique`'s
 //! records and their queue), and none of them knows which values a dimension may have. Here that is checked
@@ -11,11 +12,12 @@ use std::fmt;
 use std::io::Write;
 
 use serde_json::{Map, Value, json};
-use tracing::Subscriber;
+use tracing::{Dispatch, Subscriber, dispatcher};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use super::merged::write_into;
 use crate::metrics::{Dimension, MAX_VALUES, Metric, Unit};
 use crate::{system_now, unix_ms};
 
@@ -72,11 +74,30 @@ impl MetricLine {
 
     /// Writes the line, where the current subscriber has [`MetricLines`]; elsewhere nothing happens.
     pub fn emit(self) {
-        tracing::dispatcher::get_default(|dispatch| {
-            if let Some(lines) = dispatch.downcast_ref::<MetricLines>() {
-                lines.write(&self);
+        let dispatch = dispatcher::get_default(Dispatch::clone);
+        if let Some(lines) = dispatch.downcast_ref::<MetricLines>() {
+            lines.write(&self, |_| false);
+        }
+    }
+
+    /// Writes the values into the log line that `log` writes, or into a line of their own if the filter leaves that out.
+    /// The log line must have the dimensions' words among its fields, under the dimensions' names.
+    pub fn emit_with(self, log: impl FnOnce()) {
+        let dispatch = dispatcher::get_default(Dispatch::clone);
+        match dispatch.downcast_ref::<MetricLines>() {
+            None => log(),
+            Some(lines) => {
+                let mut log = Some(log);
+                lines.write(&self, |values| {
+                    let log = log.take();
+                    log.is_some_and(|log| write_into(members(values), log).is_none())
+                });
+                // There were no values.
+                if let Some(log) = log {
+                    log();
+                }
             }
-        });
+        }
     }
 
     /// The values in portions that one line may carry.
@@ -122,14 +143,21 @@ impl MetricLines {
         }
     }
 
-    fn write(&self, line: &MetricLine) {
+    /// Writes each portion of a line, unless `written` says that it is.
+    fn write(&self, line: &MetricLine, mut written: impl FnMut(&Map<String, Value>) -> bool) {
         let words = line.words.iter();
         let words: Vec<(Dimension, &str)> = words
             .map(|(dimension, word)| (*dimension, word.as_str()))
             .filter(|(dimension, word)| self.admits(*dimension, word))
             .collect();
-        for values in line.portions() {
-            let line = self.line(&values, &words);
+        for portion in line.portions() {
+            let mut values = self.values(&portion, &words);
+            if written(&values) {
+                continue;
+            }
+            let words = words.iter();
+            values.extend(words.map(|(dimension, word)| (dimension.name().into(), (*word).into())));
+            let line = Value::Object(values);
             // In one write, so that no other line comes in between. A failure cannot be reported anywhere.
             let _ = self
                 .writer
@@ -148,12 +176,14 @@ impl MetricLines {
             }
     }
 
-    fn line(&self, values: &[(Metric, &[u64])], words: &[(Dimension, &str)]) -> Value {
+    /// The members that make a line one of metrics, without its words.
+    fn values(
+        &self,
+        values: &[(Metric, &[u64])],
+        words: &[(Dimension, &str)],
+    ) -> Map<String, Value> {
         let mut line = Map::new();
         line.insert("_aws".into(), self.directives(values, words));
-        for (dimension, word) in words {
-            line.insert(dimension.name().into(), (*word).into());
-        }
         for (metric, values) in values {
             let value = match (metric.unit(), values) {
                 (Unit::Count, [value]) => (*value).into(),
@@ -161,7 +191,7 @@ impl MetricLines {
             };
             line.insert(metric.name().into(), value);
         }
-        Value::Object(line)
+        line
     }
 
     /// The line's metrics, and the dimensions of each.
@@ -186,6 +216,12 @@ impl MetricLines {
             .collect();
         json!({ "Timestamp": unix_ms(system_now()), "CloudWatchMetrics": directives })
     }
+}
+
+/// An object's members as JSON, without its braces.
+fn members(object: &Map<String, Value>) -> String {
+    let json = Value::Object(object.clone()).to_string();
+    json[1..json.len() - 1].to_owned()
 }
 
 /// The total, and each of the metric's dimensions that the line has.

@@ -1,5 +1,6 @@
 //! Log lines as JSON, and metrics among them.
 
+mod merged;
 mod metric_lines;
 pub mod metrics;
 pub mod trace;
@@ -7,6 +8,7 @@ pub mod trace;
 use std::io;
 use std::panic::PanicHookInfo;
 
+use merged::Merging;
 pub use metric_lines::{MetricLine, MetricLines};
 use metrics::{Dimension, Metric};
 use tracing::{Level, Metadata, Subscriber};
@@ -81,7 +83,7 @@ where
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_writer(writer)
+        .with_writer(Merging(writer))
         .with_filter(filter.and(filter_fn(is_discreet)))
 }
 

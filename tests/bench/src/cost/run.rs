@@ -85,7 +85,7 @@ pub(super) async fn idle_sweep() -> Result<Used, BoxError> {
     let functions = Functions::start(true).await?;
     let lines = telemetry(
         "info",
-        MetricLines::new("Hookgate", ["bench"], functions.meter.clone()),
+        MetricLines::new("Hookgate/hookgate", ["bench"], functions.meter.clone()),
         functions.meter.clone(),
     );
     let metered = tracing::subscriber::set_default(lines);
@@ -110,7 +110,7 @@ impl Run {
         let functions = Functions::start(self.archive).await?;
         let lines = telemetry(
             self.filter,
-            MetricLines::new("Hookgate", ["bench"], functions.meter.clone()),
+            MetricLines::new("Hookgate/hookgate", ["bench"], functions.meter.clone()),
             functions.meter.clone(),
         );
         let metered = tracing::subscriber::set_default(lines);
