@@ -343,10 +343,8 @@ fn no_role_has_a_wildcard_but_below_a_prefix_of_its_own_and_where_aws_knows_no_r
 fn what_is_kept_is_encrypted_and_outlives_the_stack() {
     let template = Template::read();
     let table = template.properties("Table");
-    assert_eq!(
-        table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
-        true
-    );
+    let recovery = &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+    assert_eq!(written(recovery), "!Ref PointInTimeRecovery");
     // DynamoDB encrypts by itself; the queues and the bucket are told, with the customer's key or AWS's.
     let key = unconditional(&table["SSESpecification"]);
     assert_eq!(written(&key["KMSMasterKeyId"]), "!Ref DataKeyArn");

@@ -76,7 +76,7 @@ impl Topology {
             changed("`Architecture: x86_64`", |way| way.arm64 = false),
             changed("`archive = \"none\"`", |way| way.run.archive = false),
             changed("`LogFilter: warn`", |way| way.run.filter = "warn"),
-            changed("point-in-time recovery", |way| way.backups = true),
+            changed("`PointInTimeRecovery: true`", |way| way.backups = true),
             changed("bodies of 100 KB", |way| way.run.bytes = 100 * 1024),
             changed("bodies of 1 MB, in S3", |way| way.run.bytes = 1024 * 1024),
         ]
