@@ -339,7 +339,7 @@ MUTATIONS = [
      "began >= replay.asked_ms", "began < replay.asked_ms", "outcomes"),
     ("outcomes leave out all but the first batch", OUTCOMES,
      "        Ok(next)\n", "        Ok(next.filter(|_| keys.is_empty()))\n", "outcomes"),
-    ("a body that S3 refused counts as stored", "shared/hookgate/src/event/bodies.rs",
+    ("a body that S3 refused counts as stored", "shared/hookgate/src/signed_call.rs",
      "if response.status().is_success() {", "if response.status().as_u16() < 404 {", "bodies a_bucket_that_refuses"),
     ("a redelivery's message is at epoch 0", INGEST,
      ("RecordDecision::SendAgain { epoch } => {", "self.enqueue(event, body, epoch)"), "self.enqueue(event, body, epoch.min(0))",

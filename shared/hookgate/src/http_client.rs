@@ -108,6 +108,7 @@ impl Service<Uri> for Connector {
     }
 }
 
+/// The SDK sets the time limits of a try and of a call; that of connecting is the client's own.
 impl SdkHttpClient for HttpClient {
     fn http_connector(
         &self,

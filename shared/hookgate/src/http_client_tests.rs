@@ -13,7 +13,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
-use crate::{Documents, S3Bodies, StoredBody, chain, connect};
+use crate::config::SecretRef;
+use crate::{Documents, S3Bodies, SecretError, Secrets, StoredBody, chain, connect, system_now};
 
 /// An authority that is in no machine's store.
 struct Authority {
@@ -47,6 +48,7 @@ impl Authority {
             ("AWS_SESSION_TOKEN", "the-session"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
             ("AWS_ENDPOINT_URL_DYNAMODB", url),
+            ("AWS_ENDPOINT_URL_SSM", url),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let aws = connect(&HashMap::from(variables), Roots::Amazon).unwrap();
@@ -298,4 +300,34 @@ async fn a_server_that_does_not_answer_the_handshake_is_given_up_before_the_call
     };
     let failed = bodies.get(&stored).await.unwrap_err();
     assert_eq!(server.connections(), 2, "{}", chain(&failed));
+}
+
+#[tokio::test]
+async fn a_secret_is_asked_for_in_json_and_again_while_its_store_has_too_many_requests() {
+    let authority = Authority::named("a");
+    let error = r#"{"__type":"com.amazonaws.ssm#ThrottlingException:http://errors"}"#;
+    let answers = Manner::Answers(response("400 Bad Request", error));
+    let server = Server::start(authority.certify(good()), answers).await;
+    let secrets = Secrets::new(HashMap::new(), Some(authority.aws(&server.url)));
+    let parameter = SecretRef::Ssm("/hub".to_owned());
+    let now = system_now();
+    let failed = secrets.fetch(&[&parameter], now, now).await.remove(0);
+    let Some(SecretError::Unavailable(failed)) = failed.err() else {
+        panic!("the store did answer");
+    };
+    let expected = "read the parameters failed: SSM answered 400 ThrottlingException";
+    assert_eq!(chain(&*failed), expected);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    let signed = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target";
+    for part in [
+        "POST / HTTP/1.1\r\n",
+        "content-type: application/x-amz-json-1.1\r\n",
+        "x-amz-target: AmazonSSM.GetParameters\r\n",
+        "/eu-west-1/ssm/aws4_request, ",
+        signed,
+        r#"{"Names":["/hub"],"WithDecryption":true}"#,
+    ] {
+        assert!(requests[0].contains(part), "{part}: {}", requests[0]);
+    }
 }

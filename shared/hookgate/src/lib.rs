@@ -19,6 +19,7 @@ mod queue;
 pub mod replay;
 mod roots;
 mod route;
+mod signed_call;
 mod signing;
 mod source;
 pub mod table;

@@ -1,4 +1,4 @@
-//! Signature Version 4 of requests to S3.
+//! Signature Version 4 of requests to AWS.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 
@@ -13,11 +13,15 @@ use aws_types::SdkConfig;
 
 use crate::{BoxError, system_now};
 
-/// Signs a request with the credentials of the configuration, and with the SHA-256 of its body, which S3
-/// checks.
+/// S3's name in a signature.
+pub(crate) const S3: &str = "s3";
+
+/// Signs a request to a service with the credentials of the configuration. The body's SHA-256 is part of what is
+/// signed; it is computed where it is not given.
 pub(crate) async fn sign(
     request: &mut HttpRequest,
     aws: &SdkConfig,
+    service: &str,
     body_sha256: Option<&[u8; 32]>,
 ) -> Result<(), BoxError> {
     let provider = aws
@@ -28,17 +32,17 @@ pub(crate) async fn sign(
     let parameters = SigningParams::builder()
         .identity(&identity)
         .region(region.as_ref())
-        .name("s3")
+        .name(service)
         .time(system_now())
-        .settings(settings())
+        .settings(settings(service))
         .build()?
         .into();
     let body = match body_sha256 {
         Some(hash) => SignableBody::Precomputed(hex::encode(hash)),
-        None => SignableBody::Bytes(&[]),
+        None => SignableBody::Bytes(request.body().bytes().unwrap_or_default()),
     };
     let (method, url) = (request.method(), request.uri());
-    let signable = SignableRequest::new(method, url, std::iter::empty(), body)?;
+    let signable = SignableRequest::new(method, url, request.headers().iter(), body)?;
     let (instructions, _) = sign_v4(signable, &parameters)?.into_parts();
     for (name, value) in instructions.headers() {
         let (name, value) = (name.to_owned(), value.to_owned());
@@ -47,9 +51,12 @@ pub(crate) async fn sign(
     Ok(())
 }
 
-/// The settings in which S3 differs from all other services.
-fn settings() -> SigningSettings {
+/// The settings of a service: S3 differs from all others.
+fn settings(service: &str) -> SigningSettings {
     let mut settings = SigningSettings::default();
+    if service != S3 {
+        return settings;
+    }
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;

@@ -5,22 +5,18 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{
-    HttpStatusCodeClassifier, TransientErrorClassifier,
-};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::signing::sign;
+use crate::signed_call::{CallFailure, SignedCall, cause, endpoint, operation};
+use crate::signing::{S3, sign};
 use crate::{AwsError, Body, BoxError, StoredBody};
 
 const NO_BUCKET: &str = "no bucket is configured; ARCHIVE_BUCKET names it";
@@ -31,21 +27,7 @@ pub struct S3Bodies {
     aws: SdkConfig,
     bucket: String,
     /// Built at first use: few bodies are large.
-    call: Arc<OnceLock<ObjectCall>>,
-}
-
-/// A signed request and its answer's body, over the SDK's HTTP client, with its retries and time limits.
-type ObjectCall = Operation<HttpRequest, Bytes, Refused>;
-
-type ObjectFailure = SdkError<Refused, HttpResponse>;
-
-/// S3's refusal of a request.
-#[derive(Debug, Error)]
-#[error("S3 answered {status} {code}")]
-struct Refused {
-    status: u16,
-    /// S3's word for what went wrong.
-    code: String,
+    call: Arc<OnceLock<SignedCall>>,
 }
 
 impl S3Bodies {
@@ -77,7 +59,9 @@ impl S3Bodies {
         match self.call("GET", stored, Bytes::new()).await {
             Ok(body) => Ok(Some(body)),
             // A bucket that is not there is a wrong setting, not a body that is gone.
-            Err(SdkError::ServiceError(refused)) if refused.err().code == "NoSuchKey" => Ok(None),
+            Err(SdkError::ServiceError(refused)) if refused.err().code() == Some("NoSuchKey") => {
+                Ok(None)
+            }
             Err(error) => Err(AwsError::new("read the body", cause(error))),
         }
     }
@@ -90,10 +74,7 @@ impl S3Bodies {
     }
 
     fn endpoint(&self) -> Result<String, BoxError> {
-        Ok(match self.aws.endpoint_url() {
-            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => regional_endpoint(self.aws.region().ok_or("no region is configured")?.as_ref()),
-        })
+        endpoint(&self.aws, "S3", "s3")
     }
 
     async fn call(
@@ -101,11 +82,11 @@ impl S3Bodies {
         method: &str,
         stored: &StoredBody,
         body: Bytes,
-    ) -> Result<Bytes, ObjectFailure> {
+    ) -> Result<Bytes, CallFailure> {
         let request = self.request(method, stored, body).await;
         let request = request.map_err(SdkError::construction_failure)?;
         let operation = self.operation().map_err(SdkError::construction_failure)?;
-        operation.invoke(request).await
+        Ok(operation.invoke(request).await?.0)
     }
 
     async fn request(
@@ -118,13 +99,14 @@ impl S3Bodies {
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method(method)?;
         request.set_uri(self.url(&stored.key)?)?;
-        sign(&mut request, &self.aws, hash).await?;
+        sign(&mut request, &self.aws, S3, hash).await?;
         Ok(request)
     }
 
-    fn operation(&self) -> Result<&ObjectCall, BoxError> {
-        let endpoint = self.endpoint()?;
-        Ok(self.call.get_or_init(|| operation(&self.aws, &endpoint)))
+    fn operation(&self) -> Result<&SignedCall, BoxError> {
+        let (aws, endpoint) = (&self.aws, self.endpoint()?);
+        let build = || operation("S3", aws, &endpoint, limits(aws), refusal);
+        Ok(self.call.get_or_init(build))
     }
 }
 
@@ -162,73 +144,38 @@ impl Body {
     }
 }
 
-/// The operation of every call. A large body takes longer than others, so only the whole call
-/// has a time limit, its tries have none.
-fn operation(aws: &SdkConfig, endpoint: &str) -> ObjectCall {
+/// The time limits of a call. A large body takes longer than others, so only the whole call has one, its tries
+/// have none.
+fn limits(aws: &SdkConfig) -> TimeoutConfig {
     let mut limits = TimeoutConfig::builder();
     if let Some(given) = aws.timeout_config() {
         limits.set_connect_timeout(given.connect_timeout());
         limits.set_operation_timeout(given.operation_timeout());
     }
-    let retries = aws.retry_config().cloned();
-    let mut operation = Operation::builder()
-        .service_name("S3")
-        .operation_name("Object")
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
-        .no_auth()
-        .timeout_config(limits.build())
-        .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
-        .retry_classifier(TransientErrorClassifier::<Refused>::new())
-        .retry_classifier(HttpStatusCodeClassifier::default());
-    if let Some(http) = aws.http_client() {
-        operation = operation.http_client(http);
-    }
-    operation.serializer(Ok).deserializer(answer).build()
-}
-
-fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<Refused>> {
-    let body = response.body().bytes().unwrap_or_default();
-    if response.status().is_success() {
-        return Ok(Bytes::copy_from_slice(body));
-    }
-    Err(OrchestratorError::operation(Refused {
-        status: response.status().as_u16(),
-        code: code(body).to_owned(),
-    }))
-}
-
-/// The reason of a failure: S3's own word, where it said one.
-fn cause(failure: ObjectFailure) -> BoxError {
-    match failure {
-        SdkError::ServiceError(refused) => refused.into_err().into(),
-        failure => failure.into(),
-    }
+    limits.build()
 }
 
 /// S3's word for what went wrong, from the body of its answer.
-fn code(body: &[u8]) -> &str {
+fn refusal(response: &HttpResponse) -> ErrorMetadata {
+    let body = response.body().bytes().unwrap_or_default();
     let text = std::str::from_utf8(body).unwrap_or_default();
     let code = text
         .split_once("<Code>")
         .and_then(|(_, rest)| rest.split_once("</Code>"));
-    code.map_or("-", |(code, _)| code)
-}
-
-fn regional_endpoint(region: &str) -> String {
-    let domain = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
-    format!("https://s3.{region}.{domain}")
+    let mut said = ErrorMetadata::builder();
+    if let Some((code, _)) = code {
+        said = said.code(code);
+    }
+    said.build()
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
     use aws_types::region::Region;
 
     use super::*;
+    use crate::signed_call::answer;
 
     fn bodies(region: &'static str, endpoint: Option<&str>) -> S3Bodies {
         let mut aws = SdkConfig::builder();
@@ -268,7 +215,11 @@ mod tests {
     fn what_s3_says_of_a_failure_is_told() {
         let said = |status: u16, text: &'static str| {
             let status = status.try_into().expect("a status");
-            let refused = answer(&HttpResponse::new(status, SdkBody::from(text)));
+            let refused = answer(
+                "S3",
+                &HttpResponse::new(status, SdkBody::from(text)),
+                refusal,
+            );
             let refused = refused.expect_err("no success");
             refused.as_operation_error().map(ToString::to_string)
         };

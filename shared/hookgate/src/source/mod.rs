@@ -1,6 +1,7 @@
 //! A source: one inbound URL with its provider and secrets.
 
 pub(crate) mod documents;
+mod json_call;
 pub(crate) mod secrets;
 pub(crate) mod sources;
 

@@ -5,19 +5,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ssm::types::Parameter;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use futures_util::future::join_all;
 use futures_util::lock::Mutex as Turns;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
+use super::json_call::{SECRETS_MANAGER, SYSTEMS_MANAGER};
 use crate::AwsError;
 use crate::config::SecretRef;
+use crate::signed_call::{CallFailure, cause};
 
 /// An error because of which a secret cannot be read.
 #[derive(Clone, Debug, Error)]
@@ -100,14 +101,12 @@ impl Secrets {
     }
 
     async fn some_parameters(&self, names: &[&str]) -> Result<Vec<Parameter>, SecretError> {
-        let output = aws_sdk_ssm::Client::new(self.config().await?)
-            .get_parameters()
-            .set_names(Some(names.iter().map(|name| (*name).to_owned()).collect()))
-            .with_decryption(true)
-            .send()
+        let asked = json!({ "Names": names, "WithDecryption": true });
+        let call = SYSTEMS_MANAGER.call(self.config().await?, "GetParameters", &asked);
+        let found: Parameters = call
             .await
-            .map_err(|error| refused("read the parameters", error.into_service_error()))?;
-        Ok(output.parameters.unwrap_or_default())
+            .map_err(|error| refused("read the parameters", error))?;
+        Ok(found.parameters)
     }
 
     /// A secret of Secrets Manager that was fetched after `oldest`, or is now.
@@ -131,13 +130,13 @@ impl Secrets {
 
     /// The current version's text, and the previous one's, as long as it has its label.
     async fn fetch_versions(&self, id: &str) -> Result<Vec<String>, SecretError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.config().await?);
+        let config = self.config().await?;
         let stage = async |stage: &str| {
-            let call = client.get_secret_value().secret_id(id).version_stage(stage);
-            let output = call.send().await.map_err(SdkError::into_service_error);
-            match output {
-                Ok(output) => Ok(output.secret_string),
-                Err(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+            let asked = json!({ "SecretId": id, "VersionStage": stage });
+            let found = SECRETS_MANAGER.call(config, "GetSecretValue", &asked).await;
+            match found {
+                Ok(SecretValue { secret_string }) => Ok(secret_string),
+                Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
                 Err(error) => Err(refused("read the secret", error)),
             }
         };
@@ -202,6 +201,32 @@ impl Secrets {
         });
         found.collect()
     }
+}
+
+/// The answer of `GetParameters`: those that exist.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameters {
+    #[serde(default)]
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter, as it was asked for: with the version or label behind its name, as `:3`, or none.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Parameter {
+    pub(crate) name: Option<String>,
+    #[serde(rename = "ARN")]
+    pub(crate) arn: Option<String>,
+    pub(crate) selector: Option<String>,
+    pub(crate) value: Option<String>,
+}
+
+/// The answer of `GetSecretValue`. A secret of bytes has no text.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecretValue {
+    secret_string: Option<String>,
 }
 
 /// The value of the parameter that was asked for by this name: its own or an ARN, with a version or a label, or without.
@@ -280,16 +305,13 @@ const FINAL: [&str; 8] = [
     "ValidationException",
 ];
 
-fn refused<E>(action: &'static str, error: E) -> SecretError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
+fn refused(action: &'static str, error: CallFailure) -> SecretError {
     match error.code() {
         Some("ParameterNotFound") => no_parameter(),
         Some(code) if FINAL.contains(&code) => {
             SecretError::Missing(format!("cannot be read: {code}"))
         }
-        _ => SecretError::Unavailable(Arc::new(AwsError::new(action, error))),
+        _ => SecretError::Unavailable(Arc::new(AwsError::new(action, cause(error)))),
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::UNIX_EPOCH;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_ssm::types::Parameter;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -20,7 +19,7 @@ use hookgate_signature::Outgoing;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::source::secrets::{Fetched, value_of};
+use crate::source::secrets::{Fetched, Parameter, value_of};
 
 const START: SystemTime = UNIX_EPOCH;
 const EVERY: Duration = Duration::from_secs(300);
@@ -444,8 +443,12 @@ async fn parameters_are_asked_for_ten_at_a_time() {
 #[test]
 fn a_parameter_is_known_by_its_arn_too() {
     let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/hub/b";
-    let found = Parameter::builder().name("/hub/b").arn(arn).value("other");
-    let found = [found.build()];
+    let found = [Parameter {
+        name: Some("/hub/b".to_owned()),
+        arn: Some(arn.to_owned()),
+        value: Some("other".to_owned()),
+        selector: None,
+    }];
     assert_eq!(value_of(arn, &found).unwrap(), "other");
     assert!(value_of("/hub/bb", &found).is_err());
 }
