@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
+use ring::signature::RsaPublicKeyComponents;
 use serde_json::Value;
 
 /// RSA keys shorter than this must not be used (RFC 7518, section 3.3).
@@ -17,7 +17,7 @@ const MAX_KEYS: usize = 100;
 pub(crate) struct Jwk {
     pub(crate) kid: String,
     /// `None` for a key that is too weak to be used.
-    pub(crate) key: Option<DecodingKey>,
+    pub(crate) key: Option<RsaPublicKeyComponents<Vec<u8>>>,
 }
 
 impl fmt::Debug for Jwk {
@@ -49,7 +49,10 @@ fn parse_jwk(key: &Value) -> Option<Jwk> {
     let strong = bits(&modulus) >= MIN_RSA_BITS && is_sound_exponent(&exponent);
     Some(Jwk {
         kid: key.get("kid")?.as_str()?.to_owned(),
-        key: strong.then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent)),
+        key: strong.then_some(RsaPublicKeyComponents {
+            n: modulus,
+            e: exponent,
+        }),
     })
 }
 
