@@ -9,7 +9,7 @@ use hookgate_ingest::Ingest;
 use lambda_http::lambda_runtime::{LambdaEvent, run};
 use lambda_http::{Error, service_fn};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
     let Adapters {

@@ -7,7 +7,7 @@ use hookgate_processor::handlers::Handlers;
 use hookgate_processor::{Invocation, Processor};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::new(std::env::vars());
     let Adapters {
