@@ -82,7 +82,8 @@ peers() {
     mapfile -t wanted <tests/peers/powertools/requirements.txt
     python_programs powertools "${wanted[@]}"
     cargo build --release --manifest-path tests/peers/hello/Cargo.toml --target-dir "$to/../peers"
-    cargo build --release -p hookgate-ingest -p hookgate-processor
+    cargo --config functions/ingest/.cargo/config.toml build --release -p hookgate-ingest
+    cargo build --release -p hookgate-processor
 }
 
 [ "$(uname -s)" = Linux ] ||

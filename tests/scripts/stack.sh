@@ -92,12 +92,12 @@ print(*(f"{name}={value}" for name, value in json.load(open(sys.argv[1])).items(
 
 lambda() {
     local function port variables
-    cargo lambda build --release -p hookgate-ingest
+    (cd functions/ingest && cargo lambda build --release)
     environment
     for function in "${functions[@]}"; do
-        cargo build --quiet --bin "$function" -p "$function"
+        cargo build --quiet --bin "$function" -p "hookgate-$function"
         port=$(free_port)
-        "${as_client[@]}" "${variables[@]}" cargo lambda watch -A 127.0.0.1 -P "$port" --ignore-changes -p "$function" \
+        "${as_client[@]}" "${variables[@]}" cargo lambda watch -A 127.0.0.1 -P "$port" --ignore-changes -p "hookgate-$function" \
             >"$servers/watch-$function.log" 2>&1 &
         started+=($!)
         listens 127.0.0.1 "$port" || fail "cargo lambda watch does not start; see $servers/watch-$function.log"
@@ -117,7 +117,8 @@ arm64() {
         { command -v "${qemu[0]}" && [ -d "${qemu[2]}" ]; } >/dev/null ||
             not_here "QEMU for arm64 is missing; on Debian and Ubuntu: apt-get install qemu-user-static libc6-arm64-cross"
     fi
-    cargo lambda build --release --arm64 "${functions[@]/#/--package=}"
+    (cd functions/ingest && cargo lambda build --release --arm64)
+    cargo lambda build --release --arm64 -p hookgate-processor -p hookgate-sweeper -p hookgate-admin
     environment
     for function in "${functions[@]}"; do
         printf '#!/bin/sh\nexec %s "%s"\n' "${qemu[*]}" "$(dirname "$servers")/lambda/$function/bootstrap" >"$run/$function"

@@ -95,6 +95,28 @@ fn every_function_crate_is_deployed_from_its_own_binary() {
     assert_eq!(deployed, crates.iter().map(String::as_str).collect());
 }
 
+/// SAM builds a function in its own folder, where cargo reads `.cargo/config.toml`. cargo-lambda chooses `abort` for
+/// a workspace that names nothing.
+#[test]
+fn a_panic_ends_ingest_and_no_function_that_has_more_work_in_hand() {
+    let aborts = |path: &str| {
+        let text = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+        let mut choices = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("panic = "));
+        choices.next().map(|choice| choice == "\"abort\"")
+    };
+    assert_eq!(aborts("Cargo.toml"), Some(false));
+    for (name, function) in Template::read().of_type(FUNCTION) {
+        let folder = text(&function["Properties"]["CodeUri"]);
+        let own = aborts(&format!("{folder}/.cargo/config.toml"));
+        assert_eq!(own, (name == "Ingest").then_some(true), "{name}");
+    }
+    let release = root().join(".github/workflows/release.yml");
+    let release = std::fs::read_to_string(release).unwrap();
+    assert!(release.contains("working-directory: functions/ingest\n"));
+}
+
 #[test]
 fn the_processor_says_which_messages_failed_and_has_six_times_its_timeout_to_do_so() {
     let template = Template::read();
