@@ -7,17 +7,18 @@ use super::measured::Row;
 /// The goals: name, measured value, and the most that it may be.
 fn goals(rows: &[Row], own_us: f64) -> Vec<(&'static str, f64, f64)> {
     let named = |name: &str| rows.iter().find(|row| row.name == name);
-    let (Some(ingest), Some(hello)) = (named("ingest"), named("hello, world")) else {
+    let all = (named("ingest"), named("processor"), named("hello, world"));
+    let (Some(ingest), Some(processor), Some(hello)) = all else {
         return Vec::new();
     };
     vec![
         (
-            "init, of hello world's",
+            "ingest's init, of hello world's",
             ingest.init_ms / hello.init_ms,
             1.5,
         ),
         (
-            "first request, of a warm one's",
+            "ingest's first request, of a warm one's",
             ingest.first_ms / ingest.warm_ms,
             3.0,
         ),
@@ -26,7 +27,17 @@ fn goals(rows: &[Row], own_us: f64) -> Vec<(&'static str, f64, f64)> {
             own_us / 1000.0,
             0.3,
         ),
-        ("zip, MB", ingest.zip_mb.unwrap_or(f64::NAN), 2.5),
+        ("ingest's zip, MB", ingest.zip_mb.unwrap_or(f64::NAN), 2.5),
+        (
+            "the processor's init, of hello world's",
+            processor.init_ms / hello.init_ms,
+            2.0,
+        ),
+        (
+            "the processor's zip, MB",
+            processor.zip_mb.unwrap_or(f64::NAN),
+            3.0,
+        ),
     ]
 }
 
@@ -90,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goal_is_missed_where_ingest_takes_more_than_it_may() {
+    fn a_goal_is_missed_where_a_function_takes_more_than_it_may() {
         let row = |name, init_ms, first_ms| Row {
             name,
             init_ms,
@@ -101,9 +112,13 @@ mod tests {
             peak_mb: 1.0,
             zip_mb: Some(2.0),
         };
-        let rows = [row("hello, world", 10.0, 2.0), row("ingest", 16.0, 5.0)];
+        let rows = [
+            row("hello, world", 10.0, 2.0),
+            row("ingest", 16.0, 5.0),
+            row("processor", 21.0, 5.0),
+        ];
         let goals = goals(&rows, 400.0);
         let met: Vec<bool> = goals.iter().map(|(_, is, most)| is <= most).collect();
-        assert_eq!(met, [false, true, false, true]);
+        assert_eq!(met, [false, true, false, true, false, true]);
     }
 }
