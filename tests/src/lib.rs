@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod gate;
 pub mod gateway;
 pub mod issuer;
+pub mod outbox;
 pub mod provider;
 pub mod servers;
 pub mod shapes;

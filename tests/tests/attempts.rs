@@ -47,8 +47,9 @@ impl Story {
         table.record(&event, now).await.unwrap();
         let message = Message {
             event,
-            epoch: 0,
+            number: hookgate::Number::default(),
             replay: None,
+            probe: None,
         };
         Story {
             client,
@@ -85,7 +86,7 @@ impl Story {
         };
         Claim {
             event: &self.message.event,
-            epoch: self.message.epoch,
+            number: self.message.number,
             owner: "me",
             grant,
             began: self.now,
@@ -97,11 +98,13 @@ impl Story {
     /// An attempt that fails a second after its claim.
     async fn fail(&mut self, error: &str) {
         let table = self.table.clone();
+        let number = self.message.number;
         let claim = self.claim().await;
         let ended = claim.began + Duration::from_secs(1);
         let retry = Retry {
             error,
             next: ended + Duration::from_secs(60),
+            number,
         };
         table.release(claim, retry, ended).await.unwrap();
     }
@@ -153,7 +156,7 @@ async fn each_round_is_counted_anew(mut story: Story) {
     for attempt in 1..=3 {
         assert_eq!(story.claim().await.grant.attempt, attempt);
     }
-    story.message.epoch = 1;
+    story.message.number.epoch = 1;
     for attempt in 1..=2 {
         assert_eq!(story.claim().await.grant.attempt, attempt, "of the replay");
     }
@@ -163,7 +166,7 @@ async fn each_round_is_counted_anew(mut story: Story) {
     assert_eq!(story.claim().await.grant.attempt, 1, "of the redrive");
     let claim = story.claim().await;
     table.complete(claim, now).await.unwrap();
-    story.message.epoch = 2;
+    story.message.number.epoch = 2;
     let grant = story.claim().await.grant;
     assert_eq!((grant.attempt, grant.claims), (1, 9), "of another replay");
 }
@@ -174,7 +177,7 @@ async fn the_time_of_an_end_goes_when_the_event_is_handled_again(mut story: Stor
     table.complete(claim, now).await.unwrap();
     let ended = Some(rfc3339(unix_ms(now)));
     assert_eq!(story.seen().await.completed_at, ended);
-    story.message.epoch = 1;
+    story.message.number.epoch = 1;
     let claim = story.claim().await;
     table.mark_dead(claim, "no", now).await.unwrap();
     assert_eq!(story.seen().await.completed_at, ended);
@@ -208,7 +211,7 @@ async fn an_event_that_a_late_claimant_completes_waits_no_more(mut story: Story)
     story.fail("no").await;
     let claim = Claim {
         event: &story.message.event,
-        epoch: 0,
+        number: hookgate::Number::default(),
         owner: "late",
         grant: late,
         began: now,
@@ -231,7 +234,7 @@ async fn an_event_says_which_target_handled_it(mut story: Story) {
     let seen = story.seen().await;
     assert_eq!(seen.state, EventState::Done);
     assert_eq!(seen.target.as_deref(), Some("handler:one"));
-    story.message.epoch = 1;
+    story.message.number.epoch = 1;
     story.claim().await;
     assert_eq!(story.seen().await.target, None, "while it is handled");
     let claim = Claim {
@@ -314,7 +317,7 @@ async fn a_replay_goes_on_with_the_history(mut story: Story) {
     story.fail("no").await;
     let table = story.table.clone();
     for epoch in 0..2 {
-        story.message.epoch = epoch;
+        story.message.number.epoch = epoch;
         let claim = story.claim().await;
         table.complete(claim, claim.began).await.unwrap();
     }

@@ -27,6 +27,12 @@ mod no_fault_at_any_call_loses_an_event_that {
         fails_and_then_is_handled: story(&[Act::Transient]);
         panics_and_then_is_handled: story(&[Act::Panic]);
         is_told_to_wait: story(&[Act::Throttled]);
+        is_told_to_wait_for_long: story(&[Act::Closed]);
+        fails_after_it_waited_for_long: story(&[Act::Closed, Act::Transient]);
+        waits_for_long_and_has_two_messages: Scenario { plan: Plan::from([(SEND, Fault::Twice)]), ..story(&[Act::Closed]) };
+        is_held: Scenario { paused: true, ..story(&[]) };
+        is_held_and_then_fails: Scenario { paused: true, ..story(&[Act::Transient]) };
+        is_held_and_has_two_messages: Scenario { paused: true, plan: Plan::from([(SEND, Fault::Twice)]), ..story(&[]) };
         is_poison: story(&[Act::Permanent]);
         is_poison_and_redriven: Scenario { redrive: true, ..story(&[Act::Permanent]) };
         is_replayed_by_its_key: Scenario { replay: Some(Replayed::Key), ..story(&[]) };
@@ -231,7 +237,7 @@ async fn an_event_whose_handler_says_when_waits_until_then() {
 }
 
 #[tokio::test]
-async fn an_event_that_the_dead_letter_queue_does_not_take_waits_up_to_its_ceiling() {
+async fn an_event_that_the_dead_letter_queue_does_not_take_waits_up_to_half_a_minute() {
     let mut sum = 0;
     for number in 0..10 {
         let mut world = World::numbered(number).await;
@@ -242,10 +248,13 @@ async fn an_event_that_the_dead_letter_queue_does_not_take_waits_up_to_its_ceili
         poison.plan.insert(letter, Fault::Fail);
         calls(&mut world, &poison).await;
         let delays = world.delays();
-        assert!(matches!(delays[..], [0..=2]), "{delays:?}");
+        assert!(matches!(delays[..], [0..=30]), "{delays:?}");
         sum += delays[0];
     }
-    assert!(sum > 0, "ten waits, and none of a second");
+    assert!(
+        (75..225).contains(&sum),
+        "ten waits of up to half a minute: {sum} s"
+    );
 }
 
 /// A message that cannot be read belongs to someone: it is dead-lettered unchanged, or stays in the queue.
@@ -283,7 +292,8 @@ async fn a_batch_that_is_half_done_at_its_deadline_is_done_in_the_end() {
     let mut world = World::start().await;
     let (short, long) = (Duration::from_secs(6), Duration::from_secs(30));
     let cut = run_batch(&mut world, 3, &[Act::Hang], short, Plan::new()).await;
-    assert_eq!((cut.acknowledged, cut.effects), (2, 3), "{cut:?}");
+    // The message of the one that did not end is acknowledged too: its next attempt has a message of its own.
+    assert_eq!((cut.acknowledged, cut.effects), (3, 3), "{cut:?}");
     assert_eq!(cut.states, ["done"; 3]);
     // Too little time to begin with: nothing is claimed, nothing acknowledged.
     let cut = run_batch(&mut world, 3, &[], Duration::from_millis(500), Plan::new()).await;
@@ -407,7 +417,13 @@ fn seeds() -> std::ops::Range<u64> {
 
 fn random(seed: u64) -> Scenario {
     let mut random = fastrand::Rng::with_seed(seed);
-    let acts = [Act::Transient, Act::Throttled, Act::Panic, Act::Permanent];
+    let acts = [
+        Act::Transient,
+        Act::Throttled,
+        Act::Closed,
+        Act::Panic,
+        Act::Permanent,
+    ];
     let script = (0..random.usize(0..3))
         .map(|_| acts[random.usize(0..acts.len())])
         .collect();
@@ -428,6 +444,7 @@ fn random(seed: u64) -> Scenario {
             })
             .collect(),
         early_replay: random.u8(0..4) == 0,
+        paused: random.u8(0..4) == 0,
     };
     // In the end it writes, again and again.
     if random.u8(0..4) == 0 {

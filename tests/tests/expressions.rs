@@ -13,18 +13,25 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hookgate::DynamoTable;
-use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant, OutboxRow, Retry, Rows, Until};
 use hookgate::system_now;
 use hookgate::{Body, Event, EventKey, Message, unix_ms};
 use hookgate_ledger::{
-    ClaimDecision, DiscardDecision, Item, RecordDecision, State, may_complete, may_dead_letter,
-    may_mark_enqueued, may_release, on_claim, on_discard, on_record,
+    ClaimDecision, DiscardDecision, Item, Number, RecordDecision, State, may_complete,
+    may_dead_letter, may_mark_enqueued, may_release, may_remove_row, may_replace_row, on_claim,
+    on_discard, on_record,
 };
 use hookgate_tests::servers;
 use hookgate_twin::engines::Engines;
 
 const ME: &str = "me";
 const EPOCH: u32 = 5;
+
+/// The number of the message that comes along: the third of its epoch.
+const NUMBER: Number = Number {
+    epoch: EPOCH,
+    seq: 2,
+};
 const TOMORROW: Duration = Duration::from_secs(24 * 3600);
 
 /// A stored item, or none.
@@ -41,7 +48,7 @@ fn shapes(now_ms: u64) -> Vec<Shape> {
         same_body: true,
     }];
     for state in State::ALL {
-        for epoch in [EPOCH - 1, EPOCH, EPOCH + 1] {
+        for number in numbers() {
             for owner in [None, Some(ME), Some("other")] {
                 for lease_until_ms in [0, now_ms - 1, now_ms, now_ms + 1] {
                     for (expires_s, same_body) in [
@@ -53,7 +60,7 @@ fn shapes(now_ms: u64) -> Vec<Shape> {
                         let owner = owner.map(str::to_owned);
                         let item = Item {
                             state,
-                            epoch,
+                            number,
                             owner,
                             lease_until_ms,
                             expires_s,
@@ -70,6 +77,13 @@ fn shapes(now_ms: u64) -> Vec<Shape> {
     shapes
 }
 
+/// Numbers before, at and after [`NUMBER`]. A first number is stored without its place.
+fn numbers() -> Vec<Number> {
+    let epochs = [EPOCH - 1, EPOCH, EPOCH + 1].into_iter();
+    let numbers = epochs.flat_map(|epoch| [0, 2, 3].map(|seq| Number { epoch, seq }));
+    numbers.collect()
+}
+
 /// A table on an engine, with one event in it.
 struct Bench {
     client: Client,
@@ -83,7 +97,7 @@ impl Bench {
     async fn new(client: Client) -> Bench {
         let now = system_now();
         let name = format!("expressions-{}", unix_ms(now));
-        let table = DynamoTable::new(client.clone(), &name, None);
+        let table = DynamoTable::new(client.clone(), &name, None).with_outbox_shards(1);
         table.create().await.unwrap();
         // Whole milliseconds, as they are stored; and tomorrow, so that the engine deletes nothing.
         let now = UNIX_EPOCH + Duration::from_millis(unix_ms(now)) + TOMORROW;
@@ -128,12 +142,15 @@ impl Bench {
             .item("pk", text(event.key.as_str()))
             .item("sk", text("event"))
             .item("st", text(item.state.code()))
-            .item("ep", number(item.epoch.into()))
+            .item("ep", number(item.number.epoch.into()))
             .item("lu", number(item.lease_until_ms))
             .item("exp", number(item.expires_s))
             .item("bh", AttributeValue::B(Blob::new(hash)));
         if let Some(owner) = &item.owner {
             put = put.item("own", text(owner));
+        }
+        if item.number.seq > 0 {
+            put = put.item("sq", number(item.number.seq.into()));
         }
         put.send().await.unwrap();
     }
@@ -169,13 +186,16 @@ impl Bench {
                 continue; // Only the record looks at these.
             }
             self.mark(&shape, may_mark_enqueued(old, EPOCH)).await;
-            self.claim(&shape, on_claim(old, EPOCH, &ME.to_owned(), now_ms))
+            self.claim(&shape, on_claim(old, NUMBER, &ME.to_owned(), now_ms))
                 .await;
             self.complete(&shape, may_complete(old, EPOCH)).await;
             self.release(&shape, may_release(old, &ME.to_owned())).await;
             self.mark_dead(&shape, may_dead_letter(old, &ME.to_owned()))
                 .await;
-            self.discard(&shape, on_discard(old, EPOCH, now_ms)).await;
+            self.discard(&shape, on_discard(old, NUMBER, now_ms)).await;
+        }
+        for number in numbers().into_iter().filter(|at| at.epoch == EPOCH) {
+            self.rows(number).await;
         }
         self.client
             .delete_table()
@@ -183,6 +203,52 @@ impl Bench {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Writes a row over another, and removes one that was written anew.
+    async fn rows(&mut self, old: Number) {
+        let event = self.event();
+        let key = event.key.clone();
+        let message = |number| Message {
+            event: event.clone(),
+            number,
+            replay: None,
+            probe: None,
+        };
+        let until = Until::Due(self.now);
+        let add = async |number| {
+            self.table
+                .add_to_outbox(&message(number), until)
+                .await
+                .unwrap()
+        };
+        add(old).await;
+        add(NUMBER).await;
+        let replaced = may_replace_row(Some(old), NUMBER);
+        let row = self.row(&key).await.unwrap();
+        assert_eq!(row.number, if replaced { NUMBER } else { old }, "{old:?}");
+        let read = OutboxRow {
+            number: old,
+            ..row.clone()
+        };
+        self.table.remove_from_outbox(&read).await.unwrap();
+        let removed = may_remove_row(Some(row.number), old);
+        assert_eq!(self.row(&key).await.is_none(), removed, "{old:?}");
+        self.table.remove_from_outbox(&row).await.unwrap();
+        assert_eq!(self.row(&key).await, None);
+    }
+
+    /// The row of an event.
+    async fn row(&self, key: &EventKey) -> Option<OutboxRow> {
+        for shard in self.table.outbox_shards() {
+            let rows = Rows::Due(self.now);
+            let page = self.table.outbox_page(rows, shard, None, 100).await;
+            let mut rows = page.unwrap().rows.into_iter();
+            if let Some(row) = rows.find(|row| row.key == *key) {
+                return Some(row);
+            }
+        }
+        None
     }
 
     async fn record(&mut self, shape: &Shape, expected: RecordDecision) {
@@ -209,8 +275,9 @@ impl Bench {
     async fn claim(&mut self, shape: &Shape, expected: ClaimDecision) {
         let message = Message {
             replay: None,
+            probe: None,
             event: self.event(),
-            epoch: EPOCH,
+            number: NUMBER,
         };
         self.put(&message.event, shape).await;
         let lease_until = self.now + Duration::from_secs(35);
@@ -232,15 +299,18 @@ impl Bench {
                         previous: self.now,
 
                         is_archived: false,
+                        failed_first: None,
                     }),
                     "{shape:?}"
                 );
+                // A claim that is made again, because its reply was lost, changes nothing.
+                let before = shape.item.as_ref();
+                let now_ms = unix_ms(self.now);
+                let held = before.filter(|item| item.is_leased(now_ms));
+                let lease = held.map_or(unix_ms(lease_until), |item| item.lease_until_ms);
+                let epoch = held.map_or(EPOCH, |item| item.number.epoch);
                 let stored = self.stored(&message.event).await.unwrap();
-                assert_eq!(
-                    stored,
-                    ("P".to_owned(), EPOCH, unix_ms(lease_until)),
-                    "{shape:?}"
-                );
+                assert_eq!(stored, ("P".to_owned(), epoch, lease), "{shape:?}");
             }
             ClaimDecision::Settled => assert_eq!(claimed, ClaimOutcome::Settled, "{shape:?}"),
             ClaimDecision::Busy { until_ms } => {
@@ -269,6 +339,7 @@ impl Bench {
         let retry = Retry {
             error: "failed",
             next: self.now,
+            number: NUMBER.next(),
         };
         let (table, claim) = (&self.table, claimed(&event));
         table.release(claim, retry, self.now).await.unwrap();
@@ -297,7 +368,7 @@ impl Bench {
         self.put(&event, shape).await;
         let noted = self
             .table
-            .note_discarded(&event, EPOCH, "discarded", self.now);
+            .note_discarded(&event, NUMBER, "discarded", self.now);
         assert_eq!(noted.await.unwrap(), expected, "{shape:?}");
         let dies = expected == DiscardDecision::Dead;
         self.ends(&event, shape, dies, "X").await;
@@ -313,7 +384,7 @@ impl Bench {
         let before = shape.item.as_ref().map(|item| {
             (
                 item.state.code().to_owned(),
-                item.epoch,
+                item.number.epoch,
                 item.lease_until_ms,
             )
         });
@@ -324,7 +395,7 @@ impl Bench {
 fn claimed(event: &Event) -> Claim<'_> {
     Claim {
         event,
-        epoch: EPOCH,
+        number: NUMBER,
         owner: ME,
         grant: Grant {
             attempt: 1,
@@ -332,6 +403,7 @@ fn claimed(event: &Event) -> Claim<'_> {
             previous: event.received,
 
             is_archived: false,
+            failed_first: None,
         },
         began: event.received,
         target: None,

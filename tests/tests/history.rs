@@ -46,8 +46,9 @@ impl Story {
             engines,
             message: Message {
                 event,
-                epoch: 0,
+                number: hookgate::Number::default(),
                 replay: None,
+                probe: None,
             },
             now,
             begun: Arc::default(),
@@ -174,7 +175,7 @@ async fn an_event_that_is_given_up_and_replayed_keeps_its_history() {
     story.attempt(Some("refuses")).await;
     let seen = story.seen().await.summary;
     assert_eq!((seen.state, seen.target), (EventState::Dead, None));
-    story.message.epoch = 1;
+    story.message.number.epoch = 1;
     story.attempt(None).await;
     let told = ["given_up handler:refuses no such order", "unhandled"];
     assert_eq!(

@@ -163,7 +163,7 @@ async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, 
     };
     let claim = Claim {
         event: &message.event,
-        epoch: message.epoch,
+        number: message.number,
         owner: "processor",
         grant,
         began,
@@ -171,6 +171,7 @@ async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, 
         archived: None,
     };
     let retry = Retry {
+        number: message.number.next(),
         error: "not yet",
         next: lease_until,
     };
@@ -198,8 +199,9 @@ async fn an_event_is_dead_when_its_last_message_is_discarded_unless_it_is_done_o
     ] {
         let message = Message {
             event: event(number, now - minutes(9)),
-            epoch: 0,
+            number: hookgate::Number::default(),
             replay: None,
+            probe: None,
         };
         let key = message.event.key.to_string();
         let recorded = table.record(&message.event, now).await;

@@ -264,8 +264,9 @@ async fn a_list_of_some_dead_letters_says_that_there_are_more_and_hides_none() {
     for number in 0..25 {
         let message = hookgate::Message {
             replay: None,
+            probe: None,
             event: event(number, system_now()),
-            epoch: 0,
+            number: hookgate::Number::default(),
         };
         let text = message.to_json().expect("JSON");
         let sent = engines.sqs.send(DEAD_LETTER_QUEUE, &text).await;

@@ -94,8 +94,9 @@ impl Story {
     ) -> (Message, SystemTime, hookgate::event::Grant) {
         self.now += Duration::from_secs(1);
         let message = Message {
+            probe: None,
             event: self.events[index].clone(),
-            epoch,
+            number: hookgate::Number::first_of(epoch),
             replay: replay.map(|replay| replay.id.to_string()),
         };
         let request = ClaimRequest {
@@ -149,7 +150,7 @@ fn held<'a>(
 ) -> Claim<'a> {
     Claim {
         event: &message.event,
-        epoch: message.epoch,
+        number: message.number,
         owner: "me",
         grant,
         began,
@@ -169,6 +170,7 @@ async fn each_event_counts_by_its_state_once_the_replay_has_claimed_it() {
     let (message, began, grant) = story.claim(3, 1, Some(&replay)).await;
     let claim = held(&message, began, grant, Some("handler:log"));
     let retry = Retry {
+        number: message.number.next(),
         error: "no",
         next: began,
     };

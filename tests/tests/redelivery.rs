@@ -46,7 +46,7 @@ async fn lost(functions: &Functions) -> Vec<u32> {
         let deleted = sqs.delete(QUEUE, &message.receipt_handle).await;
         deleted.expect("the queue answers");
         let message = Message::from_json(&message.body).expect("a message");
-        epochs.push(message.epoch);
+        epochs.push(message.number.epoch);
     }
     epochs
 }
@@ -122,7 +122,7 @@ async fn a_redelivery_after_a_replay_that_died_is_handled_at_the_replays_epoch()
     assert_eq!(accepted(&functions).await.0, "duplicate");
     let batch = functions.batch().await;
     let text = batch.records[0].body.as_deref().expect("a message");
-    assert_eq!(Message::from_json(text).expect("a message").epoch, 1);
+    assert_eq!(Message::from_json(text).expect("a message").number.epoch, 1);
     assert_eq!(functions.process(batch).await, 0);
     assert_eq!(
         (handled(), state(&functions, &key).await.as_str()),

@@ -140,8 +140,9 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         .expect("an event");
     let message = Message {
         replay: None,
+        probe: None,
         event: event.clone(),
-        epoch: 0,
+        number: hookgate::Number::default(),
     };
     let json = message.to_json().expect("JSON");
     let shown: [&dyn Debug; 13] = [

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use hookgate::event::{ClaimRequest, EventFilter, EventSearch};
+use hookgate::event::{ClaimRequest, EventFilter, EventSearch, Rows, Until};
 use hookgate::replay::{
     EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Saved, Sent, send_again,
 };
@@ -19,6 +19,7 @@ use hookgate::table::{INDEX_PK, PK, SK};
 use hookgate::{Body, DynamoTable, Event, Message, rfc3339, system_now, unix_ms};
 use hookgate_api::Order;
 use hookgate_tests::archived::{SOURCE, event, events_over_midnight, table_in_pages};
+use hookgate_tests::outbox;
 use hookgate_twin::engines::{Engines, TABLE};
 
 /// 35 days, in seconds.
@@ -222,8 +223,9 @@ async fn an_event_is_remembered_for_35_days() {
     assert_eq!(expiries(&engines, recorded.key.as_str()).await, expected);
     let message = Message {
         replay: None,
+        probe: None,
         event: recorded,
-        epoch: 0,
+        number: hookgate::Number::default(),
     };
     table.claim(claimed(&message, "me")).await.unwrap();
     let key = message.event.key.as_str();
@@ -232,8 +234,9 @@ async fn an_event_is_remembered_for_35_days() {
     // Of an event that was forgotten, a message comes late.
     let message = Message {
         replay: None,
+        probe: None,
         event: event(2, received),
-        epoch: 0,
+        number: hookgate::Number::default(),
     };
     table.claim(claimed(&message, "me")).await.unwrap();
     let end = unix_ms(received) / 1000 + LEDGER_RETENTION_S;
@@ -273,31 +276,36 @@ async fn a_message_in_the_outbox_stays_until_it_is_sent() {
     let table = engines.table(None);
     let [first, replayed] = [0, 3].map(|epoch| Message {
         replay: None,
+        probe: None,
         event: event(1, system_now()),
-        epoch,
+        number: hookgate::Number::first_of(epoch),
     });
     for message in [&first, &replayed] {
-        table.add_to_outbox(message).await.unwrap();
+        let until = Until::Due(message.event.received);
+        table.add_to_outbox(message, until).await.unwrap();
     }
     let stays = ["outbox#0", "outbox#3"].map(|sk| (sk.to_owned(), None));
     let key = first.event.key.as_str();
     assert_eq!(expiries(&engines, key).await, stays);
 
     // A replay's message does not take the place of the first one's.
-    let entries = table.outbox_entries().await.unwrap();
+    let entries = outbox::due(&table, system_now()).await;
     let mut epochs: Vec<u32> = entries
         .iter()
-        .map(|entry| entry.message.as_ref().unwrap().epoch)
+        .map(|entry| entry.message.as_ref().unwrap().number.epoch)
         .collect();
     epochs.sort_unstable();
     assert_eq!(
-        (epochs, table.outbox_depth().await.unwrap()),
+        (epochs, table.outbox_depth(system_now()).await.unwrap()),
         (vec![0, 3], 2)
     );
-    let sent = entries.iter().find(|entry| entry.epoch == 3).unwrap();
+    let sent = entries
+        .iter()
+        .find(|entry| entry.number.epoch == 3)
+        .unwrap();
     table.remove_from_outbox(sent).await.unwrap();
     assert_eq!(expiries(&engines, key).await, stays[..1]);
-    assert_eq!(table.outbox_depth().await.unwrap(), 1);
+    assert_eq!(table.outbox_depth(system_now()).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -313,36 +321,39 @@ async fn the_outbox_is_emptied_from_its_oldest_message_on() {
         .zip(in_one_shard)
         .map(|(number, event)| Message {
             replay: None,
+            probe: None,
             event: Event {
                 received: minute(number),
                 ..event
             },
-            epoch: 0,
+            number: hookgate::Number::default(),
         })
         .collect();
     for message in messages.iter().rev() {
-        table.add_to_outbox(message).await.unwrap();
+        let until = Until::Due(message.event.received);
+        table.add_to_outbox(message, until).await.unwrap();
     }
-    assert_eq!(table.outbox_depth().await.unwrap(), 60);
-    let (mut before, mut left) = (Vec::new(), 60);
-    while left > 0 {
-        let entries = table.outbox_entries().await.unwrap();
-        assert!(!entries.is_empty(), "{left} are left");
-        let has = |message: &Message| entries.iter().any(|e| e.key == message.event.key);
-        let rest = messages.iter().filter(|m| !before.contains(&m.event.key));
-        let rest: Vec<&Message> = rest.collect();
-        assert!(has(rest[0]), "the oldest of {left}");
-        assert!(
-            left < 45 || !has(rest[left - 1]),
-            "not the newest of {left}"
-        );
-        for entry in &entries {
-            table.remove_from_outbox(entry).await.unwrap();
+    assert_eq!(table.outbox_depth(system_now()).await.unwrap(), 60);
+    let mut seen = Vec::new();
+    for shard in table.outbox_shards() {
+        let mut from = None;
+        loop {
+            let due = Rows::Due(system_now());
+            let page = table.outbox_page(due, shard, from, 25).await.unwrap();
+            // What is sent is removed while the next part is read.
+            for row in &page.rows {
+                table.remove_from_outbox(row).await.unwrap();
+            }
+            seen.extend(page.rows.into_iter().map(|row| row.key));
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
         }
-        left -= entries.len();
-        before.extend(entries.into_iter().map(|entry| entry.key));
     }
-    assert_eq!(table.outbox_depth().await.unwrap(), 0);
+    let oldest_first = messages.iter().map(|message| message.event.key.clone());
+    assert_eq!(seen, oldest_first.collect::<Vec<_>>());
+    assert_eq!(table.outbox_depth(system_now()).await.unwrap(), 0);
 }
 
 fn replay(number: u32, of: Replayed) -> Replay {

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use hookgate::config::DEFAULT_RETENTION;
 use hookgate::event::EventFilter;
+use hookgate::event::Until;
 use hookgate::metrics::Metric;
 use hookgate::replay::{EventRange, Progress, Replay, ReplayId, ReplayState, Replayed};
 use hookgate::{Body, Clock, DynamoTable, Event, Message, SqsQueue, system_now, unix_ms};
@@ -102,7 +103,7 @@ async fn a_range_of_many_pages_is_replayed_whole_and_each_event_once() {
     let table = table_in_pages(&engines, 7);
     let events = events_over_midnight(&table, 250).await;
     let replay = asked(&table, &events).await;
-    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
     let slice = sweeper.replay(later()).await.unwrap();
     assert_eq!(slice, Slice { sent: 250, done: 1 });
 
@@ -110,7 +111,7 @@ async fn a_range_of_many_pages_is_replayed_whole_and_each_event_once() {
     assert_eq!(messages.len(), 250, "each once");
     let sent = messages.iter().map(|message| &message.event);
     assert_eq!(keys(sent), keys(&events));
-    assert!(messages.iter().all(|message| message.epoch == 1));
+    assert!(messages.iter().all(|message| message.number.epoch == 1));
     let replay = read(&table, &replay).await;
     assert_eq!(replay.state, ReplayState::Done);
     assert_eq!((replay.progress.found, replay.progress.sent), (250, 250));
@@ -127,7 +128,7 @@ async fn a_replay_that_is_cancelled_while_a_slice_sends_stays_cancelled() {
     let replay = asked(&table, &events).await;
     let gate = Gate::holding(&engines.sqs_endpoint).await;
     let slow = queue_at(&engines, &gate.url());
-    let sweeper = Sweeper::new(table.clone(), slow, Clock::system());
+    let sweeper = Sweeper::new(table.clone(), slow, Vec::new(), Clock::system());
     let slice = tokio::spawn(async move { sweeper.replay(later()).await });
     gate.someone_came().await;
 
@@ -155,7 +156,7 @@ async fn a_replay_that_is_cancelled_while_a_slice_sends_stays_cancelled() {
     );
     let sent = queued(&engines).await.len();
     assert!(sent < 40, "{sent} of 40 were sent");
-    let sweeper = Sweeper::new(table, engines.queue(), Clock::system());
+    let sweeper = Sweeper::new(table, engines.queue(), Vec::new(), Clock::system());
     let slice = sweeper.replay(later()).await.unwrap();
     assert_eq!(slice, Slice::default());
     assert!(queued(&engines).await.is_empty(), "and none afterwards");
@@ -171,7 +172,7 @@ async fn an_event_that_no_queue_takes_is_named_and_the_replay_goes_on_without_it
     table.archive(&unsendable).await.unwrap();
     events.push(unsendable.clone());
     let replay = asked(&table, &events).await;
-    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
     let mut sweeps = 0;
     while read(&table, &replay).await.state == ReplayState::Running {
         sweeps += 1;
@@ -194,10 +195,14 @@ async fn waiting(table: &DynamoTable, count: usize) {
         let event = event(number, system_now());
         let message = Message {
             event,
-            epoch: 0,
+            number: hookgate::Number::default(),
             replay: None,
+            probe: None,
         };
-        table.add_to_outbox(&message).await.unwrap();
+        table
+            .add_to_outbox(&message, Until::Due(message.event.received))
+            .await
+            .unwrap();
     }
 }
 
@@ -212,19 +217,24 @@ async fn a_sweep_ends_before_its_time_is_over_and_the_rest_waits_for_the_next() 
         let passed = seconds.fetch_add(1, Ordering::Relaxed);
         start + Duration::from_secs(passed.into())
     };
-    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::new(clock));
+    let sweeper = Sweeper::new(
+        table.clone(),
+        engines.queue(),
+        Vec::new(),
+        Clock::new(clock),
+    );
     let swept = sweeper
         .sweep(start + Duration::from_secs(14))
         .await
         .unwrap();
     assert!((1..30).contains(&swept.sent), "{swept:?}");
-    let left = table.outbox_depth().await.unwrap();
+    let left = table.outbox_depth(system_now()).await.unwrap();
     assert_eq!(swept.sent as u64 + left, 30);
 
-    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
     let rest = sweeper.sweep(later()).await.unwrap();
     assert_eq!(rest.sent as u64, left);
-    assert_eq!(table.outbox_depth().await.unwrap(), 0);
+    assert_eq!(table.outbox_depth(system_now()).await.unwrap(), 0);
     assert_eq!(queued(&engines).await.len(), 30);
 }
 
@@ -235,18 +245,26 @@ async fn replays_go_on_while_the_outbox_cannot_be_swept() {
     let event = large(event(100, system_now()));
     let unsendable = Message {
         event,
-        epoch: 0,
+        number: hookgate::Number::default(),
         replay: None,
+        probe: None,
     };
-    table.add_to_outbox(&unsendable).await.unwrap();
+    table
+        .add_to_outbox(&unsendable, Until::Due(system_now()))
+        .await
+        .unwrap();
     let events = events_over_midnight(&table, 4).await;
     let replay = asked(&table, &events).await;
-    let sweeper = Sweeper::new(table.clone(), engines.queue(), Clock::system());
-    assert!(sweeper.sweep(later()).await.is_err());
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
+    assert_eq!(sweeper.sweep(later()).await.unwrap().left, 1);
     run_once(&sweeper, later()).await;
     assert_eq!(read(&table, &replay).await.state, ReplayState::Done);
     assert_eq!(queued(&engines).await.len(), 4);
-    assert_eq!(table.outbox_depth().await.unwrap(), 1, "it is not lost");
+    assert_eq!(
+        table.outbox_depth(system_now()).await.unwrap(),
+        1,
+        "it is not lost"
+    );
 }
 
 #[tokio::test]
@@ -256,11 +274,11 @@ async fn the_depth_of_the_outbox_is_what_waits_there() {
     let table = engines.table(None);
     waiting(&table, 5).await;
     let down = queue_at(&engines, "http://127.0.0.1:9");
-    let sweeper = Sweeper::new(table.clone(), down, Clock::system());
+    let sweeper = Sweeper::new(table.clone(), down, Vec::new(), Clock::system());
     run_once(&sweeper, later()).await;
     assert_eq!(output.sum(Metric::OutboxDepth), 5);
     assert_eq!(output.sum(Metric::SweeperRuns), 0, "that one failed");
-    let sweeper = Sweeper::new(table, engines.queue(), Clock::system());
+    let sweeper = Sweeper::new(table, engines.queue(), Vec::new(), Clock::system());
     run_once(&sweeper, later()).await;
     assert_eq!(output.sum(Metric::OutboxDepth), 5, "and nothing more");
     assert_eq!(output.sum(Metric::SweeperRuns), 1);

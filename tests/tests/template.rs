@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hookgate::{OPERATION_TIMEOUT, table};
-use hookgate_ledger::MAX_ATTEMPTS;
+use hookgate_processor::MAX_RECEIVES;
 use hookgate_tests::template::{Template, list, root, seconds, text, unconditional, written};
 use serde_yaml_ng::Value;
 
@@ -226,7 +226,7 @@ fn each_queue_has_a_dead_letter_queue_and_no_message_outlives_the_memory_of_its_
         let afterlife = seconds(&template.properties(&target)["MessageRetentionPeriod"]);
         assert!(life + afterlife < table::LEDGER_RETENTION, "{name}");
         assert!(
-            policy["maxReceiveCount"].as_u64() > Some(u64::from(MAX_ATTEMPTS)),
+            policy["maxReceiveCount"].as_u64() > Some(u64::from(MAX_RECEIVES)),
             "{name}"
         );
         dead_letter_queues.insert(target);

@@ -49,8 +49,9 @@ impl Story {
     async fn claim(&self, event: &Event, epoch: u32) -> Grant {
         let message = Message {
             event: event.clone(),
-            epoch,
+            number: hookgate::Number::first_of(epoch),
             replay: None,
+            probe: None,
         };
         let request = ClaimRequest {
             message: &message,
@@ -69,7 +70,7 @@ impl Story {
         let grant = self.claim(event, epoch).await;
         let mut claim = Claim {
             event,
-            epoch,
+            number: hookgate::Number::first_of(epoch),
             owner: "me",
             grant,
             began: self.now,
@@ -77,6 +78,7 @@ impl Story {
             archived: None,
         };
         let retry = Retry {
+            number: hookgate::Number::first_of(epoch).next(),
             error: "no",
             next: self.now,
         };
@@ -195,9 +197,10 @@ async fn an_event_that_goes_well_is_not_in_the_index_and_one_that_did_not_leaves
 async fn an_event_whose_dead_letter_was_discarded_is_listed_as_dead() {
     let story = Story::new().await;
     let event = story.record(1).await;
-    let discarded = story
-        .table
-        .note_discarded(&event, 0, "discarded", story.now);
+    let discarded =
+        story
+            .table
+            .note_discarded(&event, hookgate::Number::default(), "discarded", story.now);
     discarded.await.unwrap();
     assert_eq!(story.listed(EventState::Dead, Order::Newest, 10).await, [1]);
 }

@@ -48,8 +48,9 @@ impl Story {
         );
         let message = Message {
             replay: None,
+            probe: None,
             event: event(1, now),
-            epoch: 0,
+            number: hookgate::Number::default(),
         };
         let recorded = engines.table(None).record(&message.event, now).await;
         recorded.expect("it is recorded");
@@ -175,7 +176,7 @@ async fn of_two_holders_that_complete_an_event_only_the_first_writes() {
     for (owner, grant) in grants.into_iter().rev() {
         let claim = Claim {
             event: &story.message.event,
-            epoch: 0,
+            number: hookgate::Number::default(),
             owner,
             grant,
             began: now,

@@ -124,13 +124,13 @@ pub(crate) fn view(dead_letter: &DeadLetter) -> DeadLetterSummary {
         body_bytes: dead_letter.body.len() as u64,
         ..DeadLetterSummary::default()
     };
-    if let Ok(Message { event, epoch, .. }) = Message::from_json(&dead_letter.body) {
+    if let Ok(Message { event, number, .. }) = Message::from_json(&dead_letter.body) {
         view.key = Some(event.key.to_string());
         view.source = Some(event.source);
         view.event_type = event.event_type;
         view.event_id = event.id;
         view.tenant = event.tenant;
-        view.epoch = Some(epoch);
+        view.epoch = Some(number.epoch);
         view.received_at = Some(rfc3339(unix_ms(event.received)));
     }
     view

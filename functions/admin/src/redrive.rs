@@ -205,9 +205,9 @@ impl Admin {
     }
 
     async fn mark_discarded(&self, message: &Message, text: &str) -> Result<(), Rejection> {
-        let Message { event, epoch, .. } = message;
+        let Message { event, number, .. } = message;
         let now = self.clock.now();
-        let noted = self.table.note_discarded(event, *epoch, text, now);
+        let noted = self.table.note_discarded(event, *number, text, now);
         match noted.await? {
             DiscardDecision::Dead | DiscardDecision::Settled => Ok(()),
             DiscardDecision::Busy { until_ms } => Err(Rejection::Conflict(format!(

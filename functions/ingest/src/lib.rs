@@ -9,9 +9,10 @@ mod reply;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hookgate::event::Until;
 use hookgate::{
-    Body, Clock, DynamoTable, Event, HttpEvent, HttpResponse, Message, MismatchPolicy, S3Bodies,
-    Sources, SqsQueue, StoredBody, Trace, chain,
+    Body, Clock, DynamoTable, Event, HttpEvent, HttpResponse, Message, MismatchPolicy, Number,
+    S3Bodies, Sources, SqsQueue, StoredBody, Trace, chain,
 };
 use hookgate_ledger::RecordDecision;
 use hookgate_signature::Request as Signed;
@@ -156,13 +157,13 @@ impl Ingest {
         let recorded = self.table.record(&event, now).await;
         match recorded.map_err(Rejection::Table)? {
             RecordDecision::New => {
-                let event = self.enqueue(event, body, 0).await?;
+                let event = self.enqueue(event, body, Number::default()).await?;
                 Ok(Reply::Accepted(event))
             }
-            RecordDecision::SendAgain { epoch } => {
-                let event = self.enqueue(event, body, epoch).await?;
+            RecordDecision::SendAgain { number } => {
+                let event = self.enqueue(event, body, number).await?;
                 // The mark only saves the next redelivery a message, so losing it loses nothing.
-                if let Err(error) = self.table.mark_enqueued(&event.key, epoch).await {
+                if let Err(error) = self.table.mark_enqueued(&event.key, number.epoch).await {
                     tracing::warn!(key = %event.key, error = chain(&error), "event not marked as enqueued");
                 }
                 Ok(Reply::Duplicate(event))
@@ -177,20 +178,26 @@ impl Ingest {
 
     /// Sends a message to the queue or, if that fails, adds it to the outbox, which the sweeper
     /// empties. A large body is stored first, so that no message is ever without its body.
-    async fn enqueue(&self, event: Event, body: &Bytes, epoch: u32) -> Result<Event, Rejection> {
+    async fn enqueue(
+        &self,
+        event: Event,
+        body: &Bytes,
+        number: Number,
+    ) -> Result<Event, Rejection> {
         if let (Body::Stored(stored), Some(bodies)) = (&event.body, &self.bodies) {
             let put = bodies.put(stored, body).await;
             put.map_err(Rejection::Bodies)?;
         }
         let message = Message {
             event,
-            epoch,
+            number,
             replay: None,
+            probe: None,
         };
         if let Err(error) = self.queue.send(&message).await {
             tracing::warn!(key = %message.event.key, error = chain(&error), "sending failed; the message goes to the outbox");
             self.table
-                .add_to_outbox(&message)
+                .add_to_outbox(&message, Until::Due(message.event.received))
                 .await
                 .map_err(Rejection::Queue)?;
         }

@@ -6,14 +6,18 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt;
 use hookgate::dead_letter::NewDeadLetter;
-use hookgate::event::{Claim, Retry, TransactOutcome};
-use hookgate::{AwsError, BodyError, Clock, DynamoTable, MAX_DELAY, S3Bodies, SqsQueue, chain};
-use hookgate_ledger::{Next, backoff_ceiling, next_after_failure};
+use hookgate::event::{Claim, Retry, TransactOutcome, Until};
+use hookgate::{
+    AwsError, BodyError, Clock, DynamoTable, MAX_SEND_DELAY, Message, Number, RetryPolicy,
+    S3Bodies, SqsQueue, chain,
+};
+use hookgate_ledger::{Next, Wait};
 use tokio::time::Instant;
 
+use crate::Routed;
+use crate::gate::{Answer, Gate};
 use crate::handlers::{Effect, HandlerError};
 use crate::outcome::{self, Outcome};
-use crate::targets::Target;
 
 /// The part of an invocation's time that is left for writing down how a handler ended: two calls with their retries,
 /// 1.5 s each. An invocation that is cut off repeats its whole batch.
@@ -21,6 +25,15 @@ const CLOSING_TIME: Duration = Duration::from_millis(3500);
 
 /// The longest wait between two tries of a completion.
 const COMPLETION_WAIT: Duration = Duration::from_secs(2);
+
+/// The number of receives after which a message that waits for AWS is sent anew.
+pub const MAX_RECEIVES: u32 = 20;
+
+/// The longest wait that a handler can ask for where the route has no limit of time.
+const MAX_THROTTLED: Duration = Duration::from_secs(24 * 3600);
+
+/// The wait before a dead letter that could not be sent is tried again.
+const DEAD_LETTER_WAIT: Duration = Duration::from_secs(30);
 
 /// The longest reason that travels with a dead letter, in characters.
 const MAX_REASON: usize = 300;
@@ -51,15 +64,40 @@ impl Aws {
             outcome::not_delayed(&error);
         }
     }
+
+    /// Has a message wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives. Then
+    /// it is sent anew, because the queue moves a message that was received too often to the dead-letter queue.
+    pub(crate) async fn wait_for_aws(&self, record: &SqsMessage, message: &Message) -> Waits {
+        let delay = wait_for_aws(record);
+        if receives(record) >= MAX_RECEIVES {
+            match self.queue.send_after(message, delay).await {
+                Ok(()) => return Waits::SentAnew,
+                Err(error) => outcome::not_sent_anew(&error),
+            }
+        }
+        self.delay(record, delay).await;
+        Waits::InFlight
+    }
+}
+
+/// How a message waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// It comes again by itself.
+    InFlight,
+    /// Another message of the same number was sent: this one is not needed.
+    SentAnew,
 }
 
 /// An event that this invocation holds.
 pub(crate) struct Attempt<'a> {
     pub(crate) aws: &'a Aws,
+    pub(crate) gate: &'a Gate,
     pub(crate) record: &'a SqsMessage,
+    pub(crate) message: &'a Message,
     pub(crate) invocation: &'a Invocation,
     /// `None` if no route takes the event.
-    pub(crate) target: Option<&'a Target>,
+    pub(crate) route: Option<&'a Routed>,
     pub(crate) claim: Claim<'a>,
 }
 
@@ -104,7 +142,7 @@ impl Attempt<'_> {
             .fetch(bodies.as_ref())
             .await
             .map_err(not_fetched)?;
-        let Some(target) = self.target else {
+        let Some(Routed { target, .. }) = self.route else {
             return Ok(Effect::Happened);
         };
         let closing = clock.now() + CLOSING_TIME;
@@ -117,23 +155,40 @@ impl Attempt<'_> {
                 "the handler did not finish in time",
             )),
         };
+        self.count(result.as_ref().err()).await;
         result.map_err(NotDone::Failed)
+    }
+
+    /// Tells the gate how the target answered. One that says that trying again cannot help works.
+    async fn count(&self, error: Option<&HandlerError>) {
+        let Some(Routed { route, .. }) = self.route else {
+            return;
+        };
+        let answer = match error {
+            None | Some(HandlerError::Permanent(_)) => Answer::Works,
+            Some(HandlerError::Transient(_) | HandlerError::Throttled(..)) => Answer::Fails,
+        };
+        let Aws { table, clock, .. } = self.aws;
+        let answered = self
+            .gate
+            .answered(table, route, self.message, answer, clock.now());
+        answered.await;
     }
 
     /// Ends a claim whose target was not run: that is no attempt.
     async fn give_back(&self, error: &AwsError) -> Outcome {
-        let delay = wait_for_aws(self.record);
         let Aws { table, clock, .. } = self.aws;
         let reason = chain(error);
         let retry = Retry {
             error: &reason,
-            next: clock.now() + delay,
+            next: clock.now() + wait_for_aws(self.record),
+            number: self.claim.number,
         };
         if let Err(error) = table.give_back(self.claim, retry).await {
             outcome::not_released(self.claim, &error);
         }
-        self.aws.delay(self.record, delay).await;
-        outcome::not_begun(self.claim, error)
+        let waits = self.aws.wait_for_aws(self.record, self.message).await;
+        outcome::not_begun(self.claim, error, waits)
     }
 
     async fn complete(&self, effect: Effect) -> Outcome {
@@ -144,9 +199,8 @@ impl Attempt<'_> {
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
             Err(error) => {
-                let wait = wait_for_aws(self.record);
-                self.aws.delay(self.record, wait).await;
-                return outcome::not_completed(self.claim, self.target_name(), &error);
+                let waits = self.aws.wait_for_aws(self.record, self.message).await;
+                return outcome::not_completed(self.claim, self.target_name(), &error, waits);
             }
         };
         self.fail(&error).await
@@ -183,25 +237,68 @@ impl Attempt<'_> {
     }
 
     async fn fail(&self, error: &HandlerError) -> Outcome {
-        let delay = match (error, next_after_failure(self.claim.grant.attempt)) {
-            (HandlerError::Permanent(_), _) | (_, Next::GiveUp) => {
-                return self.give_up(error).await;
-            }
-            (HandlerError::Throttled(_, after), _) => (*after).min(MAX_DELAY),
-            (HandlerError::Transient(_), Next::RetryWithin(ceiling)) => full_jitter(ceiling),
+        let now = self.aws.clock.now();
+        let Some(delay) = self.delay_after(error, now) else {
+            return self.give_up(error).await;
         };
-        let Aws { table, clock, .. } = self.aws;
-        let now = clock.now();
+        let number = self.send_next(delay, now).await;
         let retry = Retry {
             error: error.message(),
             next: now + delay,
+            number: number.unwrap_or(self.claim.number),
         };
-        let released = table.release(self.claim, retry, now).await;
-        if let Err(error) = released {
-            outcome::not_released(self.claim, &error);
+        let released = self.aws.table.release(self.claim, retry, now).await;
+        if let Err(error) = &released {
+            outcome::not_released(self.claim, error);
         }
-        self.aws.delay(self.record, delay).await;
-        outcome::retry(self.claim, self.target_name(), error, delay)
+        if number.is_none() {
+            self.aws.delay(self.record, delay.min(MAX_SEND_DELAY)).await;
+        }
+        let is_noted = number.is_some() && released.is_ok();
+        outcome::retry(self.claim, self.target_name(), error, delay, is_noted)
+    }
+
+    /// The wait before the next attempt; `None` if there is none.
+    fn delay_after(&self, error: &HandlerError, now: SystemTime) -> Option<Duration> {
+        let default = RetryPolicy::default();
+        let policy = self.route.map_or(&default, |routed| &routed.route.retry);
+        let first = self.claim.grant.failed_first;
+        let elapsed = first.and_then(|first| now.duration_since(first).ok());
+        match (
+            error,
+            policy.next(self.claim.grant.attempt, elapsed.unwrap_or_default()),
+        ) {
+            (HandlerError::Permanent(_), _) | (_, Next::GiveUp) => None,
+            (HandlerError::Throttled(_, after), Next::Retry(_)) => {
+                Some((*after).min(policy.max_elapsed.unwrap_or(MAX_THROTTLED)))
+            }
+            (HandlerError::Transient(_), Next::Retry(wait)) => Some(drawn(wait)),
+        }
+    }
+
+    /// Makes the message of the next attempt durable: in the queue, or in the outbox if the queue does not accept it or
+    /// the wait is too long for it. Only then may the failure be noted: a crash in between repeats the attempt.
+    async fn send_next(&self, delay: Duration, now: SystemTime) -> Option<Number> {
+        let Aws { table, queue, .. } = self.aws;
+        let number = self.claim.number.next();
+        let next = Message {
+            number,
+            probe: None,
+            ..self.message.clone()
+        };
+        if delay <= MAX_SEND_DELAY {
+            match queue.send_after(&next, delay).await {
+                Ok(()) => return Some(number),
+                Err(error) => outcome::not_sent_next(self.claim, &error),
+            }
+        }
+        match table.add_to_outbox(&next, Until::Due(now + delay)).await {
+            Ok(()) => Some(number),
+            Err(error) => {
+                outcome::not_sent_next(self.claim, &error);
+                None
+            }
+        }
     }
 
     /// Dead-letters the message, then marks the event, then acknowledges the message: in this order no
@@ -221,7 +318,7 @@ impl Attempt<'_> {
             request_id: &self.invocation.request_id,
         };
         if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {
-            let delay = full_jitter(backoff_ceiling(self.claim.grant.attempt));
+            let delay = full_jitter(DEAD_LETTER_WAIT);
             self.aws.delay(self.record, delay).await;
             return outcome::not_dead_lettered(self.claim, &error);
         }
@@ -294,9 +391,13 @@ pub(crate) fn full_jitter(ceiling: Duration) -> Duration {
     ceiling.mul_f64(fastrand::f64())
 }
 
-/// A wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives, so that a message
-/// outlasts an outage of hours before the queue's own limit of receives.
-pub(crate) fn wait_for_aws(record: &SqsMessage) -> Duration {
+/// A wait drawn evenly between two limits.
+fn drawn(wait: Wait) -> Duration {
+    wait.least + full_jitter(wait.most.saturating_sub(wait.least))
+}
+
+/// A wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives.
+fn wait_for_aws(record: &SqsMessage) -> Duration {
     let most = match receives(record) {
         0..=10 => 29,
         _ => 900,

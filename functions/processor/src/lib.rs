@@ -5,6 +5,7 @@
 //! [`Attempt`](attempt::Attempt).
 
 mod attempt;
+mod gate;
 mod handled;
 pub mod handlers;
 mod outcome;
@@ -13,14 +14,18 @@ mod targets;
 
 use std::time::{Duration, SystemTime};
 
-pub use attempt::Invocation;
-use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter, receives, wait_for_aws};
+use attempt::{Attempt, Aws, Reason, dead_letter, full_jitter, receives};
+pub use attempt::{Invocation, MAX_RECEIVES};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
+use gate::Gate;
 use handlers::Handlers;
 use hookgate::config::ConfigError;
-use hookgate::event::{Claim, ClaimOutcome, ClaimRequest};
-use hookgate::{Clock, DynamoTable, Event, Message, MessageError, Route, S3Bodies, SqsQueue};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Until};
+use hookgate::route::Flow;
+use hookgate::{
+    AwsError, Clock, DynamoTable, Event, Message, MessageError, Route, S3Bodies, SqsQueue,
+};
 use outcome::Outcome;
 use summary::Counts;
 use targets::Target;
@@ -38,7 +43,15 @@ const MAX_VERSION_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Processor {
     aws: Aws,
-    routes: Vec<(Route, Target)>,
+    routes: Vec<Routed>,
+    gate: Gate,
+}
+
+/// A route and its target.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) route: Route,
+    pub(crate) target: Target,
 }
 
 impl Processor {
@@ -62,6 +75,7 @@ impl Processor {
                 clock,
             },
             routes: with_targets(routes, handlers)?,
+            gate: Gate::default(),
         })
     }
 
@@ -109,6 +123,14 @@ impl Processor {
         if invocation.deadline < now + MIN_TIME_LEFT {
             return outcome::not_started(&message);
         }
+        let route = self.route(&message.event);
+        if let Some(Routed { route, .. }) = route {
+            match self.gate.flow(&self.aws.table, route, &message, now).await {
+                Ok(Flow::Open) => {}
+                Ok(Flow::Paused | Flow::Broken) => return self.hold(record, message, route).await,
+                Err(error) => return self.not_claimed(record, &message, &error).await,
+            }
+        }
         // Another owner for every receipt: a copy of the same message in one batch included.
         let message_id = record.message_id.as_deref().unwrap_or_default();
         let owner = format!("{}/{message_id}/{index}", invocation.request_id);
@@ -125,35 +147,61 @@ impl Processor {
             Ok(ClaimOutcome::Busy(until)) => {
                 return self.wait_for(record, &message, until, now).await;
             }
-            Err(error) => {
-                self.aws.delay(record, wait_for_aws(record)).await;
-                return outcome::not_claimed(&message, &error);
-            }
+            Err(error) => return self.not_claimed(record, &message, &error).await,
         };
-        let target = self.target(&message.event);
         let attempt = Attempt {
             aws: &self.aws,
+            gate: &self.gate,
             record,
+            message: &message,
             invocation,
-            target,
+            route,
             claim: Claim {
                 event: &message.event,
-                epoch: message.epoch,
+                number: message.number,
                 owner: &owner,
                 grant,
                 began: now,
-                target: target.map(Target::name),
+                target: route.map(|routed| routed.target.name()),
                 archived: None,
             },
         };
         attempt.finish().await
     }
 
-    /// The target of the first route that matches an event; `None` if none does.
-    fn target(&self, event: &Event) -> Option<&Target> {
+    /// The first route that matches an event; `None` if none does.
+    fn route(&self, event: &Event) -> Option<&Routed> {
         let mut routes = self.routes.iter();
-        let route = routes.find(|(route, _)| route.matches(event));
-        route.map(|(_, target)| target)
+        routes.find(|routed| routed.route.matches(event))
+    }
+
+    /// Has a message wait for the table to answer again.
+    async fn not_claimed(
+        &self,
+        record: &SqsMessage,
+        message: &Message,
+        error: &AwsError,
+    ) -> Outcome {
+        let waits = self.aws.wait_for_aws(record, message).await;
+        outcome::not_claimed(message, error, waits)
+    }
+
+    /// Keeps a message of a route that takes no events now: in the outbox, with the next number, because a processor
+    /// that does not know of the pause may receive it again before its row is removed.
+    async fn hold(&self, record: &SqsMessage, message: Message, route: &Route) -> Outcome {
+        let held = Message {
+            number: message.number.next(),
+            probe: None,
+            ..message.clone()
+        };
+        let until = Until::Released(&route.name);
+        match self.aws.table.add_to_outbox(&held, until).await {
+            Ok(()) => outcome::held(&message, &route.name),
+            Err(error) => {
+                let waits = self.aws.wait_for_aws(record, &message).await;
+                outcome::not_held(&message, &error, waits)
+            }
+        }
     }
 
     /// Leaves a message for the version of this function that reads it. It waits longer each time: from half a minute
@@ -211,14 +259,12 @@ impl Processor {
     }
 }
 
-fn with_targets(
-    routes: Vec<Route>,
-    handlers: &Handlers,
-) -> Result<Vec<(Route, Target)>, ConfigError> {
+fn with_targets(routes: Vec<Route>, handlers: &Handlers) -> Result<Vec<Routed>, ConfigError> {
     let targets = routes.into_iter().enumerate().map(|(index, route)| {
         let target = Target::parse(&route.to, handlers);
         let wrong = |problem| ConfigError::at(format!("routes[{index}].to"), problem);
-        Ok((route, target.map_err(wrong)?))
+        let target = target.map_err(wrong)?;
+        Ok(Routed { route, target })
     });
     targets.collect()
 }

@@ -7,6 +7,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use hookgate::event::Claim;
 use hookgate::{AwsError, Event, Message, chain, one_line};
 
+use crate::attempt::Waits;
 use crate::handled::Handled;
 use crate::handlers::HandlerError;
 
@@ -34,6 +35,8 @@ pub(crate) enum Count {
     Failed,
     /// The message is in the dead-letter queue.
     DeadLettered,
+    /// Its route takes no events now.
+    Held,
     /// No metric.
     Nothing,
 }
@@ -44,6 +47,14 @@ impl Outcome {
             comes_again: false,
             count,
             source: Some(event.source.clone()),
+        }
+    }
+
+    /// A message that waits for AWS to answer again.
+    fn waiting(event: &Event, waits: Waits) -> Outcome {
+        Outcome {
+            comes_again: waits == Waits::InFlight,
+            ..Outcome::finished(event, Count::Failed)
         }
     }
 
@@ -90,7 +101,7 @@ pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
         handled: claim
             .target
             .map(|to| Handled::new(event, to, attempt, total_ms)),
-        latency_ms: (claim.epoch == 0).then_some(total_ms),
+        latency_ms: (claim.number.epoch == 0).then_some(total_ms),
     };
     Outcome::finished(event, count)
 }
@@ -115,7 +126,56 @@ pub(crate) fn not_started(message: &Message) -> Outcome {
     Outcome::again(&message.event, Count::Nothing)
 }
 
-pub(crate) fn not_claimed(message: &Message, error: &AwsError) -> Outcome {
+pub(crate) fn held(message: &Message, route: &str) -> Outcome {
+    line!(
+        info,
+        "held",
+        message.event,
+        route,
+        "event held until its route takes events again"
+    );
+    Outcome::finished(&message.event, Count::Held)
+}
+
+pub(crate) fn not_held(message: &Message, error: &AwsError, waits: Waits) -> Outcome {
+    line!(
+        error,
+        "not_held",
+        message.event,
+        error = chain(error),
+        "event not held; its message comes again"
+    );
+    Outcome::waiting(&message.event, waits)
+}
+
+pub(crate) fn breaker_opened(route: &str) {
+    tracing::error!(
+        outcome = "breaker_opened",
+        route,
+        "route fails; its events are held until a probe succeeds"
+    );
+}
+
+pub(crate) fn route_not_saved(route: &str, error: &AwsError) {
+    tracing::warn!(route, error = chain(error), "state of the route not saved");
+}
+
+pub(crate) fn not_sent_next(claim: Claim<'_>, error: &AwsError) {
+    let event = claim.event;
+    line!(
+        warn,
+        "not_sent_next",
+        event,
+        error = chain(error),
+        "message of the next attempt not accepted"
+    );
+}
+
+pub(crate) fn not_sent_anew(error: &AwsError) {
+    tracing::warn!(error = chain(error), "message not sent anew");
+}
+
+pub(crate) fn not_claimed(message: &Message, error: &AwsError, waits: Waits) -> Outcome {
     line!(
         error,
         "not_claimed",
@@ -123,10 +183,10 @@ pub(crate) fn not_claimed(message: &Message, error: &AwsError) -> Outcome {
         error = chain(error),
         "claim failed"
     );
-    Outcome::again(&message.event, Count::Failed)
+    Outcome::waiting(&message.event, waits)
 }
 
-pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError) -> Outcome {
+pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError, waits: Waits) -> Outcome {
     line!(
         error,
         "not_begun",
@@ -134,10 +194,17 @@ pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError) -> Outcome {
         error = chain(error),
         "target not run; the event waits"
     );
-    Outcome::again(claim.event, Count::Failed)
+    Outcome::waiting(claim.event, waits)
 }
 
-pub(crate) fn retry(claim: Claim<'_>, to: &str, error: &HandlerError, delay: Duration) -> Outcome {
+/// `is_noted`: the next message is durable, and the item says so.
+pub(crate) fn retry(
+    claim: Claim<'_>,
+    to: &str,
+    error: &HandlerError,
+    delay: Duration,
+    is_noted: bool,
+) -> Outcome {
     let event = claim.event;
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
     let (number, error) = (claim.grant.attempt, error.message());
@@ -151,7 +218,10 @@ pub(crate) fn retry(claim: Claim<'_>, to: &str, error: &HandlerError, delay: Dur
         error,
         "attempt failed"
     );
-    Outcome::again(event, Count::Failed)
+    Outcome {
+        comes_again: !is_noted,
+        ..Outcome::finished(event, Count::Failed)
+    }
 }
 
 pub(crate) fn dead(claim: Claim<'_>, to: &str, error: &HandlerError) -> Outcome {
@@ -171,7 +241,7 @@ pub(crate) fn dead(claim: Claim<'_>, to: &str, error: &HandlerError) -> Outcome 
     Outcome::finished(event, Count::DeadLettered)
 }
 
-pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError) -> Outcome {
+pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError, waits: Waits) -> Outcome {
     let event = claim.event;
     line!(
         error,
@@ -181,7 +251,7 @@ pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError) -> Out
         error = chain(error),
         "completion failed"
     );
-    Outcome::again(event, Count::Failed)
+    Outcome::waiting(event, waits)
 }
 
 pub(crate) fn not_dead_lettered(claim: Claim<'_>, error: &AwsError) -> Outcome {

@@ -17,6 +17,7 @@ struct SourceCounts {
     processed: u64,
     failed: u64,
     dead: u64,
+    held: u64,
     handled: Vec<Handled>,
     latencies_ms: Vec<u64>,
 }
@@ -36,6 +37,7 @@ impl Counts {
             }
             Count::Failed => counts.failed += 1,
             Count::DeadLettered => counts.dead += 1,
+            Count::Held => counts.held += 1,
             Count::Nothing => {}
         }
     }
@@ -56,6 +58,7 @@ impl SourceCounts {
             .count(Metric::EventsUnhandled, unhandled)
             .count(Metric::EventsFailed, self.failed)
             .count(Metric::EventsDeadLettered, self.dead)
+            .count(Metric::EventsHeld, self.held)
             .values(Metric::EndToEndLatency, &self.latencies_ms);
         match source {
             Some(source) => line

@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
         queue,
         ..
     } = environment.adapters()?;
-    log_lambda(&environment, "sweeper", config.sources.into_keys());
-    let sweeper = Sweeper::new(table, queue, Clock::system());
+    log_lambda(&environment, "sweeper", config.sources.keys());
+    let sweeper = Sweeper::new(table, queue, config.routes, Clock::system());
     let sweeper = &sweeper;
     run(service_fn(|event: LambdaEvent<Value>| async move {
         let deadline = deadline(event.context.deadline(), system_now());

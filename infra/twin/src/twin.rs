@@ -120,7 +120,7 @@ impl Twin {
             Some(engines.bodies()),
             Clock::system(),
             &Handlers::built_in(),
-            config.routes,
+            config.routes.clone(),
         )?;
         let admin = Admin::new(
             config.sources.into_keys().collect(),
@@ -142,7 +142,7 @@ impl Twin {
         let processor = Arc::new(processor);
         let invoke = move |batch| invoke(processor.clone(), batch);
         let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
-        let sweeper = Sweeper::new(table, queue, Clock::system());
+        let sweeper = Sweeper::new(table, queue, config.routes, Clock::system());
         let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(
             front,

@@ -1,18 +1,35 @@
 //! The queues: messages to the processor, and those that are given up.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
 };
 
 use crate::dead_letter::NewDeadLetter;
 use crate::error::OrFailed;
-use crate::{AwsError, Message, Trace};
+use crate::{AwsError, BoxError, Message, Trace, chain};
 
-/// The longest delay: SQS allows 12 hours, counted from the receipt, which may be an invocation ago.
-pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 20 * 60);
+/// The longest time after which a sent message can become visible.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+pub const MAX_SEND_DELAY: Duration = Duration::from_secs(900);
+
+/// The largest size of a batch of messages, in bytes.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
+
+/// The largest number of messages in a batch.
+const MAX_BATCH: usize = 10;
+
+/// The longest delay of a received message: SQS allows 12 hours, counted from the receipt, which may be an invocation
+/// ago.
+const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 20 * 60);
 
 /// The queue of events.
 #[derive(Clone, Debug)]
@@ -57,40 +74,98 @@ impl SqsQueue {
     /// # Errors
     /// When SQS does not accept it.
     pub async fn send(&self, message: &Message) -> Result<(), AwsError> {
+        self.send_after(message, Duration::ZERO).await
+    }
+
+    /// Sends a message that becomes visible after `delay` (at most [`MAX_SEND_DELAY`]), and not earlier.
+    ///
+    /// # Errors
+    /// When SQS does not accept it.
+    pub async fn send_after(&self, message: &Message, delay: Duration) -> Result<(), AwsError> {
         const OPERATION: &str = "send the message";
         let body = message.to_json().or_failed(OPERATION)?;
-        let mut send = self
-            .client
+        self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(body);
-        if let Some(trace) = message.event.trace.as_ref().and_then(Trace::xray) {
-            let value = MessageSystemAttributeValue::builder()
-                .data_type("String")
-                .string_value(trace)
-                .build()
-                .or_failed(OPERATION)?;
-            send = send.message_system_attributes(
-                MessageSystemAttributeNameForSends::AwsTraceHeader,
-                value,
-            );
-        }
-        send.send().await.or_failed(OPERATION)?;
+            .message_body(body)
+            .set_delay_seconds(delay_seconds(delay))
+            .set_message_system_attributes(trace_header(message).or_failed(OPERATION)?)
+            .send()
+            .await
+            .or_failed(OPERATION)?;
         Ok(())
     }
 
-    /// Makes a received message visible again after `delay` (at most [`MAX_DELAY`]), and not earlier.
+    /// Sends messages, each with its delay, in as many requests as it takes. The answer says of each whether the queue
+    /// holds it durably.
+    pub async fn send_all(&self, messages: &[(&Message, Duration)]) -> Vec<Result<(), AwsError>> {
+        const OPERATION: &str = "send the messages";
+        let mut sent = Vec::with_capacity(messages.len());
+        let mut batch = Batch::default();
+        for (message, delay) in messages {
+            let entry = entry(batch.entries.len(), message, *delay).or_failed(OPERATION);
+            match entry {
+                Ok(entry) if batch.has_room(&entry) => batch.add(entry),
+                Ok(mut entry) => {
+                    sent.extend(self.send_batch(std::mem::take(&mut batch)).await);
+                    entry.id = "0".to_owned();
+                    batch.add(entry);
+                }
+                Err(error) => {
+                    sent.extend(self.send_batch(std::mem::take(&mut batch)).await);
+                    sent.push(Err(error));
+                }
+            }
+        }
+        sent.extend(self.send_batch(batch).await);
+        sent
+    }
+
+    async fn send_batch(&self, batch: Batch) -> Vec<Result<(), AwsError>> {
+        const OPERATION: &str = "send the messages";
+        let count = batch.entries.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let answer = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(batch.entries))
+            .send()
+            .await
+            .or_failed(OPERATION);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let why = chain(&error);
+                let failed = move |_| Err(AwsError::new(OPERATION, why.clone()));
+                return (0..count).map(failed).collect();
+            }
+        };
+        let of = |id: usize| {
+            let id = id.to_string();
+            if answer.successful.iter().any(|entry| entry.id == id) {
+                return Ok(());
+            }
+            let failed = answer.failed.iter().find(|entry| entry.id == id);
+            let why = failed.map_or("the queue does not say", |entry| entry.code.as_str());
+            Err(AwsError::new(OPERATION, why.to_owned()))
+        };
+        (0..count).map(of).collect()
+    }
+
+    /// Makes a received message visible again after `delay` (at most nearly 12 hours), and not earlier.
     ///
     /// # Errors
     /// When SQS does not answer.
     pub async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), AwsError> {
         let delay = delay.min(MAX_DELAY);
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt_handle)
-            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .visibility_timeout(whole_seconds(delay))
             .send()
             .await
             .or_failed("delay the message")?;
@@ -119,4 +194,65 @@ impl SqsQueue {
         send.send().await.or_failed(OPERATION)?;
         Ok(())
     }
+}
+
+/// A request's messages.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<SendMessageBatchRequestEntry>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn has_room(&self, entry: &SendMessageBatchRequestEntry) -> bool {
+        let bytes = self.bytes + entry.message_body.len();
+        self.entries.is_empty() || (self.entries.len() < MAX_BATCH && bytes <= MAX_BATCH_BYTES)
+    }
+
+    fn add(&mut self, entry: SendMessageBatchRequestEntry) {
+        self.bytes += entry.message_body.len();
+        self.entries.push(entry);
+    }
+}
+
+fn entry(
+    id: usize,
+    message: &Message,
+    delay: Duration,
+) -> Result<SendMessageBatchRequestEntry, BoxError> {
+    Ok(SendMessageBatchRequestEntry::builder()
+        .id(id.to_string())
+        .message_body(message.to_json()?)
+        .set_delay_seconds(delay_seconds(delay))
+        .set_message_system_attributes(trace_header(message)?)
+        .build()?)
+}
+
+/// The attribute that continues the trace of a message's event.
+fn trace_header(
+    message: &Message,
+) -> Result<
+    Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>,
+    BuildError,
+> {
+    let Some(trace) = message.event.trace.as_ref().and_then(Trace::xray) else {
+        return Ok(None);
+    };
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(trace)
+        .build()?;
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    Ok(Some(HashMap::from([(name, value)])))
+}
+
+/// A delay of a sent message; `None` for none.
+fn delay_seconds(delay: Duration) -> Option<i32> {
+    let seconds = whole_seconds(delay.min(MAX_SEND_DELAY));
+    (seconds > 0).then_some(seconds)
+}
+
+fn whole_seconds(delay: Duration) -> i32 {
+    let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+    i32::try_from(seconds).unwrap_or(i32::MAX)
 }

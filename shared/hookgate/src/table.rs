@@ -39,6 +39,8 @@ pub(crate) mod event_item {
     pub(crate) const STATE: &str = "st";
     /// The epoch: how often a replay took over.
     pub(crate) const EPOCH: &str = "ep";
+    /// The number of carriers of this epoch before the one that claimed it, or that was noted; 0 where it is missing.
+    pub(crate) const SEQ: &str = "sq";
     /// The owner of the claim.
     pub(crate) const OWNER: &str = "own";
     /// The end of the claim's lease, in ms since 1970.
@@ -81,6 +83,11 @@ pub(crate) mod event_item {
     pub(crate) fn claims_at(epoch: u32) -> String {
         format!("a{epoch}")
     }
+
+    /// The time of the first attempt that failed at this epoch, since it was last done or dead at it, in ms.
+    pub(crate) fn failed_first_at(epoch: u32) -> String {
+        format!("f{epoch}")
+    }
 }
 
 /// The attributes of payloads and outbox entries.
@@ -122,6 +129,7 @@ pub struct DynamoTable {
     pub(crate) name: String,
     pub(crate) retention: Option<Duration>,
     pub(crate) bodies: Option<S3Bodies>,
+    pub(crate) outbox_shards: u8,
 }
 
 impl DynamoTable {
@@ -136,6 +144,16 @@ impl DynamoTable {
             name: name.into(),
             retention,
             bodies: None,
+            outbox_shards: SHARDS,
+        }
+    }
+
+    /// The table, with its outbox spread over so many partitions; each allows 1,000 writes a second.
+    #[must_use]
+    pub fn with_outbox_shards(self, shards: u8) -> DynamoTable {
+        DynamoTable {
+            outbox_shards: shards.max(1),
+            ..self
         }
     }
 

@@ -1,10 +1,11 @@
 //! The rules for an event's item, each beside the DynamoDB condition that says the same.
 //!
-//! In a condition `#st` stands for the attribute `st`: state, `ep` epoch, `own` owner, `lu` lease until (ms),
-//! `exp` expiry (s). Its values: the states' codes under their names, `:ep` the caller's epoch, `:me` the caller,
-//! `:now` the time in ms and `:now_s` in s. Tests hold each pair against each other on two engines.
+//! In a condition `#st` stands for the attribute `st`: state, `ep` and `sq` its number's epoch and place (absent: 0),
+//! `own` owner, `lu` lease until (ms), `exp` expiry (s). Its values: the states' codes under their names, `:ep` and
+//! `:sq` the caller's number, `:me` the caller, `:now` the time in ms and `:now_s` in s. Tests hold each pair against
+//! each other on two engines.
 
-use crate::{Item, State};
+use crate::{Item, Number, State};
 
 /// The meaning of a request that carries this event, seen by ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,10 +14,10 @@ pub enum RecordDecision {
     New,
     /// Seen, and its message is known to be sent: nothing to do.
     Duplicate,
-    /// Seen, but nothing proves that its message was sent: send it (again) at this epoch, then mark.
+    /// Seen, but nothing proves that its message was sent: send it (again) with this number, then mark.
     SendAgain {
-        /// The epoch of the stored item, which the message must carry.
-        epoch: u32,
+        /// The number of the stored item, which the message must carry.
+        number: Number,
     },
     /// The same event id came with another body: never a second effect under one id.
     PayloadMismatch,
@@ -33,7 +34,7 @@ pub fn on_record<O>(old: Option<&Item<O>>, same_body: bool, now_ms: u64) -> Reco
     match old.state {
         State::Enqueued | State::Done | State::Dead => RecordDecision::Duplicate,
         State::Processing if old.is_leased(now_ms) => RecordDecision::Duplicate,
-        State::Received | State::Processing => RecordDecision::SendAgain { epoch: old.epoch },
+        State::Received | State::Processing => RecordDecision::SendAgain { number: old.number },
     }
 }
 
@@ -42,7 +43,7 @@ pub const RECORD: &str = "attribute_not_exists(pk) OR #exp < :now_s";
 
 /// True where the marker "a message was sent" may be written: only over a record of the same epoch.
 pub fn may_mark_enqueued<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
-    old.is_some_and(|item| item.state == State::Received && item.epoch == epoch)
+    old.is_some_and(|item| item.state == State::Received && item.number.epoch == epoch)
 }
 
 /// [`may_mark_enqueued`].
@@ -53,7 +54,7 @@ pub const MARK_ENQUEUED: &str = "#st = :received AND #ep = :ep";
 pub enum ClaimDecision {
     /// The event is yours: run the handler.
     Granted,
-    /// It is finished, or a newer replay took over: acknowledge the message.
+    /// It is finished, or another message took over: acknowledge this one.
     Settled,
     /// Another invocation holds it: leave the message in the queue, and look again after this time.
     Busy {
@@ -62,26 +63,29 @@ pub enum ClaimDecision {
     },
 }
 
-/// Decides whether the bearer of a message of `epoch` may handle the event.
+/// Decides whether the bearer of a message of this number may handle the event.
 ///
-/// A missing item does not matter: the message itself proves that the event was accepted.
+/// A missing item does not matter: the message itself proves that the event was accepted. A message with a lower number
+/// than the item's is not needed: its successor is durable, or has ended the event.
 pub fn on_claim<O: PartialEq>(
     old: Option<&Item<O>>,
-    epoch: u32,
+    number: Number,
     me: &O,
     now_ms: u64,
 ) -> ClaimDecision {
     let Some(old) = old else {
         return ClaimDecision::Granted;
     };
-    if old.epoch > epoch {
+    if old.number > number {
         return ClaimDecision::Settled;
     }
     match old.state {
         State::Received | State::Enqueued | State::Dead => ClaimDecision::Granted,
-        State::Done if old.epoch < epoch => ClaimDecision::Granted,
+        State::Done if old.number.epoch < number.epoch => ClaimDecision::Granted,
         State::Done => ClaimDecision::Settled,
-        State::Processing if old.lease_until_ms < now_ms || old.owner.as_ref() == Some(me) => {
+        State::Processing if !old.is_leased(now_ms) => ClaimDecision::Granted,
+        // The claim is the caller's own: its reply was lost.
+        State::Processing if old.owner.as_ref() == Some(me) && old.number == number => {
             ClaimDecision::Granted
         }
         State::Processing => ClaimDecision::Busy {
@@ -90,11 +94,11 @@ pub fn on_claim<O: PartialEq>(
     }
 }
 
-/// [`on_claim`] is [`ClaimDecision::Granted`].
+/// [`on_claim`] is [`ClaimDecision::Granted`], and the caller does not hold the event already: a claim that is made
+/// again because its reply was lost is not counted again.
 pub const CLAIM: &str = "attribute_not_exists(pk) \
-    OR (#st IN (:received, :enqueued, :dead) AND #ep <= :ep) \
-    OR (#st = :processing AND #ep <= :ep AND (#lu < :now OR #own = :me)) \
-    OR (#st = :done AND #ep < :ep)";
+    OR ((#ep < :ep OR (#ep = :ep AND #st <> :done AND (attribute_not_exists(#sq) OR #sq <= :sq))) \
+    AND (#st <> :processing OR #lu < :now))";
 
 /// True where `Done` may be written after the handler succeeded.
 ///
@@ -102,7 +106,10 @@ pub const CLAIM: &str = "attribute_not_exists(pk) \
 /// only never goes back to an older epoch. An older epoch's `Done` does not prevent it: it can be there
 /// when the item was deleted while a replay was handled, and an older message then came late.
 pub fn may_complete<O>(old: Option<&Item<O>>, epoch: u32) -> bool {
-    old.is_none_or(|item| item.epoch < epoch || (item.epoch == epoch && item.state != State::Done))
+    old.is_none_or(|item| {
+        let at = item.number.epoch;
+        at < epoch || (at == epoch && item.state != State::Done)
+    })
 }
 
 /// [`may_complete`].
@@ -135,12 +142,14 @@ pub enum DiscardDecision {
     },
 }
 
-/// Decides what happens to an event whose message of `epoch` is discarded.
+/// Decides what happens to an event whose message of this number is discarded. One with a lower number than the item's
+/// has a successor, which ends the event.
 ///
 /// The queue itself moves a message that was received too often. Its event is not dead then: it was never claimed, it
 /// waits for an attempt, or its claimant died. `Dead` is safe there, because a late message may still claim it.
-pub fn on_discard<O>(old: Option<&Item<O>>, epoch: u32, now_ms: u64) -> DiscardDecision {
-    match old.filter(|item| item.epoch == epoch) {
+pub fn on_discard<O>(old: Option<&Item<O>>, number: Number, now_ms: u64) -> DiscardDecision {
+    let is_last = |item: &&Item<O>| item.number.epoch == number.epoch && item.number <= number;
+    match old.filter(is_last) {
         Some(item) if item.is_leased(now_ms) => DiscardDecision::Busy {
             until_ms: item.lease_until_ms,
         },
@@ -150,8 +159,25 @@ pub fn on_discard<O>(old: Option<&Item<O>>, epoch: u32, now_ms: u64) -> DiscardD
 }
 
 /// [`on_discard`] is [`DiscardDecision::Dead`].
-pub const DISCARD: &str = "#ep = :ep AND (#st IN (:received, :enqueued, :dead) \
-    OR (#st = :processing AND #lu < :now))";
+pub const DISCARD: &str = "#ep = :ep AND (attribute_not_exists(#sq) OR #sq <= :sq) \
+    AND (#st IN (:received, :enqueued, :dead) OR (#st = :processing AND #lu < :now))";
+
+/// True where a row of the outbox may be written over: never one with a higher number, which is the event's carrier.
+pub fn may_replace_row(old: Option<Number>, number: Number) -> bool {
+    old.is_none_or(|old| old <= number)
+}
+
+/// [`may_replace_row`], where both are of one epoch.
+pub const REPLACE_ROW: &str = "attribute_not_exists(#sq) OR #sq <= :sq";
+
+/// [`may_remove_row`], where both are of one epoch.
+pub const REMOVE_ROW: &str = "attribute_not_exists(#sq) OR #sq = :sq";
+
+/// True where a row may be removed after its message was sent: only as it was read. Meanwhile, whoever received that
+/// message may have written the next one there.
+pub fn may_remove_row(old: Option<Number>, sent: Number) -> bool {
+    old.is_none_or(|old| old == sent)
+}
 
 #[cfg(test)]
 #[path = "event_tests.rs"]

@@ -10,11 +10,16 @@ const OTHER: u8 = 2;
 fn stored(state: State, epoch: u32, owner: u8, lease_until_ms: u64) -> Item<u8> {
     Item {
         state,
-        epoch,
+        number: at(epoch),
         owner: (owner != 0).then_some(owner),
         lease_until_ms,
         expires_s: NOW / 1000 + 3600,
     }
+}
+
+/// The third carrier at an epoch.
+const fn at(epoch: u32) -> Number {
+    Number { epoch, seq: 2 }
 }
 
 const LIVE: u64 = NOW + 1;
@@ -28,15 +33,15 @@ fn what_a_request_means_in_every_state() {
     use State::*;
     let cells = [
         // state,    epoch, lease,   same body, means
-        (Received,   0,     0,       true,  SendAgain { epoch: 0 }),
-        (Received,   3,     0,       true,  SendAgain { epoch: 3 }),
+        (Received,   0,     0,       true,  SendAgain { number: at(0) }),
+        (Received,   3,     0,       true,  SendAgain { number: at(3) }),
         (Enqueued,   0,     0,       true,  Duplicate),
         (Enqueued,   3,     0,       true,  Duplicate),
         (Processing, 0,     LIVE,    true,  Duplicate),
         (Processing, 0,     LAST_MS, true,  Duplicate),
-        (Processing, 0,     OVER,    true,  SendAgain { epoch: 0 }),
-        (Processing, 2,     OVER,    true,  SendAgain { epoch: 2 }),
-        (Processing, 2,     0,       true,  SendAgain { epoch: 2 }),
+        (Processing, 0,     OVER,    true,  SendAgain { number: at(0) }),
+        (Processing, 2,     OVER,    true,  SendAgain { number: at(2) }),
+        (Processing, 2,     0,       true,  SendAgain { number: at(2) }),
         (Done,       0,     0,       true,  Duplicate),
         (Done,       1,     0,       true,  Duplicate),
         (Dead,       0,     0,       true,  Duplicate),
@@ -73,7 +78,7 @@ fn who_may_claim_in_every_state() {
         (Processing, OTHER, LAST_MS, Settled,       Busy { until_ms: NOW }, Busy { until_ms: NOW }),
         (Processing, OTHER, OVER,    Settled,       Granted,    Granted),
         (Processing, OTHER, 0,       Settled,       Granted,    Granted),
-        (Processing, ME,    LIVE,    Settled,       Granted,    Granted),
+        (Processing, ME,    LIVE,    Settled,       Granted,    busy),
         (Processing, ME,    OVER,    Settled,       Granted,    Granted),
         (Done,       OTHER, 0,       Settled,       Settled,    Granted),
         (Done,       ME,    LIVE,    Settled,       Settled,    Granted),
@@ -82,11 +87,20 @@ fn who_may_claim_in_every_state() {
     ];
     for (state, owner, lease, older, same, newer) in cells {
         let item = stored(state, 5, owner, lease);
-        assert_eq!(on_claim(Some(&item), 4, &ME, NOW), older, "older message, {item:?}");
-        assert_eq!(on_claim(Some(&item), 5, &ME, NOW), same, "same epoch, {item:?}");
-        assert_eq!(on_claim(Some(&item), 6, &ME, NOW), newer, "newer message, {item:?}");
+        for seq in [1, 2, 3] {
+            let claim = |epoch| on_claim(Some(&item), Number { epoch, seq }, &ME, NOW);
+            assert_eq!(claim(4), older, "older message {seq}, {item:?}");
+            let same = match seq {
+                1 => Settled,
+                // Only a claim with the same number can be its own.
+                3 if state == Processing && lease == LIVE => busy,
+                _ => same,
+            };
+            assert_eq!(claim(5), same, "same epoch, message {seq}, {item:?}");
+            assert_eq!(claim(6), newer, "newer message {seq}, {item:?}");
+        }
     }
-    assert_eq!(on_claim(None, 0, &ME, NOW), Granted);
+    assert_eq!(on_claim(None, Number::first_of(0), &ME, NOW), Granted);
 }
 
 #[rustfmt::skip]
@@ -109,12 +123,13 @@ fn what_a_discarded_message_means_in_every_state() {
     ];
     for (state, lease, means) in cells {
         let item = stored(state, 5, OTHER, lease);
-        assert_eq!(on_discard(Some(&item), 5, NOW), means, "{item:?}");
-        for epoch in [4, 6] {
-            assert_eq!(on_discard(Some(&item), epoch, NOW), Settled, "epoch {epoch}, {item:?}");
+        assert_eq!(on_discard(Some(&item), at(5), NOW), means, "{item:?}");
+        assert_eq!(on_discard(Some(&item), at(5).next(), NOW), means, "{item:?}");
+        for other in [at(4), at(6), Number { epoch: 5, seq: 1 }] {
+            assert_eq!(on_discard(Some(&item), other, NOW), Settled, "{other:?}, {item:?}");
         }
     }
-    assert_eq!(on_discard::<u8>(None, 0, NOW), Settled);
+    assert_eq!(on_discard::<u8>(None, at(0), NOW), Settled);
 }
 
 #[rustfmt::skip]
@@ -148,6 +163,20 @@ fn what_may_be_written_in_every_state() {
     assert!(may_complete::<u8>(None, 0));
     assert!(!may_release(None, &ME));
     assert!(!may_dead_letter(None, &ME));
+}
+
+#[test]
+fn a_row_is_written_over_by_its_successors_and_removed_as_it_was_read() {
+    for (old, number, replaced, removed) in [
+        (at(1), at(1), true, true),
+        (at(1), at(1).next(), true, false),
+        (at(1).next(), at(1), false, false),
+    ] {
+        assert_eq!(may_replace_row(Some(old), number), replaced, "{old:?}");
+        assert_eq!(may_remove_row(Some(old), number), removed, "{old:?}");
+    }
+    assert!(may_replace_row(None, at(0)));
+    assert!(may_remove_row(None, at(0)));
 }
 
 #[test]

@@ -18,6 +18,9 @@
 //! the record, is what makes an effect happen once. And an event may be answered with success only
 //! when a durable message of it is known to exist: that its item exists proves nothing, because the process
 //! that wrote it may have died before it sent the message.
+//!
+//! A failed attempt does not keep its message: the next one is carried by a message of its own with the next
+//! [`Number`], sent or written down before the failure is noted. So a message below the item's number is not needed.
 
 mod event;
 mod retry;
@@ -25,8 +28,8 @@ mod state;
 
 pub use event::{
     CLAIM, COMPLETE, ClaimDecision, DISCARD, DiscardDecision, MARK_ENQUEUED, OWNED, RECORD,
-    RecordDecision, may_complete, may_dead_letter, may_mark_enqueued, may_release, on_claim,
-    on_discard, on_record,
+    REMOVE_ROW, REPLACE_ROW, RecordDecision, may_complete, may_dead_letter, may_mark_enqueued,
+    may_release, may_remove_row, may_replace_row, on_claim, on_discard, on_record,
 };
-pub use retry::{MAX_ATTEMPTS, MAX_BACKOFF, Next, backoff_ceiling, next_after_failure};
-pub use state::{Item, State};
+pub use retry::{Next, RetryPolicy, Wait, Waits};
+pub use state::{Item, Number, State};

@@ -64,13 +64,42 @@ impl fmt::Display for State {
     }
 }
 
+/// The number of a carrier of an event: a message in the queue, or a row of the outbox that becomes one.
+///
+/// Whoever makes a carrier gives it a number that is not below the event's: the provider's first message has the
+/// lowest, the message of a failed attempt's successor the next, a replay the first of a new epoch. The item keeps the
+/// highest that claimed it or was noted, so that a message below it is known to have a successor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Number {
+    /// The number of replays: 0 for the provider's own delivery.
+    pub epoch: u32,
+    /// The number of carriers of this epoch before it.
+    pub seq: u32,
+}
+
+impl Number {
+    /// The first number of an epoch.
+    pub const fn first_of(epoch: u32) -> Number {
+        Number { epoch, seq: 0 }
+    }
+
+    /// The number of the next carrier at the same epoch.
+    #[must_use]
+    pub const fn next(self) -> Number {
+        Number {
+            seq: self.seq.saturating_add(1),
+            ..self
+        }
+    }
+}
+
 /// The part of a stored event that the decisions need. `O` names the owner of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Item<O> {
     /// The state of the event.
     pub state: State,
-    /// The number of replays: 0 for the provider's own delivery.
-    pub epoch: u32,
+    /// The highest number that claimed it or was noted.
+    pub number: Number,
     /// The last claimant; `None` before the first claim.
     pub owner: Option<O>,
     /// Until when the claim holds, in milliseconds since 1970; 0 when it was given back.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
+use hookgate::route::StoredRoute;
 use hookgate::{Message, unix_ms};
 use hookgate_ingest::Ingest;
 use hookgate_processor::Invocation;
@@ -13,7 +14,7 @@ use http::Request;
 use serde_json::Value;
 
 use super::looks::text;
-use super::world::{Actors, LATE, SECRET, TestClock};
+use super::world::{Actors, LATE, ROUTE, SECRET, TestClock};
 use super::{Effects, Faults, Interloper, Signal, Size, World};
 use crate::provider;
 
@@ -59,6 +60,36 @@ impl World {
         let (actors, deadline) = (self.actors.clone(), self.clock.now() + TIMEOUT);
         // A failed sweep is followed by another.
         drop(self.drive(actors.sweeper.sweep(deadline)).await);
+    }
+
+    /// Lets the sweeper look for held messages.
+    pub(crate) async fn release(&mut self) {
+        let (actors, deadline) = (self.actors.clone(), self.clock.now() + TIMEOUT);
+        // A failed minute is followed by another.
+        drop(self.drive(actors.sweeper.release(deadline)).await);
+    }
+
+    /// An operator pauses the route.
+    pub(crate) async fn pause(&self) {
+        let stored = self.route().await;
+        let next = stored.state.clone().paused(unix_ms(self.clock.now()));
+        let saved = self.table.save_route(ROUTE, &stored, &next).await;
+        saved.expect("the table answers");
+    }
+
+    /// An operator resumes the route. The state is not looked at for a while, as when it was looked at just before.
+    pub(crate) async fn resume(&self) {
+        let stored = self.route().await;
+        let next = stored.state.clone().resumed(unix_ms(self.clock.now()));
+        let saved = self.table.save_route(ROUTE, &stored, &next).await;
+        saved.expect("the table answers");
+    }
+
+    async fn route(&self) -> StoredRoute {
+        self.table
+            .route_state(ROUTE)
+            .await
+            .expect("the table answers")
     }
 
     /// Lets the sweeper go on with replays.
@@ -238,7 +269,7 @@ async fn poll(
         .filter(|record| !again(record))
         .collect();
     for record in &finished {
-        let is_replay = message_of(record).is_some_and(|message| message.epoch > 0);
+        let is_replay = message_of(record).is_some_and(|message| message.number.epoch > 0);
         effects.lock().expect("no handler panics here").replays += usize::from(is_replay);
         let handle = record.receipt_handle.clone().unwrap_or_default();
         let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(drop) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookgate_ledger::State;
 
 use super::handler::Act;
+use super::limits::CLAIM;
 use super::world::LATE;
 use super::{Effects, Plan, World};
 
@@ -89,9 +90,8 @@ impl World {
         self.next_event();
         self.faults.begin(Plan::new());
         assert!(self.send().await, "nothing is wrong yet");
-        // The receive is call 0 of a poll, the claim call 1.
         self.faults
-            .begin(Plan::from([(1, super::Fault::CrashAfter)]));
+            .begin(Plan::from([(CLAIM, super::Fault::CrashAfter)]));
         self.process().await;
         self.faults.begin(Plan::new());
         self.deliver_again().await;

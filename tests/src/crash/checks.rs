@@ -52,13 +52,14 @@ pub(crate) async fn check_done(world: &World) -> Result<(), Violation> {
     }
 }
 
-/// I6: a message is acknowledged only when a terminal state was seen or written.
+/// I6: a message is acknowledged only when a terminal state was seen or written, or its successor is durable.
 pub(crate) async fn check_acknowledged(world: &World, message: &Message) -> Result<(), Violation> {
     let event = world.event().await;
     let terminal = event.as_ref().is_none_or(|event| {
-        matches!(event.state, State::Done | State::Dead) || event.epoch > message.epoch
+        matches!(event.state, State::Done | State::Dead) || event.epoch > message.number.epoch
     });
-    if terminal || fired(world, &[Fault::Forget]) || world.queued().await > 0 {
+    let carried = world.queued().await + world.outbox().await;
+    if terminal || fired(world, &[Fault::Forget]) || carried > 0 {
         return Ok(());
     }
     Err(violation(

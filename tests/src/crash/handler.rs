@@ -18,6 +18,8 @@ pub enum Act {
     Transient,
     /// Asks to be left alone for a minute.
     Throttled,
+    /// Asks to be left alone for longer than a message of the queue can be delayed.
+    Closed,
     /// Panics.
     Panic,
     /// Fails for good.
@@ -107,6 +109,12 @@ impl Scripted {
                 return Err(HandlerError::Throttled(
                     "scripted".into(),
                     Duration::from_secs(60),
+                ));
+            }
+            Some(Act::Closed) => {
+                return Err(HandlerError::Throttled(
+                    "scripted".into(),
+                    Duration::from_secs(1200),
                 ));
             }
             Some(Act::Permanent) => return Err(HandlerError::permanent("scripted")),

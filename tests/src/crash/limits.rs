@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::run::clear;
 use super::{Act, Fault, Plan, World};
 
-// The calls of a poll are: receive, claim, archive, effect.
-const CLAIM: usize = 1;
-const EFFECT: usize = 3;
+// The calls of a poll are: receive, the route's state, claim, archive, effect.
+pub(super) const CLAIM: usize = 2;
+const EFFECT: usize = 4;
 
 impl World {
     /// Lets a handler run for so long; then its message is delivered to another processor too. How many
@@ -47,12 +47,13 @@ impl World {
         (received, done)
     }
 
-    /// The delays that the processor asked the queue for since the last plan began, in seconds.
+    /// The delays of messages that the processor asked the queue for since the last plan began, in seconds.
     pub fn delays(&self) -> Vec<u64> {
         let calls = self.faults.calls();
-        let delays = calls
-            .iter()
-            .filter_map(|call| call.strip_prefix("ChangeMessageVisibility "));
+        let delays = calls.iter().filter_map(|call| {
+            let delayed = call.strip_prefix("ChangeMessageVisibility ");
+            delayed.or_else(|| call.strip_prefix("SendMessage hookgate-events "))
+        });
         delays
             .map(|seconds| seconds.parse().expect("seconds"))
             .collect()

@@ -74,13 +74,13 @@ impl World {
         began.to_string()
     }
 
-    /// Messages in the outbox, which are all in the same part of the index.
+    /// The event's messages in the outbox.
     pub(crate) async fn outbox(&self) -> usize {
         let query = self.dynamodb.query().table_name(TABLE);
         let query = query
-            .index_name("by-received")
-            .key_condition_expression("gpk = :outbox")
-            .expression_attribute_values(":outbox", text(&format!("outbox#{}", self.part())))
+            .key_condition_expression("pk = :key AND begins_with(sk, :outbox)")
+            .expression_attribute_values(":key", text(self.key().as_str()))
+            .expression_attribute_values(":outbox", text("outbox#"))
             .select(Select::Count);
         let counted = query.send().await.expect("the table answers").count;
         usize::try_from(counted).expect("a small number")

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use hookgate_ledger::MAX_ATTEMPTS;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
 use serde_json::json;
 
@@ -10,7 +9,7 @@ use super::checks::{
     check_once, violation,
 };
 use super::handler::Act;
-use super::world::LATE;
+use super::world::{ATTEMPTS, LATE};
 use super::{Plan, Violation, World};
 
 /// The number of times that the provider sends a request that is not answered with a 2xx.
@@ -52,6 +51,8 @@ pub struct Scenario {
     pub size: Size,
     /// The provider sends the event again after it was accepted.
     pub double_send: bool,
+    /// Its route is paused when it comes, and resumed once its message was received.
+    pub paused: bool,
     /// An operator has dead letters sent again, once.
     pub redrive: bool,
     /// An operator has it replayed after its first attempt, which may have failed.
@@ -68,7 +69,7 @@ impl Scenario {
         let failures = self.script.iter().filter(|act| **act != Act::Write).count();
         // The attempts before a replay do not count.
         let failures = failures - usize::from(self.early_replay).min(failures);
-        self.script.contains(&Act::Permanent) || failures >= MAX_ATTEMPTS as usize
+        self.script.contains(&Act::Permanent) || failures >= ATTEMPTS as usize
     }
 }
 
@@ -86,6 +87,8 @@ pub(crate) struct Run {
     pub(crate) replays: usize,
     /// True if a replay is run slice by slice.
     slices: bool,
+    /// True if the sweeper looks for held messages.
+    releases: bool,
 }
 
 /// The result of a scenario.
@@ -110,6 +113,12 @@ pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violat
     deliver(world, &mut run).await?;
     if scenario.double_send {
         deliver(world, &mut run).await?;
+    }
+    if scenario.paused {
+        world.pause().await;
+        world.process().await;
+        world.resume().await;
+        run.releases = true;
     }
     if scenario.early_replay {
         world.process().await;
@@ -160,6 +169,9 @@ async fn drain(world: &mut World, run: &Run) -> Result<(), Violation> {
         // Another sweep of an empty outbox would only repeat what the first has shown.
         if round == 0 || world.outbox().await > 0 {
             world.sweep().await;
+        }
+        if run.releases {
+            world.release().await;
         }
         if run.slices {
             world.replay_slice().await;

@@ -69,7 +69,7 @@ fn failure(fault: Fault) -> Result<HttpResponse, ConnectorError> {
 }
 
 /// The operation of a request and what it is about: `PutItem payload.0001`, `SendMessage hookgate-events`,
-/// `ChangeMessageVisibility 60`, `PUT`.
+/// `SendMessage hookgate-events 60`, `ChangeMessageVisibility 60`, `PUT`.
 fn name(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let Some((_, operation)) = target.split_once('.') else {
@@ -82,7 +82,9 @@ fn name(request: &HttpRequest) -> String {
     }
     let about = ["/Key/sk/S", "/Item/sk/S", "/IndexName", "/QueueUrl"];
     let about = about.iter().find_map(|path| body.pointer(path)?.as_str());
+    let delay = body.get("DelaySeconds");
     match about.and_then(|about| about.rsplit('/').next()) {
+        Some(about) if delay.is_some() => format!("{operation} {about} {}", body["DelaySeconds"]),
         Some(about) => format!("{operation} {about}"),
         None => operation.to_owned(),
     }

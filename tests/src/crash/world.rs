@@ -15,6 +15,12 @@ use tokio::sync::mpsc;
 use super::{Act, Effects, Faults, Plan, Scripted, Signal, Size, Wire};
 
 const CONFIG: &str = "[sources.product]\nprovider = \"product\"\nsecrets = [\"env:PRODUCT\"]\n";
+/// The name of the stories' route.
+pub(crate) const ROUTE: &str = "scripted";
+
+/// The number of attempts after which the stories' route gives an event up.
+pub(crate) const ATTEMPTS: u32 = 8;
+
 pub(crate) const SECRET: &str = "crash-test";
 
 /// The time at which the first event of world 0 comes in, in seconds since 1970: so late that no engine expires an item
@@ -98,7 +104,9 @@ impl World {
         let (table, dynamodb) = (engines.table(config.retention), engines.dynamodb_client());
         let sqs = engines.sqs_client();
         let engines = engines.over(Wire::new(faults.clone()));
-        let (store, queue) = (engines.table(config.retention), engines.queue());
+        // One shard is as good as many, and makes fewer calls.
+        let store = engines.table(config.retention).with_outbox_shards(1);
+        let queue = engines.queue();
         let bodies = engines.bodies();
         let handlers = Scripted {
             faults: faults.clone(),
@@ -110,7 +118,7 @@ impl World {
             Some(bodies.clone()),
             clock.shared(),
             &handlers.registered(),
-            vec![Route::new("*", "*", "handler:scripted")],
+            routes(),
         );
         let actors = Arc::new(Actors {
             ingest: Ingest::new(
@@ -128,7 +136,7 @@ impl World {
                 clock.shared(),
             ),
             processor: processor.expect("the handler is there"),
-            sweeper: Sweeper::new(store.clone(), queue.clone(), clock.shared()),
+            sweeper: Sweeper::new(store.clone(), queue.clone(), routes(), clock.shared()),
             admin: Admin::new(
                 vec!["product".to_owned()],
                 config.retention,
@@ -179,8 +187,8 @@ impl World {
         }
         // Another one for each event: DynamoDB remembers the tokens that are drawn for transactions.
         fastrand::seed((self.number << 20) + self.serial as u64);
-        // No event of another story is of the same range.
-        self.clock.advance(Duration::from_secs(1));
+        // No event of another story is of the same range, and the state of its route is looked at again.
+        self.clock.advance(Duration::from_secs(10));
         self.began = self.clock.now();
     }
 
@@ -197,6 +205,15 @@ impl World {
     pub(crate) fn event_id(&self) -> String {
         format!("evt_{}_{}", self.number, self.serial)
     }
+}
+
+/// One route that gives up after eight attempts. Its breaker is left out: the stories are of one event.
+fn routes() -> Vec<Route> {
+    let mut route = Route::new("*", "*", "handler:scripted");
+    assert_eq!(route.name, ROUTE);
+    route.retry.attempts = Some(ATTEMPTS);
+    route.breaker = None;
+    vec![route]
 }
 
 async fn sources(config: &Config, clock: &TestClock) -> Sources {

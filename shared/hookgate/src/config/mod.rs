@@ -3,6 +3,7 @@
 //! Parsed once, at start. What is unknown, missing or contradictory is an error that names its key.
 
 mod parse;
+mod route;
 mod secret;
 mod source;
 

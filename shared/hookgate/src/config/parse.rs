@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use super::route::{RawRetry, RawRoute, routes};
 use super::source::without_value;
 use super::{Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SourceConfig};
-use crate::Route;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,24 +17,11 @@ struct RawConfig {
     sources: BTreeMap<String, toml::Table>,
     #[serde(default)]
     routes: Vec<RawRoute>,
+    retry: Option<RawRetry>,
     #[serde(default)]
     archive: RawArchive,
     #[serde(default)]
     secrets: RawSecrets,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRoute {
-    #[serde(default = "anything")]
-    source: String,
-    #[serde(default = "anything", rename = "type")]
-    event_type: String,
-    to: String,
-}
-
-fn anything() -> String {
-    "*".to_owned()
 }
 
 #[derive(Default, Deserialize)]
@@ -85,13 +72,11 @@ impl Config {
         let sources =
             sources.map(|(name, table)| Ok((name.clone(), SourceConfig::parse(&name, table)?)));
         let sources = sources.collect::<Result<BTreeMap<_, _>, ConfigError>>()?;
-        let routes = raw.routes.iter().enumerate();
-        let routes = routes.map(|(index, raw)| {
-            has_source(index, raw, &sources)?;
-            route(index, raw)
-        });
+        for (index, route) in raw.routes.iter().enumerate() {
+            has_source(index, route, &sources)?;
+        }
         Ok(Config {
-            routes: routes.collect::<Result<_, _>>()?,
+            routes: routes(&raw.routes, raw.retry.as_ref())?,
             sources,
             retention: retention(&raw.archive)?,
             secrets_refresh: secrets_refresh(&raw.secrets)?,
@@ -145,21 +130,6 @@ fn has_source(
             known.join(", ")
         ),
     ))
-}
-
-fn route(index: usize, raw: &RawRoute) -> Result<Route, ConfigError> {
-    match raw.to.split_once(':') {
-        Some((kind, name)) if !kind.is_empty() && !name.is_empty() => {
-            Ok(Route::new(&raw.source, &raw.event_type, &raw.to))
-        }
-        _ => Err(ConfigError::at(
-            format!("routes[{index}].to"),
-            format!(
-                "`{}` is not a target; write one as \"handler:NAME\"",
-                raw.to
-            ),
-        )),
-    }
 }
 
 /// The place and cause of an error, without the line itself: a secret may have been written there.

@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use hookgate_ledger::{Item, State};
+use hookgate_ledger::{Item, Number, State};
 
 use crate::table::event_item::{
-    BODY_SHA256, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, REPLAY, SOURCE, STATE,
-    TENANT,
+    BODY_SHA256, EPOCH, EVENT_ID, EVENT_TYPE, LEASE_UNTIL, OWNER, RECEIVED, REPLAY, SEQ, SOURCE,
+    STATE, TENANT,
 };
 use crate::table::{
     Attributes, EXPIRES, LEDGER_RETENTION, PK, SK, b, expires_s, n, number, s, text, values,
@@ -64,7 +64,10 @@ pub(crate) fn new_item(event: &Event, now: SystemTime) -> Attributes {
 pub(crate) fn stored_item(item: &Attributes) -> Option<Item<String>> {
     Some(Item {
         state: State::from_code(text(item, STATE)?)?,
-        epoch: number(item, EPOCH)?,
+        number: Number {
+            epoch: number(item, EPOCH)?,
+            seq: number(item, SEQ).unwrap_or(0),
+        },
         owner: text(item, OWNER).map(str::to_owned),
         lease_until_ms: number(item, LEASE_UNTIL).unwrap_or(0),
         expires_s: number(item, EXPIRES)?,

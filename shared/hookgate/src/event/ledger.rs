@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use hookgate_api::EventState;
 use hookgate_ledger::{
-    CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, OWNED, RECORD, RecordDecision, State, on_claim,
-    on_record,
+    CLAIM, COMPLETE, ClaimDecision, MARK_ENQUEUED, Number, OWNED, RECORD, RecordDecision, State,
+    on_claim, on_record,
 };
 
 use crate::error::OrFailed;
@@ -18,7 +18,9 @@ use crate::event::item::{
     DESCRIBE, EVENT, described, new_item, replay_at, shortened, state, stored_item,
 };
 use crate::event::unwell::{LIST, UNLIST, listed};
-use crate::table::event_item::{ARCHIVED, BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at};
+use crate::table::event_item::{
+    ARCHIVED, BEGAN_BEFORE, BODY_SHA256, CLAIMS, claims_at, failed_first_at,
+};
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, n, names, number, s, values};
 use crate::{AwsError, Event, EventKey, Message, unix_ms};
 
@@ -59,6 +61,8 @@ pub struct Grant {
     pub previous: SystemTime,
     /// True if the ledger knows where the event is in the archive.
     pub is_archived: bool,
+    /// The time of the first failure at this epoch, since the event was last done or dead.
+    pub failed_first: Option<SystemTime>,
 }
 
 /// A claim that was granted.
@@ -66,8 +70,8 @@ pub struct Grant {
 pub struct Claim<'a> {
     /// The event.
     pub event: &'a Event,
-    /// The epoch it was claimed at.
-    pub epoch: u32,
+    /// The number of the message that claimed it.
+    pub number: Number,
     /// The claimant.
     pub owner: &'a str,
     /// The number of times that the event was claimed.
@@ -87,6 +91,8 @@ pub struct Retry<'a> {
     pub error: &'a str,
     /// The time of the next attempt.
     pub next: SystemTime,
+    /// The number of its message, which is durable; that of the claim, where its own message comes again.
+    pub number: Number,
 }
 
 impl DynamoTable {
@@ -142,14 +148,12 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
         let event = &request.message.event;
-        let epoch = request.message.epoch;
+        let Number { epoch, seq } = request.message.number;
         let mut claim = values([
-            (":received", state(State::Received)),
-            (":enqueued", state(State::Enqueued)),
             (":processing", state(State::Processing)),
             (":done", state(State::Done)),
-            (":dead", state(State::Dead)),
             (":ep", n(epoch)),
+            (":sq", n(seq)),
             (":me", s(request.owner)),
             (":lu", n(unix_ms(request.lease_until))),
             (":now", n(unix_ms(request.now))),
@@ -203,12 +207,16 @@ impl DynamoTable {
         now: SystemTime,
     ) -> Result<(), AwsError> {
         let (slot, arc) = (slot(claim.grant.claims), confirming(claim));
+        let failed = failed_first_at(claim.number.epoch);
         let set = format!(
-            "SET #lu = :zero, #err = :err, #nx = :nx, #{slot} = :entry, {arc}{LIST} REMOVE #at"
+            "SET #lu = :zero, #sq = :sq, #err = :err, #nx = :nx, #{slot} = :entry, \
+             #{failed} = if_not_exists(#{failed}, :now), {arc}{LIST} REMOVE #at"
         );
         let entry = entry(claim, AttemptEnd::Failed, retry.error, now);
         let mut release = waiting(claim, retry);
         release.insert(":entry".to_owned(), entry);
+        release.insert(":sq".to_owned(), n(retry.number.seq));
+        release.insert(":now".to_owned(), n(unix_ms(now)));
         let update = self
             .update(&claim.event.key, OWNED, &set)
             .set_expression_attribute_values(Some(release));
@@ -220,7 +228,7 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn give_back(&self, claim: Claim<'_>, retry: Retry<'_>) -> Result<(), AwsError> {
-        let (claims, arc) = (claims_at(claim.epoch), confirming(claim));
+        let (claims, arc) = (claims_at(claim.number.epoch), confirming(claim));
         // Without its owner, the claim cannot be uncounted twice. The place in the archive stays noted: a write that
         // was not answered may have been done.
         let set = format!(
@@ -246,11 +254,11 @@ impl DynamoTable {
         error: &str,
         now: SystemTime,
     ) -> Result<(), AwsError> {
-        let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
-        let arc = confirming(claim);
+        let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.number.epoch));
+        let (arc, failed) = (confirming(claim), failed_first_at(claim.number.epoch));
         let set = format!(
             "SET #st = :dead, #err = :err, #t1 = :now, #{slot} = :entry, {arc}{LIST} \
-             REMOVE #own, #lu, #at, #{claims}"
+             REMOVE #own, #lu, #at, #{claims}, #{failed}"
         );
         let mut end = values([
             (":processing", state(State::Processing)),
@@ -303,15 +311,17 @@ const CONTRADICTION: &str = "the stored item contradicts the refusal";
 /// attempt of the epoch before waits. What was left of that epoch goes, and so does what was noted of an earlier end
 /// or of the wait for this attempt.
 fn claiming(request: ClaimRequest<'_>) -> String {
-    let epoch = request.message.epoch;
+    let epoch = request.message.number.epoch;
     let replay = request.message.replay.as_ref();
     let replay = replay.map_or("", |_| "#rp = :rp, ");
     let place = request.place.map_or("", |_| "#at = :at, ");
     let of_this = claims_at(epoch);
-    let before = epoch.checked_sub(1).map(claims_at);
-    let before = before.map_or_else(String::new, |name| format!(", #{name}"));
+    let before = epoch.checked_sub(1);
+    let before = before.map_or_else(String::new, |before| {
+        format!(", #{}, #{}", claims_at(before), failed_first_at(before))
+    });
     format!(
-        "SET #st = :processing, #ep = :ep, #own = :me, #lu = :lu, \
+        "SET #st = :processing, #ep = :ep, #sq = :sq, #own = :me, #lu = :lu, \
          #t3 = if_not_exists(#t2, :now), #t2 = :now, {replay}{place}{DESCRIBE} \
          REMOVE #t1, #tgt, #nx{before} ADD #att :one, #{of_this} :one"
     )
@@ -319,15 +329,15 @@ fn claiming(request: ClaimRequest<'_>) -> String {
 
 /// The update that writes `Done`, under the condition [`COMPLETE`].
 pub(crate) fn completion(claim: Claim<'_>) -> String {
-    let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.epoch));
-    let arc = confirming(claim);
+    let (slot, claims) = (slot(claim.grant.claims), claims_at(claim.number.epoch));
+    let (arc, failed) = (confirming(claim), failed_first_at(claim.number.epoch));
     let (list, unlist) = match claim.target {
         Some(_) => (String::new(), format!(", {UNLIST}")),
         None => (format!("{LIST}, "), String::new()),
     };
     format!(
         "SET #st = :done, #ep = :ep, #t1 = :now, #tgt = :tgt, #{slot} = :entry, {arc}{list}{DESCRIBE} \
-         REMOVE #own, #lu, #err, #nx, #at, #{claims}{unlist}"
+         REMOVE #own, #lu, #err, #nx, #at, #{claims}, #{failed}{unlist}"
     )
 }
 
@@ -339,7 +349,7 @@ pub(crate) fn completion_values(claim: Claim<'_>, now: SystemTime) -> Attributes
     };
     let mut completion = values([
         (":done", state(State::Done)),
-        (":ep", n(claim.epoch)),
+        (":ep", n(claim.number.epoch)),
         (":now", n(unix_ms(now))),
         (":tgt", s(claim.target.unwrap_or_default())),
         (":entry", entry(claim, end, "", now)),
@@ -393,27 +403,35 @@ async fn unless_overtaken(
     }
 }
 
+/// The response to a claim that the condition refused. A claimant that is told that it holds the event already made the
+/// claim itself, in a request whose reply was lost.
 fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
-    let epoch = request.message.epoch;
+    let number = request.message.number;
     let me = request.owner.to_owned();
-    let decision =
-        stored_item(old).map(|item| on_claim(Some(&item), epoch, &me, unix_ms(request.now)));
+    let item = stored_item(old);
+    let is_leased = item
+        .as_ref()
+        .is_some_and(|item| item.is_leased(unix_ms(request.now)));
+    let decision = item.map(|item| on_claim(Some(&item), number, &me, unix_ms(request.now)));
     match decision {
         Some(ClaimDecision::Settled) => Ok(ClaimOutcome::Settled),
         Some(ClaimDecision::Busy { until_ms }) => {
             let until = UNIX_EPOCH + Duration::from_millis(until_ms);
             Ok(ClaimOutcome::Busy(until))
         }
+        Some(ClaimDecision::Granted) if is_leased => Ok(ClaimOutcome::Granted(grant(old, request))),
         Some(ClaimDecision::Granted) | None => Err(AwsError::new(CLAIM_THE_EVENT, CONTRADICTION)),
     }
 }
 
 fn grant(item: &Attributes, request: ClaimRequest<'_>) -> Grant {
-    let previous = number(item, BEGAN_BEFORE).map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
+    let time = |name: &str| number(item, name).map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
+    let epoch = request.message.number.epoch;
     Grant {
-        attempt: number(item, &claims_at(request.message.epoch)).unwrap_or(1),
+        attempt: number(item, &claims_at(epoch)).unwrap_or(1),
         claims: number(item, CLAIMS).unwrap_or(1),
-        previous: previous.unwrap_or(request.now),
+        previous: time(BEGAN_BEFORE).unwrap_or(request.now),
+        failed_first: time(&failed_first_at(epoch)),
         is_archived: item.contains_key(ARCHIVED),
     }
 }
@@ -423,7 +441,7 @@ fn entry(claim: Claim<'_>, end: AttemptEnd, reason: &str, now: SystemTime) -> At
     let began_ms = unix_ms(claim.began);
     let entry = EndedAttempt {
         number: claim.grant.claims,
-        epoch: claim.epoch,
+        epoch: claim.number.epoch,
         end,
         began_ms,
         took_ms: unix_ms(now).saturating_sub(began_ms),

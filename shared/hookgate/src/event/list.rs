@@ -53,7 +53,8 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn stored_event(&self, key: &EventKey) -> Result<Option<StoredEvent>, AwsError> {
         let items = self.event_items(key).await?;
-        let ledger = find(&items, EVENT).and_then(|item| Some((item, stored_item(item)?.epoch)));
+        let ledger =
+            find(&items, EVENT).and_then(|item| Some((item, stored_item(item)?.number.epoch)));
         let Some((item, epoch)) = ledger.or_else(|| Some((find(&items, PAYLOAD)?, 0))) else {
             return Ok(None);
         };
@@ -162,7 +163,7 @@ pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     Some(EventSummary {
         state: state(stored.state, item),
         attempts: number(item, CLAIMS).unwrap_or(0),
-        epoch: stored.epoch,
+        epoch: stored.number.epoch,
         completed_at: number(item, COMPLETED).map(rfc3339),
         next_attempt_at: number(item, NEXT_ATTEMPT).map(rfc3339),
         target: some_text(item, TARGET),

@@ -6,20 +6,25 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::trace::{Trace, TraceHeaders};
-use crate::{Body, Event, EventKey, StoredBody, unix_ms};
+use crate::{Body, Event, EventKey, Number, StoredBody, unix_ms};
 
-/// The version of the envelope that this build writes, and the only one that it reads.
-pub const MESSAGE_VERSION: u32 = 1;
+/// The newest version of the envelope. This build reads it and the one before, and writes the oldest that says all.
+///
+/// Version 2 has a `seq`, which a reader must compare. A message without one is written as version 1, so that the
+/// builds before and after this one read it too.
+pub const MESSAGE_VERSION: u32 = 2;
 
-/// A queue message: an event and the epoch it is to be processed at.
+/// A queue message: an event and the number it is to be processed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The event.
     pub event: Event,
-    /// 0 for the provider's own delivery; each replay adds one.
-    pub epoch: u32,
+    /// Its number among the carriers of the event: each replay begins an epoch, each failed attempt makes the next.
+    pub number: Number,
     /// The id of the replay that sent it; `None` for all other messages.
     pub replay: Option<String>,
+    /// The version of its route's state for which it is the probe of an open circuit breaker.
+    pub probe: Option<u64>,
 }
 
 /// An error of reading a queue message.
@@ -29,7 +34,7 @@ pub enum MessageError {
     #[error("not a message of this gateway")]
     Malformed(#[source] serde_json::Error),
     /// An envelope of another version.
-    #[error("message version {0}, this build reads {MESSAGE_VERSION}")]
+    #[error("message version {0}, this build reads 1 to {MESSAGE_VERSION}")]
     Version(u32),
     /// The body is not base64.
     #[error("the body is not base64")]
@@ -56,8 +61,12 @@ struct Envelope {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
     epoch: u32,
+    #[serde(default, skip_serializing_if = "is_first")]
+    seq: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probe: Option<u64>,
     received_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceHeaders>,
@@ -66,6 +75,14 @@ struct Envelope {
     body: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim_check: Option<StoredBody>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_first(seq: &u32) -> bool {
+    *seq == 0
 }
 
 impl Envelope {
@@ -97,14 +114,16 @@ impl Message {
             Body::Stored(check) => (None, Some(check.clone())),
         };
         serde_json::to_string(&Envelope {
-            v: MESSAGE_VERSION,
+            v: if is_first(&self.number.seq) { 1 } else { 2 },
             key: self.event.key.as_str().to_owned(),
             source: self.event.source.clone(),
             tenant: self.event.tenant.clone(),
             event_id: self.event.id.clone(),
             event_type: self.event.event_type.clone(),
-            epoch: self.epoch,
+            epoch: self.number.epoch,
+            seq: self.number.seq,
             replay: self.replay.clone(),
+            probe: self.probe,
             received_ms: unix_ms(self.event.received),
             trace: self.event.trace.clone().map(TraceHeaders::from),
             headers: self.event.headers.clone(),
@@ -119,14 +138,18 @@ impl Message {
     /// When the text is not an envelope, one of another version, or one with a broken part.
     pub fn from_json(text: &str) -> Result<Message, MessageError> {
         let version: Version = serde_json::from_str(text).map_err(MessageError::Malformed)?;
-        if version.v != MESSAGE_VERSION {
+        if !(1..=MESSAGE_VERSION).contains(&version.v) {
             return Err(MessageError::Version(version.v));
         }
         let envelope: Envelope = serde_json::from_str(text).map_err(MessageError::Malformed)?;
         let body = envelope.body()?;
         Ok(Message {
-            epoch: envelope.epoch,
+            number: Number {
+                epoch: envelope.epoch,
+                seq: envelope.seq,
+            },
             replay: envelope.replay,
+            probe: envelope.probe,
             event: Event {
                 key: EventKey::parse(&envelope.key).ok_or(MessageError::Key)?,
                 source: envelope.source,
@@ -150,8 +173,9 @@ mod tests {
 
     fn message() -> Message {
         Message {
-            epoch: 2,
+            number: Number::first_of(2),
             replay: None,
+            probe: None,
             event: Event {
                 key: EventKey::new(None, "pakk", "body:00"),
                 source: "pakk".into(),
@@ -180,6 +204,24 @@ mod tests {
         let json = message().to_json().unwrap();
         assert!(json.chars().all(|c| c >= ' '), "{json}");
         assert_eq!(Message::from_json(&json).unwrap(), message());
+    }
+
+    #[test]
+    fn the_first_message_of_an_epoch_can_be_read_by_the_version_before() {
+        let json = message().to_json().unwrap();
+        assert!(
+            json.starts_with(r#"{"v":1,"#) && !json.contains("seq"),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn the_message_after_a_failed_attempt_is_of_version_two() {
+        let mut next = message();
+        next.number = next.number.next();
+        let json = next.to_json().unwrap();
+        assert!(json.starts_with(r#"{"v":2,"#), "{json}");
+        assert_eq!(Message::from_json(&json).unwrap(), next);
     }
 
     #[test]
@@ -218,8 +260,12 @@ mod tests {
         let why = |text: &str| Message::from_json(text).unwrap_err().to_string();
         assert_eq!(why("hello"), "not a message of this gateway");
         assert_eq!(
-            why(r#"{"v":2,"new":true}"#),
-            "message version 2, this build reads 1"
+            why(r#"{"v":3,"new":true}"#),
+            "message version 3, this build reads 1 to 2"
+        );
+        assert_eq!(
+            why(r#"{"v":0}"#),
+            "message version 0, this build reads 1 to 2"
         );
         assert_eq!(
             why(&json.replace("\"body\":\"", "\"body\":\"*")),

@@ -18,7 +18,7 @@ pub(crate) mod unwell;
 pub(crate) mod view;
 
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
-pub use outbox::OutboxEntry;
+pub use outbox::{OutboxRow, RowPage, RowPosition, Rows, Until};
 pub use search::{EventSearch, Position, Round};
 pub use transact::{TableWrite, TransactOutcome};
 pub use view::{EventFilter, StoredEvent, matches};

@@ -1,7 +1,7 @@
 //! Sending events again, and counting how that ended.
 
 use super::{Pending, Progress, ReplayId};
-use crate::{AwsError, DynamoTable, EventKey, Message, SqsQueue, chain};
+use crate::{AwsError, DynamoTable, EventKey, Message, Number, SqsQueue, chain};
 
 /// The number of failed sends after which a replay skips an event.
 pub const MAX_FAILURES: u32 = 10;
@@ -37,8 +37,9 @@ pub async fn send_again(
     };
     let message = Message {
         event,
-        epoch: pending.epoch,
+        number: Number::first_of(pending.epoch),
         replay: Some(replay.to_string()),
+        probe: None,
     };
     queue.send(&message).await?;
     Ok(Sent::Yes)

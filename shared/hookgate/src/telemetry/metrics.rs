@@ -93,6 +93,8 @@ metrics! {
     EventsFailed: Count by BY_SOURCE,
     /// A message was sent to the dead-letter queue.
     EventsDeadLettered: Count by BY_SOURCE,
+    /// A message was held, because its route is paused or its circuit breaker is open.
+    EventsHeld: Count by BY_SOURCE,
     /// From the arrival of an event's request until it was handled; replays are left out.
     EndToEndLatency: Milliseconds by BY_SOURCE,
     /// Messages that wait in the outbox after a sweep.

@@ -204,8 +204,9 @@ fn batch(id: &str) -> Result<Value, BoxError> {
     record["messageId"] = uuid::Uuid::new_v4().to_string().into();
     record["body"] = Message {
         event,
-        epoch: 0,
+        number: hookgate::Number::default(),
         replay: None,
+        probe: None,
     }
     .to_json()?
     .into();

@@ -162,7 +162,7 @@ impl Functions {
         let table = engines.table(archive.then_some(DEFAULT_RETENTION));
         let queue = engines.queue();
         Ok(Functions {
-            sweeper: Sweeper::new(table.clone(), queue.clone(), Clock::system()),
+            sweeper: Sweeper::new(table.clone(), queue.clone(), Vec::new(), Clock::system()),
             ingest: Ingest::new(
                 sources,
                 table.clone(),

@@ -30,11 +30,13 @@ pub(crate) enum Fault {
     Replay,
     /// The dead-letter queue forgets a message that no one redrove in time.
     Expiry,
+    /// A message is received while its event's route is paused, or seems to be.
+    Hold,
 }
 
 impl Fault {
     /// All of them, in the order of [`Budget`].
-    pub(crate) const ALL: [Fault; 12] = [
+    pub(crate) const ALL: [Fault; 13] = [
         Fault::Send,
         Fault::Crash,
         Fault::Failure,
@@ -47,6 +49,7 @@ impl Fault {
         Fault::GiveUp,
         Fault::Replay,
         Fault::Expiry,
+        Fault::Hold,
     ];
 
     fn name(self) -> &'static str {
@@ -63,18 +66,19 @@ impl Fault {
             Fault::GiveUp => "moves by the queue",
             Fault::Replay => "replays",
             Fault::Expiry => "dead letters forgotten",
+            Fault::Hold => "messages held",
         }
     }
 }
 
 /// The number of times that each fault may happen, in the order of [`Fault::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Budget([u8; 12]);
+pub(crate) struct Budget([u8; 13]);
 
 impl Budget {
     /// So many requests and nothing else.
     pub(crate) const fn requests(count: u8) -> Budget {
-        let mut counts = [0; 12];
+        let mut counts = [0; 13];
         counts[Fault::Send as usize] = count;
         Budget(counts)
     }
@@ -109,7 +113,7 @@ impl fmt::Display for Budget {
 }
 
 /// The budgets of the test. Together they cover everything, each with what matters to it.
-pub(crate) const BUDGETS: [Budget; 6] = [
+pub(crate) const BUDGETS: [Budget; 7] = [
     Budget::requests(4)
         .with(Fault::Crash, 3)
         .with(Fault::Failure, 3),
@@ -143,6 +147,12 @@ pub(crate) const BUDGETS: [Budget; 6] = [
         .with(Fault::GiveUp, 1)
         .with(Fault::Replay, 1)
         .with(Fault::Expiry, 1),
+    Budget::requests(1)
+        .with(Fault::Crash, 1)
+        .with(Fault::Failure, 1)
+        .with(Fault::Delivery, 1)
+        .with(Fault::Transient, 2)
+        .with(Fault::Hold, 1),
 ];
 
 /// The budgets of the full search, which takes minutes and gigabytes.
@@ -212,6 +222,21 @@ const TELLING_OF_EXPIRY: Budget = Budget::requests(2)
     .with(Fault::Replay, 1)
     .with(Fault::Expiry, 1);
 
+/// An event whose attempts fail, and whose route is paused now and then.
+const TELLING_OF_RETRIES: Budget = Budget::requests(1)
+    .with(Fault::Crash, 1)
+    .with(Fault::Failure, 1)
+    .with(Fault::Delivery, 1)
+    .with(Fault::Skew, 1)
+    .with(Fault::Transient, 2)
+    .with(Fault::Hold, 2);
+
+/// A redelivery that has the only message, after a failure whose next attempt no one can make any more.
+const TELLING_OF_FORGOTTEN_RETRIES: Budget = Budget::requests(2)
+    .with(Fault::Transient, 1)
+    .with(Fault::GiveUp, 1)
+    .with(Fault::Expiry, 1);
+
 impl Mutation {
     /// In which the broken rule shows.
     pub(crate) fn budget(self) -> Budget {
@@ -219,6 +244,14 @@ impl Mutation {
             Mutation::StaleEpochClaims => TELLING_OF_EPOCHS,
             Mutation::MarkBeforeSend => TELLING_OF_CRASHES,
             Mutation::RedeliveryAtEpochZero => TELLING_OF_EXPIRY,
+            Mutation::NoteBeforeNext
+            | Mutation::NoteWithoutNext
+            | Mutation::StaleNumberClaims
+            | Mutation::NextKeepsNumber
+            | Mutation::HoldKeepsNumber
+            | Mutation::RowRemovedBlindly
+            | Mutation::RowReplacedBlindly => TELLING_OF_RETRIES,
+            Mutation::RedeliveryAtFirstNumber => TELLING_OF_FORGOTTEN_RETRIES,
             _ => TELLING,
         }
     }

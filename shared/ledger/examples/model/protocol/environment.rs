@@ -1,4 +1,5 @@
-use super::processor::{epochs, of};
+use super::processor::{numbers, of};
+use super::state::epoch_of;
 use super::{Emit, Fault, Ingest, Operator, Receipt, State};
 
 /// The next possible steps of queue, clocks and table.
@@ -42,12 +43,12 @@ fn lease(state: &State, emit: &mut Emit<'_>) {
 
 /// A message that is in flight becomes visible: no one has it any more, or someone still has.
 fn visibility(state: &State, emit: &mut Emit<'_>) {
-    for epoch in epochs(&state.lost) {
+    for number in numbers(&state.lost) {
         let mut next = *state;
-        next.lost[usize::from(epoch)] -= 1;
-        next.visible[usize::from(epoch)] += 1;
+        next.lost[usize::from(number)] -= 1;
+        next.visible[usize::from(number)] += 1;
         emit(
-            &|| format!("the message{} becomes visible again", of(epoch)),
+            &|| format!("the message{} becomes visible again", of(number)),
             next,
         );
     }
@@ -56,18 +57,18 @@ fn visibility(state: &State, emit: &mut Emit<'_>) {
     };
     for slot in 0..state.processors.len() {
         let mut next = State { left, ..*state };
-        let Some((epoch, Receipt::Fresh)) = next.processors[slot].message() else {
+        let Some((number, Receipt::Fresh)) = next.processors[slot].message() else {
             continue;
         };
         if let Some(receipt) = next.processors[slot].receipt_mut() {
             *receipt = Receipt::Stale;
         }
-        next.visible[usize::from(epoch)] += 1;
+        next.visible[usize::from(number)] += 1;
         emit(
             &|| {
                 format!(
                     "the message{} becomes visible while a processor has it",
-                    of(epoch)
+                    of(number)
                 )
             },
             next,
@@ -80,15 +81,15 @@ fn delivery(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::Delivery) else {
         return;
     };
-    for epoch in epochs(&state.visible) {
+    for number in numbers(&state.visible) {
         let mut next = State { left, ..*state };
-        next.visible[usize::from(epoch)] -= 1;
-        next.lost[usize::from(epoch)] += 1;
+        next.visible[usize::from(number)] -= 1;
+        next.lost[usize::from(number)] += 1;
         emit(
             &|| {
                 format!(
                     "the message{} is delivered, and the delivery lost",
-                    of(epoch)
+                    of(number)
                 )
             },
             next,
@@ -103,7 +104,9 @@ fn deletion(state: &State, emit: &mut Emit<'_>) {
         let next = State {
             item: None,
             excused: true,
-            credit: state.credit.saturating_add_unsigned(1 + item.epoch),
+            credit: state
+                .credit
+                .saturating_add_unsigned(1 + epoch_of(item.number)),
             left,
             ..*state
         };
@@ -116,15 +119,15 @@ fn give_up(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::GiveUp) else {
         return;
     };
-    for epoch in epochs(&state.visible) {
+    for number in numbers(&state.visible) {
         let mut next = State { left, ..*state };
-        next.visible[usize::from(epoch)] -= 1;
-        next.dead_letters[usize::from(epoch)] += 1;
+        next.visible[usize::from(number)] -= 1;
+        next.dead_letters[usize::from(number)] += 1;
         emit(
             &|| {
                 format!(
                     "the queue moves the message{} to the dead-letter queue",
-                    of(epoch)
+                    of(number)
                 )
             },
             next,
@@ -139,7 +142,7 @@ fn forget(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::Expiry).filter(|_| answered) else {
         return;
     };
-    for epoch in epochs(&state.dead_letters) {
+    for number in numbers(&state.dead_letters) {
         let mut next = State {
             left,
             accepted: false,
@@ -147,9 +150,9 @@ fn forget(state: &State, emit: &mut Emit<'_>) {
             forgotten: true,
             ..*state
         };
-        next.dead_letters[usize::from(epoch)] -= 1;
+        next.dead_letters[usize::from(number)] -= 1;
         emit(
-            &|| format!("the dead-letter queue forgets the message{}", of(epoch)),
+            &|| format!("the dead-letter queue forgets the message{}", of(number)),
             next,
         );
     }

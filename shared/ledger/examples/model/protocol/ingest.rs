@@ -1,6 +1,7 @@
-use hookgate_ledger::{RecordDecision, State as Is, may_mark_enqueued, on_record};
+use hookgate_ledger::{Number, RecordDecision, State as Is, may_mark_enqueued, on_record};
 
-use super::state::NOW_MS;
+use super::processor::keep;
+use super::state::{NOW_MS, epoch_of, small};
 use super::{Call, Emit, Fault, Ingest, Mutation, Reply, State, Stored};
 
 const NAMES: [&str; 2] = ["ingest A", "ingest B"];
@@ -15,14 +16,14 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
             // They are alike: one is enough.
             Ingest::Idle => {}
             Ingest::Record => record(state, slot, mutation, emit),
-            Ingest::Send { epoch, marks } => send(state, slot, epoch, marks, mutation, emit),
-            Ingest::AddToOutbox { epoch, marks } if mutation == Mutation::CompensatingDelete => {
-                delete(state, slot, epoch, marks, emit);
+            Ingest::Send { number, marks } => send(state, slot, number, marks, mutation, emit),
+            Ingest::AddToOutbox { number, marks } if mutation == Mutation::CompensatingDelete => {
+                delete(state, slot, number, marks, emit);
             }
-            Ingest::AddToOutbox { epoch, marks } => {
-                add_to_outbox(state, slot, epoch, marks, mutation, emit)
+            Ingest::AddToOutbox { number, marks } => {
+                add_to_outbox(state, slot, number, marks, mutation, emit)
             }
-            Ingest::Mark { epoch } => mark(state, slot, epoch, mutation, emit),
+            Ingest::Mark { number } => mark(state, slot, number, mutation, emit),
         }
     }
 }
@@ -49,7 +50,7 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
         if decision == RecordDecision::New {
             world.item = Some(Stored {
                 is: Is::Received,
-                epoch: 0,
+                number: 0,
                 owner: None,
                 leased: false,
             });
@@ -59,7 +60,16 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
                 RecordDecision::Duplicate
             }
             RecordDecision::SendAgain { .. } if mutation == Mutation::RedeliveryAtEpochZero => {
-                RecordDecision::SendAgain { epoch: 0 }
+                RecordDecision::SendAgain {
+                    number: Number::first_of(0),
+                }
+            }
+            RecordDecision::SendAgain { number }
+                if mutation == Mutation::RedeliveryAtFirstNumber =>
+            {
+                RecordDecision::SendAgain {
+                    number: Number::first_of(number.epoch),
+                }
             }
             decision => decision,
         }
@@ -68,16 +78,19 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
         Reply::Is(RecordDecision::New) => {
             world.accepted |= mutation == Mutation::AnswerBeforeSend;
             world.ingests[slot] = Ingest::Send {
-                epoch: 0,
+                number: 0,
                 marks: false,
             };
             ": it is new"
         }
-        Reply::Is(RecordDecision::SendAgain { epoch }) => {
-            let epoch = small(epoch);
+        Reply::Is(RecordDecision::SendAgain { number }) => {
+            let number = small(number);
             world.ingests[slot] = match mutation {
-                Mutation::MarkBeforeSend => Ingest::Mark { epoch },
-                _ => Ingest::Send { epoch, marks: true },
+                Mutation::MarkBeforeSend => Ingest::Mark { number },
+                _ => Ingest::Send {
+                    number,
+                    marks: true,
+                },
             };
             ": its message may not have been sent"
         }
@@ -95,16 +108,16 @@ fn record(state: &State, slot: usize, mutation: Mutation, emit: &mut Emit<'_>) {
 fn send(
     state: &State,
     slot: usize,
-    epoch: u8,
+    number: u8,
     marks: bool,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
-    let enqueue = |world: &mut State| world.visible[usize::from(epoch)] += 1;
+    let enqueue = |world: &mut State| world.visible[usize::from(number)] += 1;
     let then = |world: &mut State, reply: Reply<()>| match reply {
-        Reply::Is(()) => carried(world, slot, epoch, marks),
+        Reply::Is(()) => carried(world, slot, number, marks),
         Reply::Failed => {
-            world.ingests[slot] = Ingest::AddToOutbox { epoch, marks };
+            world.ingests[slot] = Ingest::AddToOutbox { number, marks };
             world.accepted |= mutation == Mutation::AnswerBeforeSend;
             ""
         }
@@ -115,16 +128,16 @@ fn send(
 fn add_to_outbox(
     state: &State,
     slot: usize,
-    epoch: u8,
+    number: u8,
     marks: bool,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
-    let write = |world: &mut State| world.outbox[usize::from(epoch)] = true;
+    let write = |world: &mut State| keep(world, number, mutation);
     let then = |world: &mut State, reply: Reply<()>| match reply {
-        Reply::Is(()) => carried(world, slot, epoch, marks),
+        Reply::Is(()) => carried(world, slot, number, marks),
         Reply::Failed if mutation == Mutation::AnswerWithoutOutbox => {
-            carried(world, slot, epoch, marks)
+            carried(world, slot, number, marks)
         }
         Reply::Failed => refuse(world, slot),
     };
@@ -138,9 +151,9 @@ fn delete(state: &State, slot: usize, _: u8, _: bool, emit: &mut Emit<'_>) {
     call(state, slot, "deletes its record", &delete, &then, emit);
 }
 
-fn mark(state: &State, slot: usize, epoch: u8, mutation: Mutation, emit: &mut Emit<'_>) {
+fn mark(state: &State, slot: usize, number: u8, mutation: Mutation, emit: &mut Emit<'_>) {
     let write = |world: &mut State| {
-        if may_mark_enqueued(world.item().as_ref(), epoch.into())
+        if may_mark_enqueued(world.item().as_ref(), epoch_of(number).into())
             && let Some(item) = &mut world.item
         {
             item.is = Is::Enqueued;
@@ -149,7 +162,7 @@ fn mark(state: &State, slot: usize, epoch: u8, mutation: Mutation, emit: &mut Em
     let then = |world: &mut State, _: Reply<()>| {
         if mutation == Mutation::MarkBeforeSend {
             let marks = false;
-            world.ingests[slot] = Ingest::Send { epoch, marks };
+            world.ingests[slot] = Ingest::Send { number, marks };
             return "";
         }
         answer(world, slot);
@@ -159,9 +172,9 @@ fn mark(state: &State, slot: usize, epoch: u8, mutation: Mutation, emit: &mut Em
 }
 
 /// A message is known to be sent.
-fn carried(world: &mut State, slot: usize, epoch: u8, marks: bool) -> &'static str {
+fn carried(world: &mut State, slot: usize, number: u8, marks: bool) -> &'static str {
     if marks {
-        world.ingests[slot] = Ingest::Mark { epoch };
+        world.ingests[slot] = Ingest::Mark { number };
         return "";
     }
     answer(world, slot);
@@ -194,8 +207,4 @@ fn call<R: Copy>(
         dies: &|world| world.ingests[slot] = Ingest::Idle,
     };
     call.emit(state, emit);
-}
-
-fn small(epoch: u32) -> u8 {
-    u8::try_from(epoch).expect("the model's epochs are small")
 }

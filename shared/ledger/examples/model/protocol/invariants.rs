@@ -2,6 +2,7 @@ use std::fmt;
 
 use hookgate_ledger::State as Is;
 
+use super::state::{epoch_of, first_of};
 use super::{Budget, Fault, Mutation, Processor, State, search};
 
 /// The number of steps within which everything must end, once nothing goes wrong any more.
@@ -28,6 +29,8 @@ pub(crate) enum Invariant {
     RunForAReason,
     /// I8.
     Ends,
+    /// I9.
+    NotOvertaken,
 }
 
 impl fmt::Display for Invariant {
@@ -50,13 +53,16 @@ impl fmt::Display for Invariant {
                 "I5: a dead event without effect has a message in the dead-letter queue, or a message"
             }
             Invariant::AcknowledgedLate => {
-                "I6: a message is acknowledged only when its event is done or dead, or a newer replay took over"
+                "I6: a message is acknowledged only when its event is done or dead, or its successor or a newer replay took over"
             }
             Invariant::RunForAReason => {
                 "I7: a handler runs only for a verified request or an accepted replay"
             }
             Invariant::Ends => {
                 "I8: once nothing goes wrong any more, an accepted event comes to an effect or to the dead-letter queue"
+            }
+            Invariant::NotOvertaken => {
+                "I9: a message is not handled once its successor is noted"
             }
         })
     }
@@ -92,6 +98,9 @@ pub(super) fn violated(state: &State, budget: &Budget, mutation: Mutation) -> Op
     if state.early {
         return Some(Invariant::AcknowledgedLate);
     }
+    if state.overtaken {
+        return Some(Invariant::NotOvertaken);
+    }
     if !has_reason(state, budget) {
         return Some(Invariant::RunForAReason);
     }
@@ -102,7 +111,9 @@ pub(super) fn violated(state: &State, budget: &Budget, mutation: Mutation) -> Op
 fn has_reason(state: &State, budget: &Budget) -> bool {
     let asked = |fault| budget.left(fault) - state.left.left(fault);
     state.processors.iter().all(|processor| match processor {
-        Processor::Handle(epoch, _) => asked(Fault::Send) > 0 && asked(Fault::Replay) >= *epoch,
+        Processor::Handle(number, _) => {
+            asked(Fault::Send) > 0 && asked(Fault::Replay) >= epoch_of(*number)
+        }
         _ => true,
     })
 }
@@ -131,7 +142,7 @@ fn ends(state: &State, mutation: Mutation) -> bool {
 
 /// True if everything that was promised has happened, or waits for an operator.
 fn is_fulfilled(state: &State) -> bool {
-    let from = usize::from(state.replayed);
+    let from = usize::from(first_of(state.replayed));
     let dead_lettered = state.dead_letters[from..].iter().any(|count| *count > 0);
     let happened = state.effect.is_some_and(|epoch| epoch >= state.replayed);
     let promised = state.accepted || state.replayed > 0;

@@ -37,11 +37,27 @@ pub(crate) enum Mutation {
     MarkBeforeSend,
     /// A redelivery's message carries epoch 0, whatever the stored epoch is.
     RedeliveryAtEpochZero,
+    /// A failure is noted before the next message is sent or written down.
+    NoteBeforeNext,
+    /// A failure is noted though the next message is nowhere.
+    NoteWithoutNext,
+    /// A claim does not compare the numbers of one epoch.
+    StaleNumberClaims,
+    /// The next message has the number of the one before.
+    NextKeepsNumber,
+    /// A message that is held has the number that it came with.
+    HoldKeepsNumber,
+    /// A row of the outbox is removed whatever it says by then.
+    RowRemovedBlindly,
+    /// A row of the outbox is written over whatever it says.
+    RowReplacedBlindly,
+    /// A redelivery's message carries the first number of the stored epoch.
+    RedeliveryAtFirstNumber,
 }
 
 impl Mutation {
     /// All that break a rule, the nine of the design first.
-    pub(crate) const ALL: [Mutation; 16] = [
+    pub(crate) const ALL: [Mutation; 24] = [
         Mutation::NaiveDrop,
         Mutation::CompensatingDelete,
         Mutation::AcknowledgeWhenBusy,
@@ -58,6 +74,14 @@ impl Mutation {
         Mutation::ReplayKeepsEpoch,
         Mutation::MarkBeforeSend,
         Mutation::RedeliveryAtEpochZero,
+        Mutation::NoteBeforeNext,
+        Mutation::NoteWithoutNext,
+        Mutation::StaleNumberClaims,
+        Mutation::NextKeepsNumber,
+        Mutation::HoldKeepsNumber,
+        Mutation::RowRemovedBlindly,
+        Mutation::RowReplacedBlindly,
+        Mutation::RedeliveryAtFirstNumber,
     ];
 
     /// Its name in the documents and on the command line.
@@ -80,6 +104,14 @@ impl Mutation {
             Mutation::ReplayKeepsEpoch => "replay-keeps-epoch",
             Mutation::MarkBeforeSend => "mark-before-send",
             Mutation::RedeliveryAtEpochZero => "redelivery-at-epoch-zero",
+            Mutation::NoteBeforeNext => "note-before-next",
+            Mutation::NoteWithoutNext => "note-without-next",
+            Mutation::StaleNumberClaims => "stale-number-claims",
+            Mutation::NextKeepsNumber => "next-keeps-number",
+            Mutation::HoldKeepsNumber => "hold-keeps-number",
+            Mutation::RowRemovedBlindly => "row-removed-blindly",
+            Mutation::RowReplacedBlindly => "row-replaced-blindly",
+            Mutation::RedeliveryAtFirstNumber => "redelivery-at-first-number",
         }
     }
 }

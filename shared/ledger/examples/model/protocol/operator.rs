@@ -1,7 +1,7 @@
 use hookgate_ledger::State as Is;
 
-use super::processor::{epochs, of};
-use super::state::EPOCHS;
+use super::processor::{numbers, of};
+use super::state::{EPOCHS, epoch_of, first_of};
 use super::{Call, Emit, Fault, Mutation, Operator, Reply, State};
 
 /// The next possible steps of the operator: a replay, a redrive.
@@ -19,8 +19,8 @@ fn ask(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
         return;
     };
     let epoch = match mutation {
-        Mutation::ReplayKeepsEpoch => item.epoch,
-        _ => item.epoch + 1,
+        Mutation::ReplayKeepsEpoch => epoch_of(item.number),
+        _ => epoch_of(item.number) + 1,
     };
     if usize::from(epoch) < EPOCHS {
         let mut next = State { left, ..*state };
@@ -29,7 +29,7 @@ fn ask(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
             && let Some(item) = &mut next.item
         {
             item.is = Is::Received;
-            item.epoch = epoch;
+            item.number = first_of(epoch);
             item.owner = None;
             item.leased = false;
         }
@@ -47,7 +47,7 @@ fn ask(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
 
 fn send(state: &State, epoch: u8, mutation: Mutation, emit: &mut Emit<'_>) {
     let send = |world: &mut State| {
-        world.visible[usize::from(epoch)] += 1;
+        world.visible[usize::from(first_of(epoch))] += 1;
         world.credit += 1;
     };
     let then = |world: &mut State, reply: Reply<()>| {
@@ -82,13 +82,13 @@ fn redrive(state: &State, emit: &mut Emit<'_>) {
     let Some(left) = state.left.take(Fault::Redrive) else {
         return;
     };
-    for epoch in epochs(&state.dead_letters) {
+    for number in numbers(&state.dead_letters) {
         let mut copied = State { left, ..*state };
-        copied.visible[usize::from(epoch)] += 1;
+        copied.visible[usize::from(number)] += 1;
         let mut moved = copied;
-        moved.dead_letters[usize::from(epoch)] -= 1;
+        moved.dead_letters[usize::from(number)] -= 1;
         emit(
-            &|| format!("an operator redrives the dead letter{}", of(epoch)),
+            &|| format!("an operator redrives the dead letter{}", of(number)),
             moved,
         );
         if let Some(left) = left.take(Fault::Crash) {
@@ -97,7 +97,7 @@ fn redrive(state: &State, emit: &mut Emit<'_>) {
                 &|| {
                     format!(
                         "an operator redrives the dead letter{}; the redrive dies before it removes it",
-                        of(epoch)
+                        of(number)
                     )
                 },
                 copied,

@@ -1,8 +1,9 @@
 use hookgate_ledger::{
-    ClaimDecision, Item, State as Is, may_complete, may_dead_letter, may_release, on_claim,
+    ClaimDecision, Item, Number, State as Is, may_complete, may_dead_letter, may_release,
+    may_replace_row, on_claim,
 };
 
-use super::state::{NOBODY, NOW_MS, name};
+use super::state::{self, NOBODY, NOW_MS, epoch_of, first_of, name};
 use super::{Call, Emit, Fault, Mutation, Processor, Receipt, Reply, State, Stored};
 
 const NAMES: [&str; 2] = ["processor A", "processor B"];
@@ -12,18 +13,32 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     for (slot, processor) in state.processors.into_iter().enumerate() {
         match processor {
             Processor::Idle => {}
-            Processor::Claim(epoch, receipt) => claim(state, slot, epoch, receipt, mutation, emit),
-            Processor::Handle(epoch, receipt) => handle(state, slot, epoch, receipt, emit),
-            Processor::Complete(epoch, receipt) => {
-                complete(state, slot, epoch, receipt, mutation, emit)
+            Processor::Claim(number, receipt) => {
+                claim(state, slot, number, receipt, mutation, emit)
             }
+            Processor::Handle(number, receipt) => {
+                handle(state, slot, number, receipt, mutation, emit)
+            }
+            Processor::Complete(number, receipt) => {
+                complete(state, slot, number, receipt, mutation, emit)
+            }
+            Processor::SendNext(number, receipt) => {
+                send_next(state, slot, number, receipt, mutation, emit);
+            }
+            Processor::KeepNext(number, receipt) => {
+                keep_next(state, slot, number, receipt, mutation, emit);
+            }
+            Processor::Note(number, receipt) => note(state, slot, number, receipt, mutation, emit),
             Processor::Release(..) => release(state, slot, emit),
-            Processor::SendDeadLetter(epoch, receipt) => {
-                send_dead_letter(state, slot, epoch, receipt, emit);
+            Processor::Hold(number, receipt) => hold(state, slot, number, receipt, mutation, emit),
+            Processor::SendDeadLetter(number, receipt) => {
+                send_dead_letter(state, slot, number, receipt, emit);
             }
-            Processor::DeadLetter(epoch, receipt) => dead_letter(state, slot, epoch, receipt, emit),
-            Processor::Acknowledge(epoch, receipt) => {
-                acknowledge(state, slot, epoch, receipt, emit)
+            Processor::DeadLetter(number, receipt) => {
+                dead_letter(state, slot, number, receipt, emit)
+            }
+            Processor::Acknowledge(number, receipt) => {
+                acknowledge(state, slot, number, receipt, emit)
             }
         }
     }
@@ -33,20 +48,34 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
 /// An idle processor is handed a visible message.
 fn receive(state: &State, emit: &mut Emit<'_>) {
     for (slot, _) in idle(state) {
-        for epoch in epochs(&state.visible) {
+        for number in numbers(&state.visible) {
             let mut next = *state;
-            next.visible[usize::from(epoch)] -= 1;
-            next.processors[slot] = Processor::Claim(epoch, Receipt::Fresh);
+            next.visible[usize::from(number)] -= 1;
+            next.processors[slot] = Processor::Claim(number, Receipt::Fresh);
             emit(
-                &|| format!("{} receives the message{}", NAMES[slot], of(epoch)),
+                &|| format!("{} receives the message{}", NAMES[slot], of(number)),
                 next,
             );
-            if let Some(left) = state.left.take(Fault::Delivery) {
-                let mut twice = State { left, ..next };
-                twice.visible[usize::from(epoch)] += 1;
+            if let Some(left) = state.left.take(Fault::Hold) {
+                let mut held = State { left, ..next };
+                held.processors[slot] = Processor::Hold(number, Receipt::Fresh);
                 let who = NAMES[slot];
                 emit(
-                    &|| format!("{who} receives a copy of the message{}", of(epoch)),
+                    &|| {
+                        format!(
+                            "{who} receives the message{}; its route is paused",
+                            of(number)
+                        )
+                    },
+                    held,
+                );
+            }
+            if let Some(left) = state.left.take(Fault::Delivery) {
+                let mut twice = State { left, ..next };
+                twice.visible[usize::from(number)] += 1;
+                let who = NAMES[slot];
+                emit(
+                    &|| format!("{who} receives a copy of the message{}", of(number)),
                     twice,
                 );
             }
@@ -57,17 +86,20 @@ fn receive(state: &State, emit: &mut Emit<'_>) {
 fn claim(
     state: &State,
     slot: usize,
-    epoch: u8,
+    number: u8,
     receipt: Receipt,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
     let take = |world: &mut State| {
-        let decision = decide(world.item(), epoch, name(slot), mutation);
+        let decision = decide(world.item(), number, name(slot), mutation);
         if decision == ClaimDecision::Granted {
+            world.overtaken |= world.item.is_some_and(|item| {
+                item.number > number && epoch_of(item.number) == epoch_of(number)
+            });
             world.item = Some(Stored {
                 is: Is::Processing,
-                epoch,
+                number,
                 owner: Some(name(slot)),
                 leased: true,
             });
@@ -76,15 +108,15 @@ fn claim(
     };
     let then = |world: &mut State, reply: Reply<ClaimDecision>| match reply {
         Reply::Is(ClaimDecision::Granted) => {
-            world.processors[slot] = Processor::Handle(epoch, receipt);
+            world.processors[slot] = Processor::Handle(number, receipt);
             ", and runs the handler"
         }
         Reply::Is(ClaimDecision::Settled) => {
-            finish(world, slot, epoch, receipt);
+            finish(world, slot, number, receipt);
             ": it is settled"
         }
         Reply::Is(ClaimDecision::Busy { .. }) if mutation == Mutation::AcknowledgeWhenBusy => {
-            finish(world, slot, epoch, receipt);
+            finish(world, slot, number, receipt);
             ": another holds it"
         }
         Reply::Is(ClaimDecision::Busy { .. }) => {
@@ -99,8 +131,8 @@ fn claim(
     call(state, slot, "claims the event", &take, &then, emit);
 }
 
-fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> ClaimDecision {
-    let epoch = u32::from(epoch);
+fn decide(item: Option<Item<u8>>, number: u8, me: u8, mutation: Mutation) -> ClaimDecision {
+    let number = state::number(number);
     match (mutation, item) {
         (Mutation::ClaimWithoutUpsert, None) => ClaimDecision::Settled,
         (Mutation::DeadIsFinal, Some(item)) if item.state == Is::Dead => ClaimDecision::Settled,
@@ -108,47 +140,70 @@ fn decide(item: Option<Item<u8>>, epoch: u8, me: u8, mutation: Mutation) -> Clai
         (Mutation::DoneIsClaimable, Some(item)) if item.state == Is::Done => ClaimDecision::Granted,
         (Mutation::StaleEpochClaims, Some(item)) => {
             let blind = Item {
-                epoch: item.epoch.min(epoch),
+                number: item.number.min(number),
                 ..item
             };
-            on_claim(Some(&blind), epoch, &me, NOW_MS)
+            on_claim(Some(&blind), number, &me, NOW_MS)
         }
-        (_, item) => on_claim(item.as_ref(), epoch, &me, NOW_MS),
+        (Mutation::StaleNumberClaims, Some(item)) => {
+            let blind = Item {
+                number: Number::first_of(item.number.epoch),
+                ..item
+            };
+            on_claim(Some(&blind), number, &me, NOW_MS)
+        }
+        (_, item) => on_claim(item.as_ref(), number, &me, NOW_MS),
     }
 }
 
 /// Runs the handler, which is not a call to the ledger: it has its effect, or not, or dies.
-fn handle(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
+fn handle(
+    state: &State,
+    slot: usize,
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
     let who = NAMES[slot];
     let mut done = *state;
-    happen(&mut done, epoch);
-    done.processors[slot] = Processor::Complete(epoch, receipt);
+    happen(&mut done, number);
+    done.processors[slot] = Processor::Complete(number, receipt);
     emit(
-        &|| format!("{who}'s handler has its effect{}", of(epoch)),
+        &|| format!("{who}'s handler has its effect{}", of(number)),
         done,
     );
     if let Some(left) = state.left.take(Fault::Transient) {
         let mut next = State { left, ..*state };
-        next.processors[slot] = Processor::Release(epoch, receipt);
-        emit(
-            &|| format!("{who}'s handler fails, and may succeed later"),
-            next,
-        );
+        for (processor, when) in after_failure(number, receipt, mutation) {
+            next.processors[slot] = processor;
+            emit(
+                &|| format!("{who}'s handler fails, and may succeed {when}"),
+                next,
+            );
+        }
     }
     if let Some(left) = state.left.take(Fault::Permanent) {
         let mut next = State { left, ..*state };
-        next.processors[slot] = Processor::SendDeadLetter(epoch, receipt);
+        next.processors[slot] = Processor::SendDeadLetter(number, receipt);
         emit(&|| format!("{who}'s handler fails for good"), next);
     }
-    if let Some(left) = state.left.take(Fault::Failure) {
+    let failed = state.left.take(Fault::Transient);
+    if let Some(left) = failed.and_then(|left| left.take(Fault::Failure)) {
         let mut next = State { left, ..*state };
-        happen(&mut next, epoch);
+        happen(&mut next, number);
         next.credit += 1;
-        next.processors[slot] = Processor::Release(epoch, receipt);
-        emit(
-            &|| format!("{who}'s handler has its effect, and says that it failed"),
-            next,
-        );
+        for (processor, when) in after_failure(number, receipt, mutation) {
+            next.processors[slot] = processor;
+            emit(
+                &|| {
+                    format!(
+                        "{who}'s handler has its effect, and says that it failed and may succeed {when}"
+                    )
+                },
+                next,
+            );
+        }
     }
     if let Some(left) = state.left.take(Fault::Crash) {
         let mut dead = State { left, ..*state };
@@ -160,24 +215,39 @@ fn handle(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Em
     }
 }
 
-fn happen(world: &mut State, epoch: u8) {
-    world.effect = world.effect.max(Some(epoch));
+/// The steps that may follow a failure of a handler.
+fn after_failure(
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+) -> [(Processor, &'static str); 2] {
+    if mutation == Mutation::NoteBeforeNext {
+        return [(Processor::Note(number, receipt), "later"); 2];
+    }
+    [
+        (Processor::SendNext(number, receipt), "soon"),
+        (Processor::KeepNext(number, receipt), "later"),
+    ]
+}
+
+fn happen(world: &mut State, number: u8) {
+    world.effect = world.effect.max(Some(epoch_of(number)));
     world.credit -= 1;
 }
 
 fn complete(
     state: &State,
     slot: usize,
-    epoch: u8,
+    number: u8,
     receipt: Receipt,
     mutation: Mutation,
     emit: &mut Emit<'_>,
 ) {
     let write = |world: &mut State| {
-        if may_complete(world.item().as_ref(), epoch.into()) {
+        if may_complete(world.item().as_ref(), epoch_of(number).into()) {
             world.item = Some(Stored {
                 is: Is::Done,
-                epoch,
+                number,
                 owner: None,
                 leased: false,
             });
@@ -189,7 +259,7 @@ fn complete(
             ""
         }
         _ => {
-            finish(world, slot, epoch, receipt);
+            finish(world, slot, number, receipt);
             ""
         }
     };
@@ -201,6 +271,135 @@ fn complete(
         &then,
         emit,
     );
+}
+
+/// Sends the next message. If the queue does not accept it, it is written down.
+fn send_next(
+    state: &State,
+    slot: usize,
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let send = |world: &mut State| {
+        world.visible[usize::from(next_of(number, mutation))] += 1;
+    };
+    let then = |world: &mut State, reply: Reply<()>| {
+        world.processors[slot] = match reply {
+            Reply::Is(()) => after_next(number, receipt, mutation),
+            Reply::Failed if mutation == Mutation::NoteWithoutNext => {
+                Processor::Note(number, receipt)
+            }
+            Reply::Failed => Processor::KeepNext(number, receipt),
+        };
+        ""
+    };
+    call(state, slot, "sends the next message", &send, &then, emit);
+}
+
+/// Writes the next message down. If that fails too, the present one comes again.
+fn keep_next(
+    state: &State,
+    slot: usize,
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let write = |world: &mut State| keep(world, next_of(number, mutation), mutation);
+    let then = |world: &mut State, reply: Reply<()>| {
+        world.processors[slot] = match reply {
+            Reply::Is(()) => after_next(number, receipt, mutation),
+            Reply::Failed => Processor::Release(number, receipt),
+        };
+        ""
+    };
+    let what = "writes the next message down";
+    call(state, slot, what, &write, &then, emit);
+}
+
+fn next_of(number: u8, mutation: Mutation) -> u8 {
+    match mutation {
+        Mutation::NextKeepsNumber => number,
+        _ => number + 1,
+    }
+}
+
+/// The step after the next message is durable.
+fn after_next(number: u8, receipt: Receipt, mutation: Mutation) -> Processor {
+    match mutation {
+        Mutation::NoteBeforeNext => Processor::Acknowledge(number, receipt),
+        _ => Processor::Note(number, receipt),
+    }
+}
+
+/// Writes a row of the outbox, unless a later one is there.
+pub(super) fn keep(world: &mut State, number: u8, mutation: Mutation) {
+    let row = &mut world.outbox[usize::from(epoch_of(number))];
+    let blind = mutation == Mutation::RowReplacedBlindly;
+    if blind || may_replace_row(row.map(state::number), state::number(number)) {
+        *row = Some(number);
+    }
+}
+
+/// Ends the claim, and notes the number of the next message. It is durable: this one is not needed, even where another
+/// has overtaken the note.
+fn note(
+    state: &State,
+    slot: usize,
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let note = |world: &mut State| {
+        if may_release(world.item().as_ref(), &name(slot))
+            && let Some(item) = &mut world.item
+        {
+            item.leased = false;
+            item.number = next_of(number, mutation);
+        }
+    };
+    let then = |world: &mut State, reply: Reply<()>| match reply {
+        Reply::Is(()) if mutation == Mutation::NoteBeforeNext => {
+            world.processors[slot] = Processor::SendNext(number, receipt);
+            ""
+        }
+        Reply::Is(()) => {
+            finish(world, slot, number, receipt);
+            ""
+        }
+        Reply::Failed => {
+            leave(world, slot);
+            ""
+        }
+    };
+    call(state, slot, "notes the failure", &note, &then, emit);
+}
+
+/// Keeps an event of a route that is paused, without a claim.
+fn hold(
+    state: &State,
+    slot: usize,
+    number: u8,
+    receipt: Receipt,
+    mutation: Mutation,
+    emit: &mut Emit<'_>,
+) {
+    let held = match mutation {
+        Mutation::HoldKeepsNumber => number,
+        _ => number + 1,
+    };
+    let write = |world: &mut State| keep(world, held, mutation);
+    let then = |world: &mut State, reply: Reply<()>| {
+        match reply {
+            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(number, receipt),
+            Reply::Failed => leave(world, slot),
+        }
+        ""
+    };
+    call(state, slot, "writes the message down", &write, &then, emit);
 }
 
 fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
@@ -218,12 +417,12 @@ fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
     call(state, slot, "releases its claim", &release, &then, emit);
 }
 
-fn send_dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
-    let send = |world: &mut State| world.dead_letters[usize::from(epoch)] += 1;
+fn send_dead_letter(state: &State, slot: usize, number: u8, receipt: Receipt, emit: &mut Emit<'_>) {
+    let send = |world: &mut State| world.dead_letters[usize::from(number)] += 1;
     let then = |world: &mut State, reply: Reply<()>| {
         match reply {
             Reply::Failed => leave(world, slot),
-            Reply::Is(()) => world.processors[slot] = Processor::DeadLetter(epoch, receipt),
+            Reply::Is(()) => world.processors[slot] = Processor::DeadLetter(number, receipt),
         }
         ""
     };
@@ -237,7 +436,7 @@ fn send_dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emi
     );
 }
 
-fn dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
+fn dead_letter(state: &State, slot: usize, number: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let write = |world: &mut State| {
         if may_dead_letter(world.item().as_ref(), &name(slot))
             && let Some(item) = &mut world.item
@@ -251,7 +450,7 @@ fn dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &m
         match reply {
             Reply::Failed => leave(world, slot),
             // The message is in the dead-letter queue: right, even where another overtook the write.
-            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(epoch, receipt),
+            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(number, receipt),
         }
         ""
     };
@@ -265,10 +464,10 @@ fn dead_letter(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &m
     );
 }
 
-fn acknowledge(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &mut Emit<'_>) {
+fn acknowledge(state: &State, slot: usize, number: u8, receipt: Receipt, emit: &mut Emit<'_>) {
     let delete = |world: &mut State| {
         if receipt == Receipt::Fresh {
-            world.processors[slot] = Processor::Acknowledge(epoch, Receipt::Gone);
+            world.processors[slot] = Processor::Acknowledge(number, Receipt::Gone);
         }
     };
     let then = |world: &mut State, _: Reply<()>| {
@@ -285,7 +484,7 @@ fn acknowledge(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &m
     );
     // A receipt that is no longer the newest may still remove the message.
     if receipt == Receipt::Stale {
-        for next in removals(state, slot, epoch) {
+        for next in removals(state, slot, number) {
             let who = NAMES[slot];
             emit(
                 &|| format!("{who} acknowledges the message that others see too; it is removed"),
@@ -296,8 +495,8 @@ fn acknowledge(state: &State, slot: usize, epoch: u8, receipt: Receipt, emit: &m
 }
 
 /// The states after the message that a processor holds is removed, wherever it is by now.
-fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
-    let at = usize::from(epoch);
+fn removals(state: &State, slot: usize, number: u8) -> Vec<State> {
+    let at = usize::from(number);
     let mut all = Vec::new();
     let mut gone = *state;
     leave(&mut gone, slot);
@@ -312,7 +511,7 @@ fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
         all.push(next);
     }
     let other = 1 - slot;
-    if state.processors[other].message() == Some((epoch, Receipt::Fresh)) {
+    if state.processors[other].message() == Some((number, Receipt::Fresh)) {
         let mut next = gone;
         if let Some(receipt) = next.processors[other].receipt_mut() {
             *receipt = Receipt::Gone;
@@ -323,26 +522,32 @@ fn removals(state: &State, slot: usize, epoch: u8) -> Vec<State> {
 }
 
 /// Goes on to acknowledge. Right, where the event is settled for this message.
-fn finish(world: &mut State, slot: usize, epoch: u8, receipt: Receipt) {
+fn finish(world: &mut State, slot: usize, number: u8, receipt: Receipt) {
+    let epoch = epoch_of(number);
     let settled = world.item.is_some_and(|item| {
-        item.epoch > epoch || (item.epoch == epoch && matches!(item.is, Is::Done | Is::Dead))
+        let at = epoch_of(item.number);
+        at > epoch || (at == epoch && matches!(item.is, Is::Done | Is::Dead))
     });
-    world.early |= !settled;
-    world.processors[slot] = Processor::Acknowledge(epoch, receipt);
+    let has_successor =
+        world.item.is_some_and(|item| item.number > number) || world.carriers_from(number + 1) > 0;
+    world.early |= !settled && !has_successor;
+    world.processors[slot] = Processor::Acknowledge(number, receipt);
 }
 
 /// Ends the invocation: a message that is its own comes back later; no one owns its claim any more.
 fn leave(world: &mut State, slot: usize) {
     let processor = std::mem::take(&mut world.processors[slot]);
-    let Some((epoch, receipt)) = processor.message() else {
+    let Some((number, receipt)) = processor.message() else {
         return;
     };
     if receipt == Receipt::Fresh {
-        world.lost[usize::from(epoch)] += 1;
+        world.lost[usize::from(number)] += 1;
     }
-    let noted = world
-        .item
-        .is_some_and(|item| item.epoch > epoch || (item.epoch == epoch && item.is == Is::Done));
+    let epoch = epoch_of(number);
+    let noted = world.item.is_some_and(|item| {
+        let at = epoch_of(item.number);
+        at > epoch || (at == epoch && item.is == Is::Done)
+    });
     if matches!(processor, Processor::Complete(..)) && !noted {
         // Its effect happened and is not known: the one reason of its own for another.
         world.credit += 1;
@@ -378,11 +583,22 @@ fn idle(state: &State) -> impl Iterator<Item = (usize, Processor)> {
     slots.filter(|(_, p)| *p == Processor::Idle).take(1)
 }
 
-pub(super) fn epochs(places: &[u8]) -> Vec<u8> {
-    let epochs = (0..).zip(places).filter(|(_, count)| **count > 0);
-    epochs.map(|(epoch, _)| epoch).collect()
+pub(super) fn numbers(places: &[u8]) -> Vec<u8> {
+    let numbers = (0..).zip(places).filter(|(_, count)| **count > 0);
+    numbers.map(|(number, _)| number).collect()
 }
 
-pub(super) fn of(epoch: u8) -> &'static str {
-    ["", " of the replay", " of the second replay"][usize::from(epoch)]
+pub(super) fn of(number: u8) -> &'static str {
+    let epoch = ["", " of the replay", " of the second replay"];
+    let after_failures = [
+        " after a failure",
+        " of the replay after a failure",
+        " of the second replay after a failure",
+    ];
+    let at = usize::from(epoch_of(number));
+    if number == first_of(epoch_of(number)) {
+        epoch[at]
+    } else {
+        after_failures[at]
+    }
 }

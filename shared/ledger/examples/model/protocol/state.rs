@@ -1,9 +1,39 @@
-use hookgate_ledger::{Item, State as Is};
+use hookgate_ledger::{Item, Number, State as Is};
 
 use super::budget::Budget;
 
 /// Epochs are 0, 1 and 2 here.
 pub(super) const EPOCHS: usize = 3;
+
+/// The number of carriers that one epoch can have.
+pub(super) const SEQS: u8 = 4;
+
+/// All numbers: those of epoch 0 come first.
+const NUMBERS: usize = EPOCHS * SEQS as usize;
+
+/// The first number of an epoch.
+pub(super) fn first_of(epoch: u8) -> u8 {
+    epoch * SEQS
+}
+
+/// The epoch of a number.
+pub(super) fn epoch_of(number: u8) -> u8 {
+    number / SEQS
+}
+
+/// A number as the ledger's decisions want it.
+pub(super) fn number(number: u8) -> Number {
+    Number {
+        epoch: epoch_of(number).into(),
+        seq: (number % SEQS).into(),
+    }
+}
+
+/// A number of the ledger's decisions.
+pub(super) fn small(number: Number) -> u8 {
+    let small = number.epoch * u32::from(SEQS) + number.seq;
+    u8::try_from(small).expect("the model's numbers are small")
+}
 
 /// The model's time, and leases before and after it.
 pub(super) const NOW_MS: u64 = 10_000;
@@ -18,7 +48,7 @@ pub(super) const NOBODY: u8 = 9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Stored {
     pub(super) is: Is,
-    pub(super) epoch: u8,
+    pub(super) number: u8,
     pub(super) owner: Option<u8>,
     pub(super) leased: bool,
 }
@@ -28,7 +58,7 @@ impl Stored {
     pub(super) fn item(self) -> Item<u8> {
         Item {
             state: self.is,
-            epoch: self.epoch.into(),
+            number: number(self.number),
             owner: self.owner,
             lease_until_ms: if self.leased { LIVE_MS } else { LAPSED_MS },
             expires_s: EXPIRES_S,
@@ -44,15 +74,15 @@ pub(super) enum Ingest {
     Record,
     /// `marks`: a redelivery proved that the message was not known to be sent.
     Send {
-        epoch: u8,
+        number: u8,
         marks: bool,
     },
     AddToOutbox {
-        epoch: u8,
+        number: u8,
         marks: bool,
     },
     Mark {
-        epoch: u8,
+        number: u8,
     },
 }
 
@@ -66,7 +96,16 @@ pub(super) enum Processor {
     Handle(u8, Receipt),
     /// The handler's effect happened.
     Complete(u8, Receipt),
+    /// The handler failed: the next message is sent.
+    SendNext(u8, Receipt),
+    /// The next message is written down, to be sent by the sweeper.
+    KeepNext(u8, Receipt),
+    /// The next message is durable: the failure is noted.
+    Note(u8, Receipt),
+    /// There is no next message: the claim ends, and this one comes again.
     Release(u8, Receipt),
+    /// The event's route is paused: the next message is written down without a claim.
+    Hold(u8, Receipt),
     SendDeadLetter(u8, Receipt),
     DeadLetter(u8, Receipt),
     Acknowledge(u8, Receipt),
@@ -77,13 +116,17 @@ impl Processor {
     pub(super) fn message(self) -> Option<(u8, Receipt)> {
         match self {
             Processor::Idle => None,
-            Processor::Claim(epoch, receipt)
-            | Processor::Handle(epoch, receipt)
-            | Processor::Complete(epoch, receipt)
-            | Processor::Release(epoch, receipt)
-            | Processor::SendDeadLetter(epoch, receipt)
-            | Processor::DeadLetter(epoch, receipt)
-            | Processor::Acknowledge(epoch, receipt) => Some((epoch, receipt)),
+            Processor::Claim(number, receipt)
+            | Processor::Handle(number, receipt)
+            | Processor::Complete(number, receipt)
+            | Processor::SendNext(number, receipt)
+            | Processor::KeepNext(number, receipt)
+            | Processor::Note(number, receipt)
+            | Processor::Release(number, receipt)
+            | Processor::Hold(number, receipt)
+            | Processor::SendDeadLetter(number, receipt)
+            | Processor::DeadLetter(number, receipt)
+            | Processor::Acknowledge(number, receipt) => Some((number, receipt)),
         }
     }
 
@@ -93,7 +136,11 @@ impl Processor {
             Processor::Claim(_, receipt)
             | Processor::Handle(_, receipt)
             | Processor::Complete(_, receipt)
+            | Processor::SendNext(_, receipt)
+            | Processor::KeepNext(_, receipt)
+            | Processor::Note(_, receipt)
             | Processor::Release(_, receipt)
+            | Processor::Hold(_, receipt)
             | Processor::SendDeadLetter(_, receipt)
             | Processor::DeadLetter(_, receipt)
             | Processor::Acknowledge(_, receipt) => Some(receipt),
@@ -104,7 +151,10 @@ impl Processor {
     pub(super) fn works(self) -> bool {
         !matches!(
             self,
-            Processor::Idle | Processor::Claim(..) | Processor::Acknowledge(..)
+            Processor::Idle
+                | Processor::Claim(..)
+                | Processor::Hold(..)
+                | Processor::Acknowledge(..)
         )
     }
 }
@@ -144,12 +194,12 @@ pub(super) struct State {
     pub(super) processors: [Processor; 2],
     pub(super) sweeper: Sweeper,
     pub(super) operator: Operator,
-    /// Messages by epoch: visible in the queue, in flight with no one, in the dead-letter queue.
-    pub(super) visible: [u8; EPOCHS],
-    pub(super) lost: [u8; EPOCHS],
-    pub(super) dead_letters: [u8; EPOCHS],
-    /// Entries of the outbox by epoch.
-    pub(super) outbox: [bool; EPOCHS],
+    /// Messages by number: visible in the queue, in flight with no one, in the dead-letter queue.
+    pub(super) visible: [u8; NUMBERS],
+    pub(super) lost: [u8; NUMBERS],
+    pub(super) dead_letters: [u8; NUMBERS],
+    /// The outbox: one row an epoch, with its number.
+    pub(super) outbox: [Option<u8>; EPOCHS],
     /// A request was answered with a 2xx.
     pub(super) accepted: bool,
     /// The newest epoch of a replay that was answered with 202.
@@ -164,6 +214,8 @@ pub(super) struct State {
     pub(super) forgotten: bool,
     /// A message was acknowledged too early.
     pub(super) early: bool,
+    /// A message was handled though its successor was noted.
+    pub(super) overtaken: bool,
     /// The rest of the budget.
     pub(super) left: Budget,
 }
@@ -183,13 +235,18 @@ impl State {
 
     /// The messages of an epoch or a later one, wherever something brings them back.
     pub(super) fn carriers(&self, epoch: u8) -> usize {
-        let from = usize::from(epoch);
-        let count = |places: &[u8; EPOCHS]| -> usize {
+        self.carriers_from(first_of(epoch))
+    }
+
+    /// The messages of a number or a later one.
+    pub(super) fn carriers_from(&self, number: u8) -> usize {
+        let from = usize::from(number);
+        let count = |places: &[u8; NUMBERS]| -> usize {
             places[from..].iter().map(|n| usize::from(*n)).sum()
         };
         let held = self.processors.iter().filter_map(|p| p.message());
-        let held = held.filter(|(of, receipt)| *of >= epoch && *receipt == Receipt::Fresh);
-        let stored = self.outbox[from..].iter().filter(|stored| **stored);
+        let held = held.filter(|(of, receipt)| *of >= number && *receipt == Receipt::Fresh);
+        let stored = self.outbox.iter().flatten().filter(|of| **of >= number);
         count(&self.visible)
             + count(&self.lost)
             + count(&self.dead_letters)

@@ -1,3 +1,6 @@
+use hookgate_ledger::may_remove_row;
+
+use super::state::{epoch_of, number};
 use super::{Call, Emit, Mutation, Reply, State, Sweeper};
 
 /// The next possible steps of the sweeper.
@@ -5,36 +8,48 @@ pub(super) fn steps(state: &State, mutation: Mutation, emit: &mut Emit<'_>) {
     let removes_first = mutation == Mutation::SweeperRemovesFirst;
     match state.sweeper {
         Sweeper::Idle => {
-            for (epoch, _) in (0..).zip(state.outbox).filter(|(_, stored)| *stored) {
+            for sent in state.outbox.into_iter().flatten() {
                 let mut next = *state;
                 next.sweeper = if removes_first {
-                    Sweeper::Remove(epoch)
+                    Sweeper::Remove(sent)
                 } else {
-                    Sweeper::Send(epoch)
+                    Sweeper::Send(sent)
                 };
                 emit(
-                    &|| "the sweeper finds the entry in the outbox".to_owned(),
+                    &|| "the sweeper finds the row in the outbox".to_owned(),
                     next,
                 );
             }
         }
-        Sweeper::Send(epoch) => {
-            let send = |world: &mut State| world.visible[usize::from(epoch)] += 1;
+        Sweeper::Send(sent) => {
+            let send = |world: &mut State| world.visible[usize::from(sent)] += 1;
             let after = if removes_first {
                 Sweeper::Idle
             } else {
-                Sweeper::Remove(epoch)
+                Sweeper::Remove(sent)
             };
             call(state, "sends its message", &send, after, emit);
         }
-        Sweeper::Remove(epoch) => {
-            let remove = |world: &mut State| world.outbox[usize::from(epoch)] = false;
+        Sweeper::Remove(sent) => {
+            let remove = |world: &mut State| {
+                let row = &mut world.outbox[usize::from(epoch_of(sent))];
+                let blind = mutation == Mutation::RowRemovedBlindly;
+                if blind || may_remove_row(row.map(number), number(sent)) {
+                    *row = None;
+                }
+            };
             let after = if removes_first {
-                Sweeper::Send(epoch)
+                Sweeper::Send(sent)
             } else {
                 Sweeper::Idle
             };
-            call(state, "removes the entry", &remove, after, emit);
+            call(
+                state,
+                "removes the row, if it is as it was read",
+                &remove,
+                after,
+                emit,
+            );
         }
     }
 }

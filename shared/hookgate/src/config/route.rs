@@ -1,0 +1,231 @@
+//! From the file's `[[routes]]` to [`Route`]s.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hookgate_ledger::{RetryPolicy, Waits};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::Route;
+use crate::route::BreakerLimits;
+
+/// The longest time that retries may take: a message outlives it in neither queue nor ledger.
+const MAX_ELAPSED: Duration = Duration::from_secs(10 * 24 * 3600);
+
+/// The longest name of a route.
+const MAX_NAME: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRoute {
+    name: Option<String>,
+    #[serde(default = "anything")]
+    pub(super) source: String,
+    #[serde(default = "anything", rename = "type")]
+    event_type: String,
+    to: String,
+    retry: Option<RawRetry>,
+    #[serde(default)]
+    breaker: RawBreaker,
+}
+
+fn anything() -> String {
+    "*".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRetry {
+    attempts: Option<u32>,
+    max_elapsed: Option<String>,
+    first: Option<String>,
+    max_wait: Option<String>,
+    schedule: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "breaker is \"off\", or a table such as { failures = 5, first = \"30s\", max_wait = \"15m\" }"
+)]
+enum RawBreaker {
+    #[default]
+    Default,
+    Word(Off),
+    Table(BreakerTable),
+}
+
+#[derive(Deserialize)]
+enum Off {
+    #[serde(rename = "off")]
+    Off,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerTable {
+    failures: Option<u32>,
+    first: Option<String>,
+    max_wait: Option<String>,
+}
+
+/// The routes, each with a name of its own. `retry` is the file's default for routes without rules of their own.
+///
+/// # Errors
+/// Names the first key that is wrong, and says what to do.
+pub(super) fn routes(
+    raw: &[RawRoute],
+    retry: Option<&RawRetry>,
+) -> Result<Vec<Route>, ConfigError> {
+    let default = retry.map(|raw| retry_policy("retry", raw)).transpose()?;
+    let default = default.unwrap_or_default();
+    let mut names = BTreeSet::new();
+    let routes = raw.iter().enumerate();
+    let routes = routes.map(|(index, raw)| {
+        let mut route = route(index, raw, &default)?;
+        route.name = name(index, raw, route.name, &mut names)?;
+        Ok(route)
+    });
+    routes.collect()
+}
+
+fn route(index: usize, raw: &RawRoute, default: &RetryPolicy) -> Result<Route, ConfigError> {
+    let at = |key: &str| format!("routes[{index}].{key}");
+    let is_target = raw
+        .to
+        .split_once(':')
+        .is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
+    if !is_target {
+        let problem = format!(
+            "`{}` is not a target; write one as \"handler:NAME\"",
+            raw.to
+        );
+        return Err(ConfigError::at(at("to"), problem));
+    }
+    let mut route = Route::new(&raw.source, &raw.event_type, &raw.to);
+    let retry = raw.retry.as_ref();
+    let own = retry.map(|retry| retry_policy(&at("retry"), retry));
+    route.retry = own.transpose()?.unwrap_or_else(|| default.clone());
+    route.breaker = breaker(&at("breaker"), &raw.breaker)?;
+    Ok(route)
+}
+
+/// The name of a route: its own, or its target's. Routes to one target are told apart by a number.
+fn name(
+    index: usize,
+    raw: &RawRoute,
+    default: String,
+    names: &mut BTreeSet<String>,
+) -> Result<String, ConfigError> {
+    let Some(own) = &raw.name else {
+        let default = sanitized(&default);
+        let numbered = (2..).map(|number| format!("{default}-{number}"));
+        let mut all = std::iter::once(default.clone()).chain(numbered);
+        let free = all.find(|name| names.insert(name.clone()));
+        return Ok(free.unwrap_or(default));
+    };
+    let wrong = |problem: &str| Err(ConfigError::at(format!("routes[{index}].name"), problem));
+    if !is_name(own) {
+        return wrong("must be 1 to 64 letters, digits, `.`, `-` or `_`");
+    }
+    if !names.insert(own.clone()) {
+        return wrong("another route has this name; names must differ");
+    }
+    Ok(own.clone())
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_in_name)
+}
+
+fn is_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
+/// A target's name with what a route's name can hold.
+fn sanitized(name: &str) -> String {
+    let fitting = name.chars().map(|c| if is_in_name(c) { c } else { '-' });
+    fitting.take(MAX_NAME - 4).collect()
+}
+
+fn retry_policy(at: &str, raw: &RawRetry) -> Result<RetryPolicy, ConfigError> {
+    let default = RetryPolicy::default();
+    let wrong = |key: &str, problem: &str| Err(ConfigError::at(format!("{at}.{key}"), problem));
+    if raw.attempts == Some(0) {
+        return wrong("attempts", "must be at least 1");
+    }
+    let time = |key: &str, text: &Option<String>| {
+        let read = |text| duration(&format!("{at}.{key}"), text);
+        text.as_deref().map(read).transpose()
+    };
+    let max_elapsed = time("max_elapsed", &raw.max_elapsed)?;
+    let (first, max) = (time("first", &raw.first)?, time("max_wait", &raw.max_wait)?);
+    let Some(schedule) = &raw.schedule else {
+        let (first, max) = match default.waits {
+            Waits::Doubling { first: f, max: m } => (first.unwrap_or(f), max.unwrap_or(m)),
+            Waits::Schedule(_) => (first.unwrap_or_default(), max.unwrap_or_default()),
+        };
+        if first > max {
+            return wrong("first", "must not be longer than max_wait");
+        }
+        return Ok(RetryPolicy {
+            attempts: raw.attempts,
+            max_elapsed: max_elapsed.or(default.max_elapsed),
+            waits: Waits::Doubling { first, max },
+        });
+    };
+    if first.is_some() || max.is_some() {
+        return wrong("schedule", "lists every wait; remove first and max_wait");
+    }
+    let waits = schedule.iter().enumerate();
+    let waits = waits.map(|(index, text)| duration(&format!("{at}.schedule[{index}]"), text));
+    Ok(RetryPolicy {
+        attempts: raw.attempts,
+        max_elapsed,
+        waits: Waits::Schedule(waits.collect::<Result<_, _>>()?),
+    })
+}
+
+fn breaker(at: &str, raw: &RawBreaker) -> Result<Option<BreakerLimits>, ConfigError> {
+    let default = BreakerLimits::default();
+    let table = match raw {
+        RawBreaker::Default => return Ok(Some(default)),
+        RawBreaker::Word(Off::Off) => return Ok(None),
+        RawBreaker::Table(table) => table,
+    };
+    let time = |key: &str, text: &Option<String>, default: Duration| match text {
+        Some(text) => duration(&format!("{at}.{key}"), text),
+        None => Ok(default),
+    };
+    let limits = BreakerLimits {
+        failures: table.failures.unwrap_or(default.failures),
+        first: time("first", &table.first, default.first)?,
+        max_wait: time("max_wait", &table.max_wait, default.max_wait)?,
+    };
+    if limits.failures == 0 {
+        let problem = "must be at least 1; write breaker = \"off\" for none";
+        return Err(ConfigError::at(format!("{at}.failures"), problem));
+    }
+    if limits.first > limits.max_wait {
+        let problem = "must not be longer than max_wait";
+        return Err(ConfigError::at(format!("{at}.first"), problem));
+    }
+    Ok(Some(limits))
+}
+
+/// A time such as `2s`, `15m` or `24h`.
+fn duration(at: &str, text: &str) -> Result<Duration, ConfigError> {
+    let read = text.parse::<SignedDuration>().ok();
+    let read = read.and_then(|duration| Duration::try_from(duration).ok());
+    match read {
+        Some(duration) if !duration.is_zero() && duration <= MAX_ELAPSED => Ok(duration),
+        Some(_) => Err(ConfigError::at(at, "must be over 0 and at most 10 days")),
+        None => {
+            let problem =
+                format!("`{text}` is not a time; write one as \"2s\", \"15m\" or \"24h\"");
+            Err(ConfigError::at(at, problem))
+        }
+    }
+}
