@@ -97,8 +97,6 @@ fn refusal(response: &HttpResponse) -> ErrorMetadata {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-
     use super::*;
 
     #[test]
