@@ -21,10 +21,10 @@ async fn main() -> Result<(), Error> {
         ..
     } = environment.adapters()?;
     log_lambda(&environment, "ingest", config.sources.keys());
-    let documents = Documents::fetched();
-    let sources = Sources::new(&config, secrets, documents, Runtime::Aws)?;
-    table.warm_up().await;
-    let ingest = Ingest::new(sources, table, queue, bodies, Clock::system());
+    // The sources are made while the first call is under way.
+    let sources = async { Sources::new(&config, secrets, Documents::fetched(), Runtime::Aws) };
+    let ((), sources) = tokio::join!(table.warm_up(), sources);
+    let ingest = Ingest::new(sources?, table, queue, bodies, Clock::system());
     let ingest = &ingest;
     run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
         let trace = event.context.xray_trace_id.as_deref();
