@@ -10,6 +10,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use crate::http_client::CONNECT_TIMEOUT;
 use crate::{HttpClient, Roots};
 
 /// Time limit for one try of a call.
@@ -57,7 +58,7 @@ pub async fn connect_by_profile() -> SdkConfig {
 
 fn time_limits() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(ATTEMPT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build()

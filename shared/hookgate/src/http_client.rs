@@ -33,7 +33,10 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::{ATTEMPT_TIMEOUT, BoxError, Roots};
+use crate::{BoxError, Roots};
+
+/// Time limit for a connection, the TLS handshake included.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// An HTTP/1.1 client that keeps its connections open. Clones share them. It uses no proxy.
 #[derive(Clone)]
@@ -41,7 +44,7 @@ pub struct HttpClient {
     client: Arc<Client<Connector, SdkBody>>,
 }
 
-/// Connects, the TLS handshake included, within [`ATTEMPT_TIMEOUT`].
+/// Connects within [`CONNECT_TIMEOUT`].
 #[derive(Clone)]
 struct Connector(HttpsConnector<HttpConnector>);
 
@@ -103,8 +106,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
-        let connecting = timeout(ATTEMPT_TIMEOUT, self.0.call(server));
-        Box::pin(async { connecting.await.map_err(|_| Unconnected(ATTEMPT_TIMEOUT))? })
+        let connecting = timeout(CONNECT_TIMEOUT, self.0.call(server));
+        Box::pin(async { connecting.await.map_err(|_| Unconnected(CONNECT_TIMEOUT))? })
     }
 }
 
