@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use hookgate::config::Config;
+use hookgate::config::{Config, IngestOrder};
 use hookgate::metrics::{MAX_VALUES, Metric};
 use hookgate::system_now;
 use hookgate::{Clock, Documents, MetricLines, Secrets, telemetry};
@@ -317,6 +317,15 @@ impl Functions {
         let engines = Engines::in_memory(Box::new(system_now));
         let engines = engines.await.expect("the engines start");
         Functions::on(engines).await
+    }
+
+    /// The functions, with an ingest that makes events durable in this order.
+    pub async fn in_order(order: IngestOrder) -> Functions {
+        let functions = Functions::start().await;
+        Functions {
+            ingest: functions.ingest.in_order(order),
+            ..functions
+        }
     }
 
     /// The functions on these engines.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hookgate::config::IngestOrder;
 use hookgate_tests::crash::{
     Act, Fault, Plan, Replayed, Scenario, Size, Violation, World, run, run_batch, run_foreign,
 };
@@ -75,6 +76,29 @@ mod no_fault_at_any_call_loses_or_alters_a_large_body_that {
     }
 }
 
+#[rustfmt::skip]
+mod no_fault_at_any_call_loses_an_event_that_is_sent_before_it_is_recorded_and {
+    use super::*;
+
+    stories! {
+        is_handled_at_once: story(&[]);
+        is_sent_twice: Scenario { double_send: true, ..story(&[]) };
+        fails_and_then_is_handled: story(&[Act::Transient]);
+        is_poison: story(&[Act::Permanent]);
+        is_replayed_by_its_key: Scenario { replay: Some(Replayed::Key), ..story(&[]) };
+        is_a_write: Scenario { double_send: true, ..story(&[Act::Write]) };
+        goes_by_the_outbox: Scenario { plan: Plan::from([(0, Fault::Fail)]), ..story(&[]) };
+        has_two_messages: Scenario { plan: Plan::from([(0, Fault::Twice)]), ..story(&[Act::Transient]) };
+        has_a_large_body: Scenario { size: Size::InBucket, double_send: true, ..story(&[]) };
+    }
+
+    /// Strikes all but the sweeper's looks at the outbox, which are the same in either order.
+    async fn strike(story: Scenario) {
+        let story = Scenario { order: IngestOrder::QueueFirst, ..story };
+        strike_where(story, |call| !call.starts_with("Query")).await;
+    }
+}
+
 // The first calls of every story.
 const RECORD: usize = 0;
 const SEND: usize = 1;
@@ -127,6 +151,16 @@ async fn what_the_stories_mean_to_strike_is_called() {
         "PutItem outbox#0",
     ];
     assert_eq!(calls(&mut world, &refused).await[..3], expected);
+    let sent_first = Scenario {
+        order: IngestOrder::QueueFirst,
+        ..refused.clone()
+    };
+    let sent_first = Scenario {
+        plan: Plan::from([(0, Fault::Fail)]),
+        ..sent_first
+    };
+    let calls_of_ingest = calls(&mut world, &sent_first).await;
+    assert_eq!(calls_of_ingest[..2], expected[1..]);
     for (size, expected) in [
         (Size::Small, &["PutItem payload"][..]),
         (Size::InBucket, &["PutItem payload", "GET"]),
@@ -445,7 +479,11 @@ fn random(seed: u64) -> Scenario {
             .collect(),
         early_replay: random.u8(0..4) == 0,
         paused: random.u8(0..4) == 0,
+        order: IngestOrder::default(),
     };
+    if random.u8(0..4) == 0 {
+        scenario.order = IngestOrder::QueueFirst;
+    }
     // In the end it writes, again and again.
     if random.u8(0..4) == 0 {
         scenario.script.push(Act::Write);

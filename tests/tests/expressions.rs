@@ -289,6 +289,11 @@ impl Bench {
             now: self.now,
         };
         let claimed = self.table.claim(request).await.unwrap();
+        if shape.item.is_some() && !shape.same_body {
+            assert_eq!(claimed, ClaimOutcome::OtherBody, "{shape:?}");
+            self.ends(&message.event, shape, false, "P").await;
+            return;
+        }
         match expected {
             ClaimDecision::Granted => {
                 assert_eq!(

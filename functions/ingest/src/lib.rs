@@ -3,12 +3,14 @@
 //! A 2xx means that the event is durable. [`Ingest::accept`] reads from top to bottom; every line of
 //! it that can reject a request says with which [`Rejection`].
 
+mod recent;
 mod rejection;
 mod reply;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hookgate::config::IngestOrder;
 use hookgate::event::Until;
 use hookgate::{
     Body, Clock, DynamoTable, Event, HttpEvent, HttpResponse, Message, MismatchPolicy, Number,
@@ -17,6 +19,7 @@ use hookgate::{
 use hookgate_ledger::RecordDecision;
 use hookgate_signature::Request as Signed;
 use http::{Method, Request, Response};
+use recent::Recent;
 pub use rejection::Rejection;
 use reply::Reply;
 
@@ -50,6 +53,8 @@ pub struct Ingest {
     queue: SqsQueue,
     bodies: Option<S3Bodies>,
     clock: Clock,
+    order: IngestOrder,
+    recent: Recent,
 }
 
 impl Ingest {
@@ -68,7 +73,15 @@ impl Ingest {
             queue,
             bodies,
             clock,
+            order: IngestOrder::default(),
+            recent: Recent::default(),
         }
+    }
+
+    /// Ingest that makes events durable in this order.
+    #[must_use]
+    pub fn in_order(self, order: IngestOrder) -> Self {
+        Ingest { order, ..self }
     }
 
     /// The configured sources.
@@ -131,8 +144,13 @@ impl Ingest {
             return Ok(Reply::Handshake(path.source.to_owned(), answer));
         }
         let event = source.event(request, path.tenant, body.clone(), now)?;
-        self.record_and_enqueue(event, body, source.on_mismatch(), now)
-            .await
+        match self.order {
+            IngestOrder::RecordFirst => {
+                self.record_and_enqueue(event, body, source.on_mismatch(), now)
+                    .await
+            }
+            IngestOrder::QueueFirst => self.enqueue_unrecorded(event, body).await,
+        }
     }
 
     /// The largest accepted body, in bytes.
@@ -143,17 +161,37 @@ impl Ingest {
         }
     }
 
+    /// The event, with a pointer to its body if that is too large for the message.
+    fn without_large_body(&self, event: Event, body: &Bytes) -> Event {
+        let large = self.bodies.is_some() && body.len() > INLINE_BODY_BYTES;
+        let body = match large {
+            true => Body::Stored(StoredBody::of(&event.key, body)),
+            false => event.body,
+        };
+        Event { body, ..event }
+    }
+
+    /// Enqueues an event that the ledger has not seen: the processor's claim records it, and drops duplicates. An event
+    /// whose message this instance has just sent is not sent again.
+    async fn enqueue_unrecorded(&self, event: Event, body: &Bytes) -> Result<Reply, Rejection> {
+        let event = self.without_large_body(event, body);
+        if self.recent.contains(&event) {
+            return Ok(Reply::Duplicate(event));
+        }
+        let event = self.enqueue(event, body, Number::default()).await?;
+        self.recent.add(&event);
+        Ok(Reply::Accepted(event))
+    }
+
     /// Records an event and enqueues it, unless its message is already known to be sent.
     async fn record_and_enqueue(
         &self,
-        mut event: Event,
+        event: Event,
         body: &Bytes,
         on_mismatch: MismatchPolicy,
         now: SystemTime,
     ) -> Result<Reply, Rejection> {
-        if self.bodies.is_some() && body.len() > INLINE_BODY_BYTES {
-            event.body = Body::Stored(StoredBody::of(&event.key, body));
-        }
+        let event = self.without_large_body(event, body);
         let recorded = self.table.record(&event, now).await;
         match recorded.map_err(Rejection::Table)? {
             RecordDecision::New => {

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let sources = async { Sources::new(&config, secrets, Documents::fetched(), Runtime::Aws) };
     let ((), sources) = tokio::join!(table.warm_up(), sources);
     let ingest = Ingest::new(sources?, table, queue, bodies, Clock::system());
-    let ingest = &ingest;
+    let ingest = &ingest.in_order(config.ingest);
     run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
         let trace = event.context.xray_trace_id.as_deref();
         Ok::<HttpResponse, Error>(ingest.answer(&event.payload, trace).await)

@@ -144,6 +144,7 @@ impl Processor {
         let grant = match self.aws.table.claim(request).await {
             Ok(ClaimOutcome::Granted(grant)) => grant,
             Ok(ClaimOutcome::Settled) => return outcome::settled(&message),
+            Ok(ClaimOutcome::OtherBody) => return outcome::other_body(&message),
             Ok(ClaimOutcome::Busy(until)) => {
                 return self.wait_for(record, &message, until, now).await;
             }

@@ -37,6 +37,8 @@ pub(crate) enum Count {
     DeadLettered,
     /// Its route takes no events now.
     Held,
+    /// The event is known with another body, which counts.
+    OtherBody,
     /// No metric.
     Nothing,
 }
@@ -109,6 +111,16 @@ pub(crate) fn done(claim: Claim<'_>, now: SystemTime) -> Outcome {
 pub(crate) fn settled(message: &Message) -> Outcome {
     line!(info, "settled", message.event, "event already finished");
     Outcome::finished(&message.event, Count::Nothing)
+}
+
+pub(crate) fn other_body(message: &Message) -> Outcome {
+    line!(
+        warn,
+        "payload_mismatch",
+        message.event,
+        "event id already known with another body; message dropped"
+    );
+    Outcome::finished(&message.event, Count::OtherBody)
 }
 
 pub(crate) fn busy(message: &Message) -> Outcome {

@@ -18,6 +18,7 @@ struct SourceCounts {
     failed: u64,
     dead: u64,
     held: u64,
+    mismatches: u64,
     handled: Vec<Handled>,
     latencies_ms: Vec<u64>,
 }
@@ -38,6 +39,7 @@ impl Counts {
             Count::Failed => counts.failed += 1,
             Count::DeadLettered => counts.dead += 1,
             Count::Held => counts.held += 1,
+            Count::OtherBody => counts.mismatches += 1,
             Count::Nothing => {}
         }
     }
@@ -59,6 +61,7 @@ impl SourceCounts {
             .count(Metric::EventsFailed, self.failed)
             .count(Metric::EventsDeadLettered, self.dead)
             .count(Metric::EventsHeld, self.held)
+            .count(Metric::PayloadMismatch, self.mismatches)
             .values(Metric::EndToEndLatency, &self.latencies_ms);
         match source {
             Some(source) => line

@@ -122,6 +122,7 @@ impl Twin {
             &Handlers::built_in(),
             config.routes.clone(),
         )?;
+        let order = config.ingest;
         let admin = Admin::new(
             config.sources.into_keys().collect(),
             config.retention,
@@ -136,7 +137,8 @@ impl Twin {
             queue.clone(),
             Some(engines.bodies()),
             Clock::system(),
-        );
+        )
+        .in_order(order);
 
         let (stop, stopped) = watch::channel(false);
         let processor = Arc::new(processor);

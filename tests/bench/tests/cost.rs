@@ -117,7 +117,13 @@ fn a_program_reads_an_array_of_topologies_with_each_size_of_batches() {
             one["batch"].as_u64().expect("a size"),
         ));
     }
-    for topology in ["http-api", "function-url", "alb"] {
+    for topology in [
+        "http-api",
+        "function-url",
+        "alb",
+        "queue-first-http-api",
+        "queue-first-function-url",
+    ] {
         for batch in [1, 2, 10] {
             assert!(seen.remove(&(topology, batch)), "{topology} {batch}");
         }
@@ -147,6 +153,8 @@ fn a_topology_that_is_said_to_save_saves() {
     // The API's dollar, and its lines in the log.
     assert!((1.0..1.3).contains(&(base - all("function-url", "10"))));
     assert!(all("alb", "10") < base);
+    // A write unit.
+    assert!((0.55..0.7).contains(&(base - all("queue-first-http-api", "10"))));
 }
 
 #[test]

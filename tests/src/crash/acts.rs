@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
+use hookgate::config::IngestOrder;
 use hookgate::route::StoredRoute;
 use hookgate::{Message, unix_ms};
 use hookgate_ingest::Ingest;
@@ -27,8 +28,9 @@ const LETTERS: usize = 490_000;
 impl World {
     /// Sends the provider's request once; whether it was answered with a 2xx.
     pub(crate) async fn send(&mut self) -> bool {
-        let (actors, request, size) = (self.actors.clone(), self.request(), self.size);
-        let response = self.drive(size.ingest(&actors).handle(request)).await;
+        let (actors, request) = (self.actors.clone(), self.request());
+        let ingest = actors.ingest(self.size, self.order);
+        let response = self.drive(ingest.handle(request)).await;
         response.is_some_and(|response| response.status().is_success())
     }
 
@@ -139,7 +141,8 @@ impl World {
     async fn interlope(&self, who: Interloper) {
         match who {
             Interloper::Provider => {
-                drop(self.size.ingest(&self.actors).handle(self.request()).await);
+                let ingest = self.actors.ingest(self.size, self.order);
+                drop(ingest.handle(self.request()).await);
             }
             Interloper::Processor => {
                 drop(self.poll(TIMEOUT).await);
@@ -197,11 +200,12 @@ impl World {
     }
 }
 
-impl Size {
-    fn ingest(self, actors: &Actors) -> &Ingest {
-        match self {
-            Size::InParts => &actors.without_bucket,
-            Size::Small | Size::InBucket => &actors.ingest,
+impl Actors {
+    fn ingest(&self, size: Size, order: IngestOrder) -> &Ingest {
+        match (size, order) {
+            (Size::InParts, _) => &self.without_bucket,
+            (_, IngestOrder::QueueFirst) => &self.queue_first,
+            (_, IngestOrder::RecordFirst) => &self.ingest,
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use hookgate::config::IngestOrder;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
 use serde_json::json;
 
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub script: Vec<Act>,
     /// The size of the event's body.
     pub size: Size,
+    /// The order in which ingest makes it durable.
+    pub order: IngestOrder,
     /// The provider sends the event again after it was accepted.
     pub double_send: bool,
     /// Its route is paused when it comes, and resumed once its message was received.
@@ -107,7 +110,7 @@ pub struct Ended {
 /// # Errors
 /// The first invariant that did not hold.
 pub async fn run(world: &mut World, scenario: &Scenario) -> Result<Ended, Violation> {
-    world.size = scenario.size;
+    (world.size, world.order) = (scenario.size, scenario.order);
     world.begin(&scenario.script, scenario.plan.clone());
     let mut run = Run::default();
     deliver(world, &mut run).await?;

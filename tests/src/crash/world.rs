@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hookgate::config::Config;
+use hookgate::config::{Config, IngestOrder};
 use hookgate::{Clock, Documents, DynamoTable, EventKey, Route, Runtime, Secrets, Sources};
 use hookgate_admin::Admin;
 use hookgate_ingest::Ingest;
@@ -71,12 +71,16 @@ pub struct World {
     pub(crate) began: SystemTime,
     /// The size of the event's body.
     pub(crate) size: Size,
+    /// The order in which ingest makes it durable.
+    pub(crate) order: IngestOrder,
 }
 
 pub(crate) struct Actors {
     pub(crate) ingest: Ingest,
     /// Ingest without a bucket.
     pub(crate) without_bucket: Ingest,
+    /// Ingest that sends first.
+    pub(crate) queue_first: Ingest,
     pub(crate) processor: Processor,
     pub(crate) sweeper: Sweeper,
     pub(crate) admin: Admin,
@@ -125,9 +129,17 @@ impl World {
                 sources(&config, &clock).await,
                 store.clone(),
                 queue.clone(),
-                Some(bodies),
+                Some(bodies.clone()),
                 clock.shared(),
             ),
+            queue_first: Ingest::new(
+                sources(&config, &clock).await,
+                store.clone(),
+                queue.clone(),
+                Some(bodies),
+                clock.shared(),
+            )
+            .in_order(IngestOrder::QueueFirst),
             without_bucket: Ingest::new(
                 sources(&config, &clock).await,
                 store.clone(),
@@ -158,6 +170,7 @@ impl World {
             number,
             serial: 0,
             size: Size::Small,
+            order: IngestOrder::RecordFirst,
             began: clock.now(),
             clock,
         }

@@ -2,6 +2,7 @@
 //!
 //! Parsed once, at start. What is unknown, missing or contradictory is an error that names its key.
 
+mod order;
 mod parse;
 mod route;
 mod secret;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use hookgate_signature::ConfigError;
 
+pub use self::order::IngestOrder;
 pub use self::secret::{SecretConfig, SecretRef};
 pub use self::source::{MismatchPolicy, SourceConfig};
 use crate::Route;
@@ -33,6 +35,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// The age at which secrets are fetched again.
     pub secrets_refresh: Duration,
+    /// The order in which ingest makes an event durable.
+    pub ingest: IngestOrder,
 }
 
 #[cfg(test)]

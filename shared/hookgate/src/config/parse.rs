@@ -8,7 +8,9 @@ use wildmatch::WildMatch;
 
 use super::route::{RawRetry, RawRoute, routes};
 use super::source::without_value;
-use super::{Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, SourceConfig};
+use super::{
+    Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, IngestOrder, SourceConfig,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,8 @@ struct RawConfig {
     archive: RawArchive,
     #[serde(default)]
     secrets: RawSecrets,
+    #[serde(default)]
+    ingest: IngestOrder,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,6 +76,7 @@ impl Config {
         let sources =
             sources.map(|(name, table)| Ok((name.clone(), SourceConfig::parse(&name, table)?)));
         let sources = sources.collect::<Result<BTreeMap<_, _>, ConfigError>>()?;
+        raw.ingest.check(&sources)?;
         for (index, route) in raw.routes.iter().enumerate() {
             has_source(index, route, &sources)?;
         }
@@ -80,6 +85,7 @@ impl Config {
             sources,
             retention: retention(&raw.archive)?,
             secrets_refresh: secrets_refresh(&raw.secrets)?,
+            ingest: raw.ingest,
         })
     }
 }

@@ -241,6 +241,22 @@ fn archiving_can_be_turned_off() {
 }
 
 #[test]
+fn the_order_of_ingest_is_a_choice_that_excludes_answers_by_the_ledger() {
+    let order = |text: &str| Config::parse(text).map(|config| config.ingest);
+    assert_eq!(order(GOOD).unwrap(), IngestOrder::RecordFirst);
+    let first = format!("ingest = \"queue-first\"\n{GOOD}");
+    assert_eq!(order(&first).unwrap(), IngestOrder::QueueFirst);
+    let unknown = format!("ingest = \"queue\"\n{GOOD}");
+    assert!(order(&unknown).is_err());
+    let rejecting = format!(
+        "{first}[sources.strict]\nprovider = \"pakk\"\nsecrets = [\"env:PAKK\"]\non_mismatch = \"reject\"\n"
+    );
+    let error = order(&rejecting).unwrap_err().to_string();
+    assert!(error.starts_with("sources.strict.on_mismatch: "), "{error}");
+    assert!(error.contains("queue-first"), "{error}");
+}
+
+#[test]
 fn the_first_route_that_matches_is_taken() {
     let text =
         format!("{GOOD}[[routes]]\nsource = \"p*\"\ntype = \"order.*\"\nto = \"handler:log\"");

@@ -46,6 +46,8 @@ pub enum ClaimOutcome {
     Granted(Grant),
     /// It is finished, or a newer replay took over.
     Settled,
+    /// The event that is known under this key has another body, and that one counts.
+    OtherBody,
     /// Another processor holds it until then.
     Busy(SystemTime),
 }
@@ -166,8 +168,9 @@ impl DynamoTable {
         if let Some(replay) = &request.message.replay {
             claim.insert(":rp".to_owned(), s(replay_at(epoch, replay)));
         }
+        let condition = format!("({CLAIM}) AND {SAME_BODY}");
         let updated = self
-            .update(&event.key, CLAIM, &claiming(request))
+            .update(&event.key, &condition, &claiming(request))
             .set_expression_attribute_values(Some(claim))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -302,6 +305,10 @@ impl DynamoTable {
     }
 }
 
+/// The body that the ledger knows counts. Ingest compares it where it records events; where it sends them first, only
+/// the claim can.
+const SAME_BODY: &str = "(attribute_not_exists(#bh) OR #bh = :bh)";
+
 const CLAIM_THE_EVENT: &str = "claim the event";
 const CONTRADICTION: &str = "the stored item contradicts the refusal";
 
@@ -406,6 +413,10 @@ async fn unless_overtaken(
 /// The response to a claim that the condition refused. A claimant that is told that it holds the event already made the
 /// claim itself, in a request whose reply was lost.
 fn refused(old: &Attributes, request: ClaimRequest<'_>) -> Result<ClaimOutcome, AwsError> {
+    let body = bytes(old, BODY_SHA256);
+    if body.is_some_and(|body| body != request.message.event.body.sha256()) {
+        return Ok(ClaimOutcome::OtherBody);
+    }
     let number = request.message.number;
     let me = request.owner.to_owned();
     let item = stored_item(old);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use hookgate::config::{Config, DEFAULT_RETENTION};
+use hookgate::config::{Config, DEFAULT_RETENTION, IngestOrder};
 use hookgate::{
     BoxError, Clock, Documents, MetricLines, Runtime, Secrets, Source, Sources, system_now,
     telemetry,
@@ -37,6 +37,8 @@ pub(super) struct Run {
     pub(super) bytes: u32,
     /// Messages in a batch.
     pub(super) batch: usize,
+    /// The order in which ingest makes an event durable.
+    pub(super) order: IngestOrder,
     /// Keeps payloads in the archive.
     pub(super) archive: bool,
     /// `HOOKGATE_LOG`.
@@ -108,6 +110,10 @@ struct Functions {
 impl Run {
     pub(super) async fn measure(&self, events: u32) -> Result<Usage, BoxError> {
         let functions = Functions::start(self.archive).await?;
+        let functions = Functions {
+            ingest: functions.ingest.in_order(self.order),
+            ..functions
+        };
         let lines = telemetry(
             self.filter,
             MetricLines::new("Hookgate/hookgate", ["bench"], functions.meter.clone()),

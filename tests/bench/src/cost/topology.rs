@@ -1,5 +1,7 @@
 //! The ways to run the gateway that are compared.
 
+use hookgate::config::IngestOrder;
+
 use super::run::Run;
 use super::stack::Stack;
 
@@ -33,6 +35,7 @@ impl Topology {
             run: Run {
                 bytes,
                 batch: 10,
+                order: IngestOrder::RecordFirst,
                 archive: true,
                 filter: "info",
             },
@@ -44,19 +47,27 @@ impl Topology {
     /// Each endpoint, with default settings and batches of 1, 2 and 10.
     pub(super) fn all(bytes: u32, stack: &Stack) -> Vec<Topology> {
         let default = Topology::default(bytes, stack);
+        use IngestOrder::{QueueFirst, RecordFirst};
         let named = [
-            ("http-api", Endpoint::HttpApi),
-            ("function-url", Endpoint::FunctionUrl),
-            ("alb", Endpoint::Alb),
+            ("http-api", Endpoint::HttpApi, RecordFirst),
+            ("function-url", Endpoint::FunctionUrl, RecordFirst),
+            ("alb", Endpoint::Alb, RecordFirst),
+            ("queue-first-http-api", Endpoint::HttpApi, QueueFirst),
+            (
+                "queue-first-function-url",
+                Endpoint::FunctionUrl,
+                QueueFirst,
+            ),
         ];
         let batches = named
             .iter()
             .flat_map(|named| [10, 2, 1].map(|batch| (named, batch)));
-        let all = batches.map(|(&(name, endpoint), batch)| Topology {
+        let all = batches.map(|(&(name, endpoint, order), batch)| Topology {
             name,
             endpoint,
             run: Run {
                 batch,
+                order,
                 ..default.run.clone()
             },
             ..default.clone()
