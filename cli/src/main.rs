@@ -21,6 +21,7 @@ mod project;
 mod providers;
 mod recorded;
 mod replay;
+mod routes;
 mod samples;
 mod secrets;
 mod send;
@@ -68,6 +69,8 @@ enum Command {
     Replay(replay::Replay),
     /// Show dead letters, send them again, or discard them.
     Dlq(dlq::Dlq),
+    /// Show the routes, and hold or release their events.
+    Routes(routes::Routes),
     /// Run one handler of the processor on one event, and show what it would do.
     Handle(handle::Handle),
     /// Send good and bad events from five systems, and show what happens.
@@ -87,6 +90,7 @@ async fn main() -> ExitCode {
         Command::Listen(listen) => listen.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Dlq(dlq) => dlq.run().await,
+        Command::Routes(routes) => routes.run().await,
         Command::Handle(handle) => handle.run().await,
         Command::Demo(demo) => demo.run().await,
     };

@@ -2,6 +2,7 @@
 //! costs no attempt and buries nothing. On the embedded engines.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::http::{
@@ -12,9 +13,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use hookgate::{EventKey, MESSAGE_VERSION, system_now};
+use hookgate::{EventKey, MESSAGE_VERSION, rfc3339, system_now, unix_ms};
 use hookgate_api::{EventDetail, EventState};
 use hookgate_tests::gateway::unix_s;
+use hookgate_tests::outbox;
 use hookgate_tests::provider;
 use hookgate_tests::telemetry::{Functions, SECRET};
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
@@ -139,12 +141,48 @@ async fn a_completion_is_tried_until_the_table_answers() {
 }
 
 #[tokio::test]
-async fn a_handler_may_ask_for_any_wait() {
+async fn a_handler_may_ask_for_any_wait_within_a_day() {
     let story = Story::of("never").await;
     let batch = story.functions.batch().await;
-    assert_eq!(story.functions.process(batch).await, 1);
-    assert_eq!(story.waits(), [42_000], "as long as SQS allows");
-    assert_eq!(story.event().await.summary.state, EventState::Waiting);
+    assert_eq!(story.functions.process(batch).await, 0, "a row carries it");
+    let event = story.event().await.summary;
+    assert_eq!(event.state, EventState::Waiting);
+    let table = story.functions.engines.table(None);
+    let within = |hours: u64| system_now() + Duration::from_secs(hours * 3600);
+    assert_eq!(outbox::due(&table, within(23)).await, []);
+    let due = outbox::due(&table, within(25)).await;
+    assert_eq!(due.len(), 1);
+    assert_eq!(Some(rfc3339(unix_ms(due[0].due))), event.next_attempt_at);
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_aws_for_long_is_sent_anew_before_the_queue_gives_it_up() {
+    let story = Story::begin().await;
+    let mut batch = story.functions.batch().await;
+    story.failing.now("UpdateItem", "#att :one", usize::MAX);
+    for (received, left, queued) in [("19", 1, 0), ("20", 0, 1), ("49", 0, 2)] {
+        let attributes = &mut batch.records[0].attributes;
+        attributes.insert("ApproximateReceiveCount".to_owned(), received.to_owned());
+        assert_eq!(story.functions.process(batch.clone()).await, left);
+        let depth = story.functions.engines.sqs.depth(QUEUE).await;
+        let depth = depth.expect("the queue answers");
+        assert_eq!(depth.visible + depth.delayed, queued, "{received} receives");
+    }
+    assert_eq!((story.handled(), story.dead_letters().await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_message_of_this_version_and_the_one_before_is_handled() {
+    for version in [MESSAGE_VERSION - 1, MESSAGE_VERSION] {
+        let story = Story::begin().await;
+        let mut batch = story.functions.batch().await;
+        let body = batch.records[0].body.as_deref().expect("a body");
+        let mut envelope: Value = serde_json::from_str(body).expect("an envelope");
+        envelope["v"] = version.into();
+        batch.records[0].body = Some(envelope.to_string());
+        assert_eq!(story.functions.process(batch).await, 0);
+        assert_eq!(story.handled(), 1, "version {version}");
+    }
 }
 
 #[tokio::test]
@@ -153,7 +191,7 @@ async fn a_message_of_a_neighbouring_version_waits_and_is_not_buried() {
     let batch = story.functions.batch().await;
     let good = batch.records[0].body.clone().expect("a body");
     let good: Value = serde_json::from_str(&good).expect("an envelope");
-    for version in [MESSAGE_VERSION - 1, MESSAGE_VERSION + 1] {
+    for version in [0, MESSAGE_VERSION + 1] {
         for (received, wait) in [("1", 30), ("2", 60), ("49", 3600)] {
             let mut other = batch.clone();
             let mut envelope = good.clone();

@@ -78,7 +78,7 @@ impl Story {
             archived: None,
         };
         let retry = Retry {
-            number: hookgate::Number::first_of(epoch).next(),
+            number: hookgate::Number::first_of(epoch),
             error: "no",
             next: self.now,
         };

@@ -10,15 +10,19 @@ mod redrive;
 mod rejection;
 mod replay;
 mod replays;
+mod routes;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hookgate::{AwsError, Clock, DynamoTable, HttpEvent, HttpResponse, SqsDeadLetters, SqsQueue};
+use hookgate::{
+    AwsError, Clock, DynamoTable, HttpEvent, HttpResponse, Route, SqsDeadLetters, SqsQueue,
+};
 use hookgate_api::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
-    ListReplays, MoveDeadLetters, Operation, OperationId, RedriveDeadLetters, ReplayKeys,
-    ReplayRange, ShowDeadLetter, ShowEvent, ShowOutcomes, ShowReplay,
+    ListReplays, ListRoutes, MoveDeadLetters, Operation, OperationId, PauseRoute,
+    RedriveDeadLetters, ReplayKeys, ReplayRange, ResumeRoute, ShowDeadLetter, ShowEvent,
+    ShowOutcomes, ShowReplay,
 };
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -38,6 +42,7 @@ const LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
 #[derive(Debug)]
 pub struct Admin {
     sources: Vec<String>,
+    routes: Vec<Route>,
     oldest: Duration,
     table: DynamoTable,
     queue: SqsQueue,
@@ -60,6 +65,7 @@ impl Admin {
     ) -> Self {
         Admin {
             sources,
+            routes: Vec::new(),
             // Expired items may stay for two days more.
             oldest: retention.unwrap_or(LOOK_BACK) + Duration::from_secs(2 * 24 * 3600),
             table,
@@ -67,6 +73,12 @@ impl Admin {
             dead_letters,
             clock,
         }
+    }
+
+    /// The API, also over these routes.
+    #[must_use]
+    pub fn with_routes(self, routes: Vec<Route>) -> Self {
+        Admin { routes, ..self }
     }
 
     /// Answers one event from Lambda, even if it is not a proper request.
@@ -108,6 +120,9 @@ impl Admin {
             Id::DiscardDeadLetters => done::<DiscardDeadLetters>(self.discard(asked::<DiscardDeadLetters>(request)?).await?),
             Id::ListMoves => done::<ListMoves>(self.list_moves().await?),
             Id::MoveDeadLetters => done::<MoveDeadLetters>(self.move_dead_letters(asked::<MoveDeadLetters>(request)?).await?),
+            Id::ListRoutes => done::<ListRoutes>(self.list_routes().await?),
+            Id::PauseRoute => done::<PauseRoute>(self.pause_route(name, asked::<PauseRoute>(request)?).await?),
+            Id::ResumeRoute => done::<ResumeRoute>(self.resume_route(name, asked::<ResumeRoute>(request)?).await?),
             Id::ShowDeadLetter => done::<ShowDeadLetter>(self.show_dead_letter(name).await?),
         }
     }

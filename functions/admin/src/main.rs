@@ -27,7 +27,8 @@ async fn main() -> Result<(), Error> {
         queue,
         dead_letters,
         Clock::system(),
-    );
+    )
+    .with_routes(config.routes);
     let admin = &admin;
     run(service_fn(|event: LambdaEvent<HttpEvent>| async move {
         Ok::<HttpResponse, Error>(admin.answer(&event.payload).await)

@@ -14,10 +14,10 @@ use hookgate::{
 use hookgate_ledger::{Next, Wait};
 use tokio::time::Instant;
 
-use crate::Routed;
 use crate::gate::{Answer, Gate};
 use crate::handlers::{Effect, HandlerError};
-use crate::outcome::{self, Outcome};
+use crate::outcome::{self, Outcome, Waits};
+use crate::targets::Routed;
 
 /// The part of an invocation's time that is left for writing down how a handler ended: two calls with their retries,
 /// 1.5 s each. An invocation that is cut off repeats its whole batch.
@@ -78,15 +78,6 @@ impl Aws {
         self.delay(record, delay).await;
         Waits::InFlight
     }
-}
-
-/// How a message waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waits {
-    /// It comes again by itself.
-    InFlight,
-    /// Another message of the same number was sent: this one is not needed.
-    SentAnew,
 }
 
 /// An event that this invocation holds.

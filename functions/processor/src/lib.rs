@@ -28,7 +28,7 @@ use hookgate::{
 };
 use outcome::Outcome;
 use summary::Counts;
-use targets::Target;
+use targets::{Routed, Target};
 
 /// The time by which a lease outlasts the invocation, so that no one else starts while a handler may still run.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -45,13 +45,6 @@ pub struct Processor {
     aws: Aws,
     routes: Vec<Routed>,
     gate: Gate,
-}
-
-/// A route and its target.
-#[derive(Debug)]
-pub(crate) struct Routed {
-    pub(crate) route: Route,
-    pub(crate) target: Target,
 }
 
 impl Processor {

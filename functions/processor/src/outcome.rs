@@ -7,7 +7,6 @@ use aws_lambda_events::sqs::SqsMessage;
 use hookgate::event::Claim;
 use hookgate::{AwsError, Event, Message, chain, one_line};
 
-use crate::attempt::Waits;
 use crate::handled::Handled;
 use crate::handlers::HandlerError;
 
@@ -19,6 +18,15 @@ pub(crate) struct Outcome {
     pub(crate) count: Count,
     /// Its source, where it could be read.
     pub(crate) source: Option<String>,
+}
+
+/// How a message waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// It comes again by itself.
+    InFlight,
+    /// Another message of the same number was sent: this one is not needed.
+    SentAnew,
 }
 
 /// The metrics that count an outcome.

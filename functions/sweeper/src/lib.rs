@@ -50,6 +50,11 @@ pub struct Swept {
 }
 
 impl Swept {
+    /// True unless all that it looked at was left: then the queue takes nothing.
+    fn is_well(self) -> bool {
+        self.left == 0 || self.sent > 0
+    }
+
     fn and(self, other: Swept) -> Swept {
         Swept {
             sent: self.sent + other.sent,
@@ -166,7 +171,9 @@ pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
     let released = sweeper.release(deadline).await;
     let replayed = sweeper.replay(deadline).await;
     let depth = sweeper.depth().await;
-    let well = swept.is_ok() && released.is_ok() && replayed.is_ok();
+    let is_well =
+        |swept: &Result<Swept, AwsError>| swept.as_ref().is_ok_and(|swept| swept.is_well());
+    let well = is_well(&swept) && is_well(&released) && replayed.is_ok();
     let replayed_now = replayed.as_ref().map_or(0, |slice| slice.sent);
     let depth = depth.map(|depth| vec![depth]).unwrap_or_default();
     MetricLine::new()

@@ -130,7 +130,8 @@ impl Twin {
             queue.clone(),
             engines.dead_letters(),
             Clock::system(),
-        );
+        )
+        .with_routes(config.routes.clone());
         let ingest = Ingest::new(
             sources,
             table.clone(),

@@ -9,6 +9,7 @@ mod events;
 pub mod openapi;
 mod operations;
 mod replays;
+mod routes;
 #[cfg(feature = "openapi")]
 mod schemas;
 
@@ -22,15 +23,16 @@ pub use events::{
 };
 pub use operations::{
     CancelReplay, CountRange, DiscardDeadLetters, ListDeadLetters, ListEvents, ListMoves,
-    ListReplays, MoveDeadLetters, NoRoute, OPERATIONS, Operation, OperationId, OperationInfo,
-    RedriveDeadLetters, ReplayKeys, ReplayRange, ShowDeadLetter, ShowEvent, ShowOutcomes,
-    ShowReplay, path, route,
+    ListReplays, ListRoutes, MoveDeadLetters, NoRoute, OPERATIONS, Operation, OperationId,
+    OperationInfo, PauseRoute, RedriveDeadLetters, ReplayKeys, ReplayRange, ResumeRoute,
+    ShowDeadLetter, ShowEvent, ShowOutcomes, ShowReplay, path, route,
 };
 pub use replays::{
     KeysReplayed, KeysRequest, OutcomesRequest, RangeCount, RangeRequest, ReplayList,
     ReplayListRequest, ReplayOutcomes, ReplayState, ReplaySummary, ReplayedEvent, ReplayedRange,
 };
 
+pub use routes::{RouteList, RouteStateName, RouteSummary};
 use serde::{Deserialize, Serialize};
 
 /// A request without parameters.

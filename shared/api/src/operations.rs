@@ -7,7 +7,7 @@ use crate::{
     DeadLetterDetails, DeadLetterList, DeadLetterListRequest, Discard, Discarded, EventDetail,
     EventList, EventListRequest, KeysReplayed, KeysRequest, MoveList, MoveRequest, MoveStarted,
     Nothing, OutcomesRequest, RangeCount, RangeRequest, Redrive, Redriven, ReplayList,
-    ReplayListRequest, ReplayOutcomes, ReplaySummary,
+    ReplayListRequest, ReplayOutcomes, ReplaySummary, RouteList, RouteSummary,
 };
 
 /// Something that operators can ask for.
@@ -147,6 +147,12 @@ operations! {
     ListMoves: "GET" "/admin/dead-letters/moves" Nothing => 200 MoveList;
     /// Has SQS move all dead letters back to the queue.
     MoveDeadLetters: "POST" "/admin/dead-letters/moves" MoveRequest => 202 MoveStarted;
+    /// Lists the routes and whether their events are held.
+    ListRoutes: "GET" "/admin/routes" Nothing => 200 RouteList;
+    /// Holds a route's events from now on.
+    PauseRoute: "POST" "/admin/routes/{name}/pause" Nothing => 200 RouteSummary;
+    /// Lets a route's events go to its target again.
+    ResumeRoute: "POST" "/admin/routes/{name}/resume" Nothing => 200 RouteSummary;
     /// Shows the dead letters of an event's key or a message's id.
     ShowDeadLetter: "GET" "/admin/dead-letters/{name}" Nothing => 200 DeadLetterDetails;
 }

@@ -7,9 +7,16 @@
 mod handler;
 
 use bytes::Bytes;
-use hookgate::Event;
+use hookgate::{Event, Route};
 
 use crate::handlers::{Effect, HandlerError, Handlers};
+
+/// A route and its target.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) route: Route,
+    pub(crate) target: Target,
+}
 
 /// Declares the kinds of targets: the word in `hookgate.toml`, then the type.
 macro_rules! targets {

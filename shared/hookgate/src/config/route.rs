@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hookgate_ledger::{RetryPolicy, Waits};
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -215,10 +215,13 @@ fn breaker(at: &str, raw: &RawBreaker) -> Result<Option<BreakerLimits>, ConfigEr
     Ok(Some(limits))
 }
 
-/// A time such as `2s`, `15m` or `24h`.
+/// A time such as `2s`, `15m`, `24h` or `3d`.
 fn duration(at: &str, text: &str) -> Result<Duration, ConfigError> {
-    let read = text.parse::<SignedDuration>().ok();
-    let read = read.and_then(|duration| Duration::try_from(duration).ok());
+    let span = text.parse::<Span>().ok();
+    let read = span.and_then(|span| {
+        let days = SpanRelativeTo::days_are_24_hours();
+        Duration::try_from(span.to_duration(days).ok()?).ok()
+    });
     match read {
         Some(duration) if !duration.is_zero() && duration <= MAX_ELAPSED => Ok(duration),
         Some(_) => Err(ConfigError::at(at, "must be over 0 and at most 10 days")),
@@ -227,5 +230,104 @@ fn duration(at: &str, text: &str) -> Result<Duration, ConfigError> {
                 format!("`{text}` is not a time; write one as \"2s\", \"15m\" or \"24h\"");
             Err(ConfigError::at(at, problem))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn parsed(rest: &str) -> Result<Vec<Route>, String> {
+        let text = format!("[sources.s]\nprovider = \"pakk\"\nsecrets = [\"env:S\"]\n{rest}");
+        let config = Config::parse(&text).map_err(|error| error.to_string());
+        Ok(config?.routes)
+    }
+
+    fn routed(keys: &str) -> Result<Route, String> {
+        let routes = parsed(&format!("[[routes]]\nto = \"handler:log\"\n{keys}"));
+        routes.map(|mut routes| routes.remove(0))
+    }
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn a_route_without_rules_retries_for_a_day_and_has_a_breaker() {
+        let route = routed("").unwrap();
+        assert_eq!(route.retry, RetryPolicy::default());
+        assert_eq!(route.breaker, Some(BreakerLimits::default()));
+        assert_eq!(route.name, "log");
+    }
+
+    #[test]
+    fn every_rule_can_be_set() {
+        let route = routed(
+            "name = \"a.b\"\nretry = { attempts = 3, first = \"5s\", max_wait = \"30m\", max_elapsed = \"12h\" }\n\
+             breaker = { failures = 10, first = \"1m\", max_wait = \"1h\" }",
+        );
+        let route = route.unwrap();
+        assert_eq!(route.name, "a.b");
+        let waits = Waits::Doubling {
+            first: seconds(5),
+            max: seconds(1800),
+        };
+        let expected = RetryPolicy {
+            attempts: Some(3),
+            max_elapsed: Some(seconds(12 * 3600)),
+            waits,
+        };
+        assert_eq!(route.retry, expected);
+        let limits = BreakerLimits {
+            failures: 10,
+            first: seconds(60),
+            max_wait: seconds(3600),
+        };
+        assert_eq!(route.breaker, Some(limits));
+        let off = routed("breaker = \"off\"").unwrap();
+        assert_eq!(off.breaker, None);
+    }
+
+    #[test]
+    fn a_schedule_is_the_whole_of_it() {
+        let route = routed("retry = { schedule = [\"5s\", \"2h\"] }").unwrap();
+        let expected = RetryPolicy {
+            attempts: None,
+            max_elapsed: None,
+            waits: Waits::Schedule(vec![seconds(5), seconds(7200)]),
+        };
+        assert_eq!(route.retry, expected);
+    }
+
+    #[test]
+    fn the_rules_of_the_file_are_for_routes_that_have_none() {
+        let text = "retry = { attempts = 2 }\n[sources.s]\nprovider = \"pakk\"\nsecrets = [\"env:S\"]\n\
+                    [[routes]]\nto = \"handler:log\"\n[[routes]]\nto = \"handler:log\"\nretry = { attempts = 7 }";
+        let routes = Config::parse(text).unwrap().routes;
+        let attempts: Vec<_> = routes.iter().map(|route| route.retry.attempts).collect();
+        assert_eq!(attempts, [Some(2), Some(7)]);
+        assert_eq!((&*routes[0].name, &*routes[1].name), ("log", "log-2"));
+    }
+
+    #[rustfmt::skip]
+    #[test]
+    fn a_wrong_rule_is_named_with_what_to_write() {
+        for (keys, why) in [
+            ("retry = { attempts = 0 }", "routes[0].retry.attempts: must be at least 1"),
+            ("retry = { first = \"soon\" }", "routes[0].retry.first: `soon` is not a time; write one as \"2s\", \"15m\" or \"24h\""),
+            ("retry = { max_elapsed = \"11d\" }", "routes[0].retry.max_elapsed: must be over 0 and at most 10 days"),
+            ("retry = { first = \"0s\" }", "routes[0].retry.first: must be over 0 and at most 10 days"),
+            ("retry = { first = \"2h\" }", "routes[0].retry.first: must not be longer than max_wait"),
+            ("retry = { schedule = [\"5s\"], first = \"2s\" }", "routes[0].retry.schedule: lists every wait; remove first and max_wait"),
+            ("retry = { schedule = [\"5s\", \"-1s\"] }", "routes[0].retry.schedule[1]: `-1s` is not a time; write one as \"2s\", \"15m\" or \"24h\""),
+            ("breaker = { failures = 0 }", "routes[0].breaker.failures: must be at least 1; write breaker = \"off\" for none"),
+            ("breaker = { first = \"1h\" }", "routes[0].breaker.first: must not be longer than max_wait"),
+            ("name = \"a b\"", "routes[0].name: must be 1 to 64 letters, digits, `.`, `-` or `_`"),
+        ] {
+            assert_eq!(routed(keys).err().as_deref(), Some(why), "{keys}");
+        }
+        let twice = parsed("[[routes]]\nto = \"handler:log\"\nname = \"a\"\n[[routes]]\nto = \"handler:log\"\nname = \"a\"");
+        assert_eq!(twice.err().as_deref(), Some("routes[1].name: another route has this name; names must differ"));
     }
 }

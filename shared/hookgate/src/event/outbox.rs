@@ -164,10 +164,19 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn outbox_depth(&self, now: SystemTime) -> Result<u64, AwsError> {
-        let shards = self
-            .outbox_shards()
-            .map(|shard| self.due_in_shard(shard, now));
-        Ok(try_join_all(shards).await?.into_iter().sum())
+        let counts = self.outbox_shards().map(due_in);
+        let counts = counts.map(|partition| self.count(partition, unix_ms(now)));
+        Ok(try_join_all(counts).await?.into_iter().sum())
+    }
+
+    /// The number of messages that are held for a route.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_depth(&self, route: &str) -> Result<u64, AwsError> {
+        let shards = self.outbox_shards().map(|shard| held_in(route, shard));
+        let counts = shards.map(|partition| self.count(partition, LAST_MS));
+        Ok(try_join_all(counts).await?.into_iter().sum())
     }
 
     /// Removes a row whose message was sent, unless it was written anew meanwhile. Doing it twice is harmless.
@@ -191,17 +200,17 @@ impl DynamoTable {
         }
     }
 
-    /// The number of a shard's rows that are due. One response covers 1 MB of the index, thousands of rows:
-    /// counting more would not change any alarm.
-    async fn due_in_shard(&self, shard: u8, now: SystemTime) -> Result<u64, AwsError> {
+    /// The number of rows in a partition of the index up to a time. One response covers 1 MB of the index, thousands of
+    /// rows: counting more would not change any alarm.
+    async fn count(&self, partition: String, until_ms: u64) -> Result<u64, AwsError> {
         let counted = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(INDEX)
-            .key_condition_expression("gpk = :gpk AND gsk <= :now")
-            .expression_attribute_values(":gpk", s(due_in(shard)))
-            .expression_attribute_values(":now", index_time(unix_ms(now)))
+            .key_condition_expression("gpk = :gpk AND gsk <= :until")
+            .expression_attribute_values(":gpk", s(partition))
+            .expression_attribute_values(":until", index_time(until_ms))
             .select(Select::Count)
             .send()
             .await
