@@ -9,7 +9,7 @@ use hookgate::dead_letter::NewDeadLetter;
 use hookgate::event::{Claim, Retry, TransactOutcome, Until};
 use hookgate::{
     AwsError, BodyError, Clock, DynamoTable, MAX_SEND_DELAY, Message, Number, RetryPolicy,
-    S3Bodies, SqsQueue, chain,
+    S3Bodies, SqsQueue, chain, unix_ms,
 };
 use hookgate_ledger::{Next, Wait};
 use tokio::time::Instant;
@@ -307,6 +307,8 @@ impl Attempt<'_> {
             target: self.target_name(),
             attempt: self.claim.grant.attempt,
             request_id: &self.invocation.request_id,
+            // Its own messages are younger: each attempt has another.
+            received_ms: Some(unix_ms(self.claim.event.received)),
         };
         if let Err(error) = queue.dead_letter(dead_letter(self.record, &reason)).await {
             let delay = full_jitter(DEAD_LETTER_WAIT);
@@ -340,19 +342,20 @@ pub(crate) struct Reason<'a> {
     pub(crate) target: &'a str,
     pub(crate) attempt: u32,
     pub(crate) request_id: &'a str,
+    /// The time of the event's receipt; `None` if the message cannot be read.
+    pub(crate) received_ms: Option<u64>,
 }
 
 /// The record's text, untouched, with the reason as attributes.
 pub(crate) fn dead_letter<'a>(record: &'a SqsMessage, reason: &Reason<'_>) -> NewDeadLetter<'a> {
-    let first_seen = record.attributes.get("SentTimestamp");
+    let sent = record.attributes.get("SentTimestamp");
+    let first_seen = reason.received_ms.map(|ms| ms.to_string());
+    let first_seen = first_seen.or_else(|| sent.cloned());
     let attributes = [
         ("Reason", attribute_text(reason.text)),
         ("Class", reason.class.to_owned()),
         ("Attempt", reason.attempt.to_string()),
-        (
-            "FirstSeen",
-            first_seen.map_or("-", String::as_str).to_owned(),
-        ),
+        ("FirstSeen", first_seen.unwrap_or_else(|| "-".to_owned())),
         ("Target", reason.target.to_owned()),
         ("RequestId", attribute_text(reason.request_id)),
     ];

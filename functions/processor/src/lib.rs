@@ -224,6 +224,7 @@ impl Processor {
             target: "-",
             attempt: 1,
             request_id: &invocation.request_id,
+            received_ms: None,
         };
         match self
             .aws

@@ -74,7 +74,7 @@ impl Sweeper {
                 let limit = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
                 let rows = Rows::Held(route);
                 let page = self.table.outbox_page(rows, shard, from, limit).await?;
-                found += page.rows.len();
+                found += page.found;
                 swept = swept.and(self.send_rows(&page.rows, |_| self.within_a_minute()).await);
                 from = page.next;
                 if from.is_none() {

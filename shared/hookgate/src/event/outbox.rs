@@ -64,8 +64,10 @@ pub struct OutboxRow {
 /// A part of a shard's rows, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct RowPage {
-    /// The rows.
+    /// The rows, without those that could not be read this time.
     pub rows: Vec<OutboxRow>,
+    /// The number of rows that the index has here.
+    pub found: usize,
     /// The position after them; `None` after the last.
     pub next: Option<RowPosition>,
 }
@@ -150,11 +152,14 @@ impl DynamoTable {
             .send()
             .await
             .or_failed(READ)?;
-        let mut rows = self.rows_at(page.items.unwrap_or_default()).await?;
+        let keys = page.items.unwrap_or_default();
+        let found = keys.len();
+        let mut rows = self.rows_at(keys).await?;
         // The index may be older than the rows.
         rows.retain(|(at, row)| *at == partition && unix_ms(row.due) <= until);
         Ok(RowPage {
             rows: rows.into_iter().map(|(_, row)| row).collect(),
+            found,
             next: page.last_evaluated_key.map(RowPosition),
         })
     }
