@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use bytes::Bytes;
 use hookgate::config::DEFAULT_RETENTION;
-use hookgate::{Body, DynamoTable, Event, EventKey, system_now, unix_ms};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest};
+use hookgate::{Body, DynamoTable, Event, EventKey, Message, Number, rfc3339, system_now, unix_ms};
 use hookgate_twin::engines::{Engines, TABLE};
 
 /// The source of the events.
@@ -44,6 +45,61 @@ pub fn event(number: usize, received: SystemTime) -> Event {
     }
 }
 
+/// Archives an event by itself; its place.
+pub async fn archive(table: &DynamoTable, event: &Event) -> String {
+    let places = table.archive_places(&[event]).expect("an archive");
+    let archived = table.archive(&places[0], &[event]).await;
+    archived.expect("it is archived");
+    places[0].clone()
+}
+
+/// The table's partition that has an event's place in the archive, and the place's sort key.
+pub fn item_of(event: &Event, place: &str) -> (String, String) {
+    let (shard, sort_key) = place.split_once('-').expect("a shard, and a sort key");
+    let day = &rfc3339(unix_ms(event.received))[..10];
+    let partition = format!("archive#{}#{day}#{shard}", event.source);
+    (partition, sort_key.to_owned())
+}
+
+/// Archives an event that was recorded, and writes down that it was handled.
+pub async fn handle(table: &DynamoTable, event: &Event) {
+    let place = archive(table, event).await;
+    let message = Message {
+        event: event.clone(),
+        number: Number::first_of(0),
+        replay: None,
+        probe: None,
+    };
+    let request = ClaimRequest {
+        message: &message,
+        owner: "me",
+        lease_until: event.received,
+        place: Some(&place),
+        now: event.received,
+    };
+    let claimed = table.claim(request).await.expect("the table answers");
+    let ClaimOutcome::Granted(grant) = claimed else {
+        panic!("not granted: {claimed:?}");
+    };
+    let claim = Claim {
+        event,
+        number: Number::first_of(0),
+        owner: "me",
+        grant,
+        began: event.received,
+        target: Some("handler:log"),
+        archived: Some(&place),
+    };
+    let completed = table.complete(claim, event.received).await;
+    completed.expect("it is completed");
+}
+
+/// The table as one of several processes sees it that write to it.
+pub fn of_process(table: &DynamoTable, number: usize) -> DynamoTable {
+    let shards = [0, 7, 20, 63];
+    table.clone().in_shard(shards[number % shards.len()])
+}
+
 /// Records events and archives their payloads: two at each time, the first of them thirty hours before the last
 /// midnight of UTC, and about a hundred on each of the days around it.
 pub async fn events_over_midnight(table: &DynamoTable, count: usize) -> Vec<Event> {
@@ -55,7 +111,7 @@ pub async fn events_over_midnight(table: &DynamoTable, count: usize) -> Vec<Even
         let steps = u32::try_from(number / 2).expect("few events");
         let event = event(number, start + APART * steps);
         table.record(&event, now).await.expect("it is recorded");
-        table.archive(&event).await.expect("it is archived");
+        archive(&of_process(table, number), &event).await;
         events.push(event);
     }
     events

@@ -72,7 +72,7 @@ mod no_fault_at_any_call_loses_or_alters_a_large_body_that {
     #[tokio::test]
     async fn is_archived_in_parts_and_replayed() {
         let story = Scenario { size: Size::InParts, replay: Some(Replayed::Key), ..story(&[]) };
-        strike_where(story, |call| call.starts_with("PutItem payload")).await;
+        strike_where(story, |call| call.starts_with("PutItem archive")).await;
     }
 }
 
@@ -140,6 +140,7 @@ async fn calls(world: &mut World, story: &Scenario) -> Vec<String> {
 /// Else the stories would not strike what they are told for.
 #[tokio::test]
 async fn what_the_stories_mean_to_strike_is_called() {
+    const DAY: &str = "PutItem archive-days";
     let mut world = World::start().await;
     let refused = Scenario {
         plan: Plan::from([(SEND, Fault::Fail)]),
@@ -162,9 +163,12 @@ async fn what_the_stories_mean_to_strike_is_called() {
     let calls_of_ingest = calls(&mut world, &sent_first).await;
     assert_eq!(calls_of_ingest[..2], expected[1..]);
     for (size, expected) in [
-        (Size::Small, &["PutItem payload"][..]),
-        (Size::InBucket, &["PutItem payload", "GET"]),
-        (Size::InParts, &["PutItem payload.0001", "PutItem payload"]),
+        (Size::Small, &[DAY, "PutItem archive"][..]),
+        (Size::InBucket, &[DAY, "PutItem archive", "GET"]),
+        (
+            Size::InParts,
+            &[DAY, "PutItem archive.0001", "PutItem archive"],
+        ),
     ] {
         let story = Scenario {
             size,

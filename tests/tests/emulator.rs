@@ -124,8 +124,9 @@ async fn a_message_that_comes_twice_has_no_second_effect() {
         assert_eq!(processor.count("done"), samples.len());
         for key in &keys {
             assert_eq!(deployment.stack.state(key).await, done());
-            let archived = deployment.stack.item(key, "payload").await;
-            assert!(archived.is_some(), "the payload is kept");
+            let event = deployment.stack.item(key, "event").await;
+            let place = event.expect("the event is known").remove("arc");
+            assert!(place.is_some(), "the payload is kept");
         }
     }
     assert_eq!(processor.count("settled"), samples.len());

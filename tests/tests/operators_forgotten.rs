@@ -44,16 +44,24 @@ async fn replayed(gateway: &Gateway, key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_forgotten_event_is_replayed_by_its_key_as_it_came_in() {
+async fn a_forgotten_event_is_replayed_by_its_time_as_it_came_in() {
     let gateway = Gateway::start().await;
     let key = forgotten(&gateway, "evt_1", "project.created").await;
-    let answer = replay(
-        &gateway,
-        "/admin/replay",
-        json!({ "keys": [key], "reason": "a test" }),
-    )
-    .await;
-    assert_eq!(answer["replayed"], json!([{ "key": key, "epoch": 1 }]));
+    let by_key = json!({ "keys": [key], "reason": "a test" });
+    let (status, answer) = gateway
+        .operate(Method::POST, "/admin/replay", Some(by_key))
+        .await;
+    assert_eq!(status, 422, "{answer}");
+    let why = answer["failed"][0]["error"].as_str().unwrap_or_default();
+    assert!(why.contains("replayed by its range"), "{answer}");
+    // It is in the list of all events, and in that of those that were forgotten.
+    for query in ["", "?state=forgotten"] {
+        let (_, list) = gateway.get(&format!("/admin/events{query}")).await;
+        assert_eq!(list["events"][0]["key"], key.as_str(), "{list}");
+        assert_eq!(list["events"][0]["state"], "forgotten", "{list}");
+    }
+    let range = json!({ "source": "product", "since": "2020-01-01T00:00:00Z", "reason": "a test" });
+    replay(&gateway, "/admin/replays", range).await;
     let event = replayed(&gateway, &key).await;
     for (name, value) in [
         ("state", "done"),

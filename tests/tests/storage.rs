@@ -15,10 +15,12 @@ use hookgate::event::{ClaimRequest, EventFilter, EventSearch, Rows, Until};
 use hookgate::replay::{
     EventRange, Pending, Progress, Replay, ReplayId, ReplayState, Replayed, Saved, Sent, send_again,
 };
-use hookgate::table::{INDEX_PK, PK, SK};
+use hookgate::table::SK;
 use hookgate::{Body, DynamoTable, Event, Message, rfc3339, system_now, unix_ms};
 use hookgate_api::Order;
-use hookgate_tests::archived::{SOURCE, event, events_over_midnight, table_in_pages};
+use hookgate_tests::archived::{
+    SOURCE, archive, event, events_over_midnight, handle, item_of, table_in_pages,
+};
 use hookgate_tests::outbox;
 use hookgate_twin::engines::{Engines, TABLE};
 
@@ -133,7 +135,7 @@ async fn pages(table: &DynamoTable, range: &EventRange, limit: u32) -> Vec<Vec<S
         let events = page.events.iter();
         pages.push(
             events
-                .map(|(key, _)| key.as_str().to_owned())
+                .map(|found| found.key.to_string())
                 .collect::<Vec<_>>(),
         );
         assert!(pages.last().unwrap().len() <= limit as usize);
@@ -258,16 +260,19 @@ async fn a_payload_stays_as_long_as_the_configuration_says() {
         ..event(1, received)
     };
     let week = Duration::from_secs(7 * 24 * 3600);
-    engines.table(Some(week)).archive(&large).await.unwrap();
-    let end = Some(unix_ms(received) / 1000 + 604_800);
-    let parts = ["payload", "payload.0001", "payload.0002"];
-    assert_eq!(
-        expiries(&engines, large.key.as_str()).await,
-        parts.map(|part| (part.to_owned(), end))
+    let place = archive(&engines.table(Some(week)), &large).await;
+    let (partition, sort_key) = item_of(&large, &place);
+    let end = unix_ms(received) / 1000 + 604_800;
+    let parts = ["", ".0001", ".0002"].map(|part| (format!("{sort_key}{part}"), Some(end)));
+    assert_eq!(expiries(&engines, &partition).await, parts);
+    // The day is known to have events for as long as it may have any.
+    let days = expiries(&engines, &format!("archive-days#{SOURCE}")).await;
+    assert!(
+        days.len() == 1 && days[0].1 > Some(end + 86_400),
+        "{days:?}"
     );
     let none = event(2, received);
-    engines.table(None).archive(&none).await.unwrap();
-    assert_eq!(expiries(&engines, none.key.as_str()).await, []);
+    assert_eq!(engines.table(None).archive_places(&[&none]), None);
 }
 
 #[tokio::test]
@@ -439,7 +444,7 @@ async fn a_body_other_than_the_signed_one_is_not_replayed() {
     let table = engines.table(Some(Duration::from_secs(86_400)));
     let signed = event(1, system_now());
     table.record(&signed, system_now()).await.unwrap();
-    table.archive(&signed).await.unwrap();
+    handle(&table, &signed).await;
     let pending = Pending::after(&signed.key, 0).unwrap();
     let replay = ReplayId::new(signed.received, 1);
     let queue = engines.queue();
@@ -447,22 +452,20 @@ async fn a_body_other_than_the_signed_one_is_not_replayed() {
     assert_eq!(sent, Sent::Yes);
 
     // Someone who may write to the table puts another payload in its place.
-    let key = AttributeValue::S(signed.key.as_str().to_owned());
-    let removed = engines.dynamodb_client().delete_item().table_name(TABLE);
-    let removed = removed
-        .key(PK, key)
-        .key(SK, AttributeValue::S("payload".to_owned()));
-    removed.send().await.unwrap();
     let forged = Event {
         body: Body::Inline(Bytes::from_static(b"forged")),
         ..signed.clone()
     };
-    table.archive(&forged).await.unwrap();
-    let items = items(&engines, signed.key.as_str()).await;
-    assert!(items["payload"].contains_key(INDEX_PK), "it is there");
+    let item = items(&engines, signed.key.as_str()).await.remove("event");
+    let place = item.unwrap()["arc"].as_s().unwrap().clone();
+    table.archive(&place, &[&forged]).await.unwrap();
     let sent = send_again(&table, &queue, &replay, &pending).await.unwrap();
     assert_eq!(sent, Sent::PayloadGone);
-    let stored = table.stored_event(&signed.key).await.unwrap().unwrap();
+    let stored = table
+        .stored_event(&signed.key, None)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.event, None);
     // Operators see that the event was there, and when.
     let shown = table

@@ -19,7 +19,7 @@ use hookgate_tests::gateway::unix_s;
 use hookgate_tests::outbox;
 use hookgate_tests::provider;
 use hookgate_tests::telemetry::{Functions, SECRET};
-use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE};
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE, TABLE};
 use http::Request;
 use serde_json::Value;
 
@@ -65,6 +65,15 @@ impl Story {
         event.expect("the table answers").expect("the event")
     }
 
+    /// The number of items in the archive.
+    async fn archived(&self) -> usize {
+        let scan = self.functions.engines.dynamodb_client().scan();
+        let found = scan.table_name(TABLE).send().await;
+        let items = found.expect("the table answers").items.unwrap_or_default();
+        let keys = items.iter().filter_map(|item| item["pk"].as_s().ok());
+        keys.filter(|key| key.starts_with("archive#")).count()
+    }
+
     fn handled(&self) -> usize {
         let handled = self.functions.handled.0.lock();
         handled.expect("no handler panics here").len()
@@ -85,7 +94,7 @@ impl Story {
 async fn an_archive_that_does_not_answer_costs_no_attempt() {
     let story = Story::begin().await;
     let batch = story.functions.batch().await;
-    story.failing.now("PutItem", "payload", usize::MAX);
+    story.failing.now("PutItem", "archive#product#", usize::MAX);
     for _ in 0..20 {
         assert_eq!(story.functions.process(batch.clone()).await, 1);
         let waits = story.waits();
@@ -106,6 +115,33 @@ async fn an_archive_that_does_not_answer_costs_no_attempt() {
     );
     assert_eq!((event.summary.error, story.handled()), (None, 1));
     assert_eq!(event.history.len(), 1, "{:?}", event.history);
+    assert!(event.payload.is_some(), "and archived");
+}
+
+#[tokio::test]
+async fn an_event_is_not_archived_on_a_day_that_lists_would_pass_over() {
+    let story = Story::begin().await;
+    let batch = story.functions.batch().await;
+    story.failing.now("PutItem", "archive-days#", usize::MAX);
+    assert_eq!(story.functions.process(batch.clone()).await, 1);
+    assert_eq!((story.archived().await, story.handled()), (0, 0));
+    story.failing.now("", "", 0);
+    assert_eq!(story.functions.process(batch).await, 0);
+    assert_eq!((story.archived().await, story.handled()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_event_that_is_handled_again_is_not_archived_again() {
+    let story = Story::begin().await;
+    let mut batch = story.functions.batch().await;
+    assert_eq!(story.functions.process(batch.clone()).await, 0);
+    let first = batch.records[0].body.clone().expect("a body");
+    let mut replayed: Value = serde_json::from_str(&first).expect("an envelope");
+    replayed["epoch"] = 1.into();
+    batch.records[0].body = Some(replayed.to_string());
+    assert_eq!(story.functions.process(batch).await, 0);
+    assert_eq!((story.archived().await, story.handled()), (1, 2));
+    assert!(story.event().await.payload.is_some());
 }
 
 #[tokio::test]

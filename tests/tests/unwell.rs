@@ -166,6 +166,30 @@ async fn each_state_lists_its_events_in_the_order_of_their_receipt() {
 }
 
 #[tokio::test]
+async fn more_dead_events_of_one_millisecond_than_a_page_are_listed_once() {
+    let story = Story::new().await;
+    let received = story.now - Duration::from_secs(60);
+    // All in one part of the index, which a key's first character tells.
+    let events = (0..).map(|number| event(number, received));
+    let in_one_part = events.filter(|event| event.key.as_str().starts_with('g'));
+    let mut numbers = Vec::new();
+    for event in in_one_part.take(15) {
+        story.table.record(&event, received).await.unwrap();
+        story.attempt(&event, 0, End::Dead).await;
+        numbers.push(event.id.unwrap()[4..].parse().unwrap());
+    }
+    // And one before them, which is on the page after theirs.
+    let earlier = story.record(0).await;
+    story.attempt(&earlier, 0, End::Dead).await;
+    numbers.push(0);
+    numbers.sort_unstable();
+    let mut listed = story.listed(EventState::Dead, Order::Newest, 4).await;
+    assert_eq!(listed.last(), Some(&0), "{listed:?}");
+    listed.sort_unstable();
+    assert_eq!(listed, numbers);
+}
+
+#[tokio::test]
 async fn an_event_that_goes_well_is_not_in_the_index_and_one_that_did_not_leaves_it() {
     let story = Story::new().await;
     let well = story.record(1).await;

@@ -86,7 +86,7 @@ impl Admin {
     }
 
     async fn replay_event(&self, replay: &ReplayId, key: &EventKey) -> EventOutcome {
-        let stored = match self.table.stored_event(key).await {
+        let stored = match self.table.stored_event(key, None).await {
             Ok(stored) => stored,
             Err(error) => return EventOutcome::Failed(error),
         };
@@ -144,7 +144,7 @@ impl Admin {
             found += page.events.len() as u64;
             let missing = SAMPLE - sample.len();
             let keys = page.events.iter().take(missing);
-            sample.extend(keys.map(|(key, _)| key.as_str().to_owned()));
+            sample.extend(keys.map(|found| found.key.to_string()));
             place = page.next;
             if place.is_none() || self.clock.now() > deadline {
                 break place.is_none();
@@ -206,7 +206,7 @@ fn count(progress: &mut Progress, outcome: EventOutcome) -> Result<u32, String> 
         }
         EventOutcome::Unknown => {
             progress.skipped += 1;
-            Err("there is no event with this key".into())
+            Err("the ledger knows no event with this key; one that it has forgotten is replayed by its range".into())
         }
         EventOutcome::PayloadGone => {
             progress.skipped += 1;

@@ -1,6 +1,7 @@
 //! One attempt at an event whose claim was granted: run its target, then write down how that ended.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsMessage;
@@ -89,6 +90,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) invocation: &'a Invocation,
     /// `None` if no route takes the event.
     pub(crate) route: Option<&'a Routed>,
+    /// The reason why the event is not archived; `None` if it is, or nothing is.
+    pub(crate) not_archived: Option<&'a Arc<AwsError>>,
     pub(crate) claim: Claim<'a>,
 }
 
@@ -97,7 +100,7 @@ enum NotDone {
     /// The target failed, or would.
     Failed(HandlerError),
     /// The target was not run, because AWS did not answer.
-    NotBegun(AwsError),
+    NotBegun(Arc<AwsError>),
 }
 
 impl Attempt<'_> {
@@ -115,19 +118,16 @@ impl Attempt<'_> {
         self.claim.target.unwrap_or("-")
     }
 
-    /// Archives the payload, fetches its body where that is in S3, then runs the target within the
+    /// Fetches the body of an event that is archived where that is in S3, then runs the target within the
     /// invocation's time. A panic is an error.
     ///
     /// In this order, so that an event whose body is gone is listed for operators.
     async fn run(&self) -> Result<Effect, NotDone> {
-        let Aws {
-            table,
-            bodies,
-            clock,
-            ..
-        } = self.aws;
+        let Aws { bodies, clock, .. } = self.aws;
         let event = self.claim.event;
-        table.archive(event).await.map_err(NotDone::NotBegun)?;
+        if let Some(error) = self.not_archived {
+            return Err(NotDone::NotBegun(error.clone()));
+        }
         let body = event
             .body
             .fetch(bodies.as_ref())
@@ -328,7 +328,7 @@ impl Attempt<'_> {
 /// A body that is gone will not come back; one that cannot be read now may be read later.
 fn not_fetched(error: BodyError) -> NotDone {
     match error {
-        BodyError::Unavailable(error) => NotDone::NotBegun(error),
+        BodyError::Unavailable(error) => NotDone::NotBegun(Arc::new(error)),
         BodyError::Gone | BodyError::Altered => {
             NotDone::Failed(HandlerError::permanent(error.to_string()))
         }

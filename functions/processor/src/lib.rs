@@ -1,7 +1,7 @@
 //! Consumes the queue: parses each message alone, claims its event, runs its target, writes down how
 //! that ended, and only then lets the message go.
 //!
-//! [`Processor::process`] is one message's way from top to bottom; what follows a granted claim is an
+//! [`Processor::handle`] is a batch's way from top to bottom; what follows a granted claim is an
 //! [`Attempt`](attempt::Attempt).
 
 mod attempt;
@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use gate::Gate;
 use handlers::Handlers;
 use hookgate::config::ConfigError;
-use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Until};
+use hookgate::event::{Claim, ClaimOutcome, ClaimRequest, Grant, NotArchived, Until};
 use hookgate::route::Flow;
 use hookgate::{
     AwsError, Clock, DynamoTable, Event, Message, MessageError, Route, S3Bodies, SqsQueue,
@@ -80,84 +80,127 @@ impl Processor {
         with_targets(routes, handlers).map(drop)
     }
 
-    /// Processes the messages of a batch concurrently, and returns those that SQS must redeliver.
+    /// Processes the messages of a batch, and returns those that SQS must redeliver. All are claimed, then all that
+    /// were are archived, then their targets run: each step for all of them at the same time.
     pub async fn handle(&self, batch: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
-        let records = batch.records.iter().enumerate();
-        let outcomes = join_all(records.map(|(index, record)| async move {
-            let outcome = self.process(record, index, invocation).await;
-            (record, outcome)
-        }));
-        let mut response = SqsBatchResponse::default();
-        let mut counts = Counts::default();
-        for (record, outcome) in outcomes.await {
-            if outcome.comes_again {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = record.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
-            counts.add(outcome);
-        }
-        counts.emit();
-        response
+        let received = self.read(&batch.records);
+        let claims = received.iter().enumerate();
+        let claims = claims.map(|(index, one)| self.claim(one, index, invocation));
+        let claims = join_all(claims).await;
+        let to_archive = claims.iter().flatten().filter_map(Claimed::to_archive);
+        let not_archived = self.aws.table.archive_all(to_archive).await;
+        let ends = claims.into_iter().map(async |claim| match claim {
+            Ok(claimed) => self.attempt(&claimed, &not_archived, invocation).await,
+            Err(outcome) => outcome,
+        });
+        respond(&batch.records, join_all(ends).await)
     }
 
-    async fn process(&self, record: &SqsMessage, index: usize, invocation: &Invocation) -> Outcome {
-        let text = record.body.as_deref().unwrap_or_default();
-        let message = match Message::from_json(text) {
+    /// Reads each message alone, and plans where its event is to be archived.
+    fn read<'a>(&self, records: &'a [SqsMessage]) -> Vec<ReceivedMessage<'a>> {
+        let messages: Vec<_> = records
+            .iter()
+            .map(|record| Message::from_json(record.body.as_deref().unwrap_or_default()))
+            .collect();
+        let events: Vec<&Event> = messages
+            .iter()
+            .flatten()
+            .map(|message| &message.event)
+            .collect();
+        let mut places = self.aws.table.archive_places(&events).into_iter().flatten();
+        let read = records
+            .iter()
+            .zip(messages)
+            .map(|(record, message)| ReceivedMessage {
+                place: message.is_ok().then(|| places.next()).flatten(),
+                record,
+                message,
+            });
+        read.collect()
+    }
+
+    /// Claims the event of a message; the outcome, where it ends here.
+    async fn claim<'a>(
+        &'a self,
+        received: &'a ReceivedMessage<'a>,
+        index: usize,
+        invocation: &Invocation,
+    ) -> Result<Claimed<'a>, Outcome> {
+        let record = received.record;
+        let message = match &received.message {
             Ok(message) => message,
-            Err(MessageError::Version(version)) => return self.leave(record, version).await,
+            Err(MessageError::Version(version)) => return Err(self.leave(record, *version).await),
             Err(error) => {
-                return self
-                    .dead_letter_unread(record, invocation, &error.to_string())
-                    .await;
+                let error = error.to_string();
+                return Err(self.dead_letter_unread(record, invocation, &error).await);
             }
         };
         let now = self.aws.clock.now();
         if invocation.deadline < now + MIN_TIME_LEFT {
-            return outcome::not_started(&message);
+            return Err(outcome::not_started(message));
         }
         let route = self.route(&message.event);
         if let Some(Routed { route, .. }) = route {
-            match self.gate.flow(&self.aws.table, route, &message, now).await {
+            match self.gate.flow(&self.aws.table, route, message, now).await {
                 Ok(Flow::Open) => {}
-                Ok(Flow::Paused | Flow::Broken) => return self.hold(record, message, route).await,
-                Err(error) => return self.not_claimed(record, &message, &error).await,
+                Ok(Flow::Paused | Flow::Broken) => {
+                    return Err(self.hold(record, message.clone(), route).await);
+                }
+                Err(error) => return Err(self.not_claimed(record, message, &error).await),
             }
         }
         // Another owner for every receipt: a copy of the same message in one batch included.
         let message_id = record.message_id.as_deref().unwrap_or_default();
         let owner = format!("{}/{message_id}/{index}", invocation.request_id);
         let request = ClaimRequest {
-            message: &message,
+            message,
             owner: &owner,
             lease_until: invocation.deadline + LEASE_MARGIN,
-            place: None,
+            place: received.place.as_deref(),
             now,
         };
-        let grant = match self.aws.table.claim(request).await {
-            Ok(ClaimOutcome::Granted(grant)) => grant,
-            Ok(ClaimOutcome::Settled) => return outcome::settled(&message),
-            Ok(ClaimOutcome::OtherBody) => return outcome::other_body(&message),
-            Ok(ClaimOutcome::Busy(until)) => {
-                return self.wait_for(record, &message, until, now).await;
-            }
-            Err(error) => return self.not_claimed(record, &message, &error).await,
-        };
+        match self.aws.table.claim(request).await {
+            Ok(ClaimOutcome::Granted(grant)) => Ok(Claimed {
+                record,
+                message,
+                route,
+                // What is archived already is not archived again.
+                place: received.place.as_deref().filter(|_| !grant.is_archived),
+                owner,
+                grant,
+                began: now,
+            }),
+            Ok(ClaimOutcome::Settled) => Err(outcome::settled(message)),
+            Ok(ClaimOutcome::OtherBody) => Err(outcome::other_body(message)),
+            Ok(ClaimOutcome::Busy(until)) => Err(self.wait_for(record, message, until, now).await),
+            Err(error) => Err(self.not_claimed(record, message, &error).await),
+        }
+    }
+
+    /// Runs the target of a claimed event, if that is archived, and writes down how it ended.
+    async fn attempt(
+        &self,
+        claimed: &Claimed<'_>,
+        not_archived: &NotArchived<'_>,
+        invocation: &Invocation,
+    ) -> Outcome {
+        let failed = claimed.place.and_then(|place| not_archived.get(place));
         let attempt = Attempt {
             aws: &self.aws,
             gate: &self.gate,
-            record,
-            message: &message,
+            record: claimed.record,
+            message: claimed.message,
             invocation,
-            route,
+            route: claimed.route,
+            not_archived: failed,
             claim: Claim {
-                event: &message.event,
-                number: message.number,
-                owner: &owner,
-                grant,
-                began: now,
-                target: route.map(|routed| routed.target.name()),
-                archived: None,
+                event: &claimed.message.event,
+                number: claimed.message.number,
+                owner: &claimed.owner,
+                grant: claimed.grant,
+                began: claimed.began,
+                target: claimed.route.map(|routed| routed.target.name()),
+                archived: claimed.place.filter(|_| failed.is_none()),
             },
         };
         attempt.finish().await
@@ -252,6 +295,49 @@ impl Processor {
             .await;
         outcome::busy(message)
     }
+}
+
+/// A message as it was received.
+struct ReceivedMessage<'a> {
+    record: &'a SqsMessage,
+    message: Result<Message, MessageError>,
+    /// The place in the archive where its event is to be written; `None` if nothing is archived.
+    place: Option<String>,
+}
+
+/// An event that this invocation holds.
+struct Claimed<'a> {
+    record: &'a SqsMessage,
+    message: &'a Message,
+    /// `None` if no route takes the event.
+    route: Option<&'a Routed>,
+    /// `None` if its event is archived already, or nothing is.
+    place: Option<&'a str>,
+    owner: String,
+    grant: Grant,
+    began: SystemTime,
+}
+
+impl<'a> Claimed<'a> {
+    fn to_archive(&self) -> Option<(&'a str, &'a Event)> {
+        Some((self.place?, &self.message.event))
+    }
+}
+
+/// The response to a batch, and its metrics.
+fn respond(records: &[SqsMessage], outcomes: Vec<Outcome>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    let mut counts = Counts::default();
+    for (record, outcome) in records.iter().zip(outcomes) {
+        if outcome.comes_again {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = record.message_id.clone().unwrap_or_default();
+            response.batch_item_failures.push(failure);
+        }
+        counts.add(outcome);
+    }
+    counts.emit();
+    response
 }
 
 fn with_targets(routes: Vec<Route>, handlers: &Handlers) -> Result<Vec<Routed>, ConfigError> {

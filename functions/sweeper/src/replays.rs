@@ -133,9 +133,8 @@ impl Run<'_> {
             progress.found += page.events.len() as u64;
             progress.exhausted = page.next.is_none();
             progress.next = page.next;
-            for (key, epoch) in page.events {
-                progress.pending.extend(Pending::after(&key, epoch));
-            }
+            let found = page.events.into_iter();
+            progress.pending.extend(found.filter_map(Pending::of_range));
         }
         Ok(())
     }

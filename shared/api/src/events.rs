@@ -23,8 +23,7 @@ pub enum EventState {
     Unhandled,
     /// Given up, and in the dead-letter queue.
     Dead,
-    /// Deleted from the ledger, though its payload is still archived. Such an event is neither listed nor shown.
-    #[serde(skip)]
+    /// Deleted from the ledger, though its payload is still archived: it is replayed by its range.
     Forgotten,
 }
 

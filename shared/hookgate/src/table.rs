@@ -1,14 +1,14 @@
 //! The table: its items, every attribute's name, and values written and read.
 //!
-//! One item per event (`sk = event`), the hot one, under 1 KB; and, once the processor has seen it,
-//! its payload in items of their own (`sk = payload`, `payload.0001` …), written once. Only the
-//! payload's first item carries the index keys, so that changing an event's state never pays for
-//! the index. A large body is in S3: then the payload's one item points to it.
+//! One item per event (`sk = event`), the hot one, under 1 KB. Payloads are in the archive, items of their own that
+//! hold all events of a batch. The index has only events that are not well, messages in the outbox and replays: an
+//! event that goes well never pays for it.
 //!
 //! In expressions `#st` stands for the attribute `st`: [`names`] resolves what an expression uses.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -26,9 +26,9 @@ pub const PK: &str = "pk";
 pub const SK: &str = "sk";
 /// The time at which DynamoDB may delete the item, in seconds since 1970.
 pub const EXPIRES: &str = "exp";
-/// The index over payloads by source, day and time of receipt.
+/// The index over events that are not well, the outbox and replays.
 pub const INDEX: &str = "by-received";
-/// The index's partition key, `source#yyyy-mm-dd#shard`.
+/// The index's partition key, such as `dead#source#shard`.
 pub const INDEX_PK: &str = "gpk";
 /// The index's sort key: the time of receipt in milliseconds, 13 digits.
 pub const INDEX_SK: &str = "gsk";
@@ -74,7 +74,6 @@ pub(crate) mod event_item {
     /// The place of its payload in the archive.
     pub(crate) const ARCHIVED: &str = "arc";
     /// The place where its payload may be in the archive, while it is being handled.
-    #[expect(dead_code)]
     pub(crate) const PLACE: &str = "at";
     /// The last attempt's error.
     pub(crate) const ERROR: &str = "err";
@@ -90,18 +89,12 @@ pub(crate) mod event_item {
     }
 }
 
-/// The attributes of payloads and outbox entries.
+/// The attributes of archived events and outbox entries.
 pub(crate) mod payload_item {
-    /// A part of the compressed body; the compressed message of an outbox entry.
+    /// A part of the compressed events; the compressed message of an outbox entry.
     pub(crate) const DATA: &str = "data";
     /// The number of parts.
     pub(crate) const PARTS: &str = "parts";
-    /// The headers, as JSON.
-    pub(crate) const HEADERS: &str = "hd";
-    /// The pointer to a body in S3, as JSON.
-    pub(crate) const STORED_BODY: &str = "chk";
-    /// The trace's headers, as JSON.
-    pub(crate) const TRACE: &str = "tr";
 }
 
 /// The attributes of a replay's item.
@@ -119,8 +112,21 @@ pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 /// The number of partitions over which entries of one kind are spread; each allows 1,000 writes a second.
 pub(crate) const SHARDS: u8 = 64;
 
-/// The number of parts in which the payloads of a source and a day are listed.
-pub(crate) const PAYLOAD_SHARDS: u8 = 4;
+/// The marks of days in the archive that this process has written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DaysWritten(Arc<Mutex<HashSet<String>>>);
+
+impl DaysWritten {
+    pub(crate) fn has(&self, mark: &str) -> bool {
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.contains(mark)
+    }
+
+    pub(crate) fn add(&self, mark: String) {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.insert(mark);
+    }
+}
 
 /// The ledger and archive in one DynamoDB table.
 #[derive(Clone, Debug)]
@@ -130,10 +136,13 @@ pub struct DynamoTable {
     pub(crate) retention: Option<Duration>,
     pub(crate) bodies: Option<S3Bodies>,
     pub(crate) outbox_shards: u8,
+    pub(crate) shard: u8,
+    pub(crate) days: DaysWritten,
 }
 
 impl DynamoTable {
-    /// The table with this name. Payloads are stored for `retention`, or not at all.
+    /// The table with this name. Payloads are stored for `retention`, or not at all, in a shard of the archive that
+    /// is drawn by chance.
     pub fn new(
         client: Client,
         name: impl Into<String>,
@@ -145,6 +154,8 @@ impl DynamoTable {
             retention,
             bodies: None,
             outbox_shards: SHARDS,
+            shard: fastrand::u8(..SHARDS),
+            days: DaysWritten::default(),
         }
     }
 
@@ -155,6 +166,12 @@ impl DynamoTable {
             outbox_shards: shards.max(1),
             ..self
         }
+    }
+
+    /// The table, whose payloads are written to this shard of the archive.
+    #[must_use]
+    pub fn in_shard(self, shard: u8) -> DynamoTable {
+        DynamoTable { shard, ..self }
     }
 
     /// The table, with the place where the large bodies of its payloads are.
@@ -241,16 +258,6 @@ fn key(
         .build()
 }
 
-/// The index partition of an event.
-pub(crate) fn index_partition(source: &str, received: SystemTime, shard: u8) -> String {
-    partition_of(source, &day(received), shard)
-}
-
-/// The index partition of a source's day, `yyyy-mm-dd`.
-pub(crate) fn partition_of(source: &str, day: &str, shard: u8) -> String {
-    format!("{source}#{day}#{shard}")
-}
-
 /// The shard of an event's entry in the index: of 64, the value of the key's first character.
 pub(crate) fn shard(key: &EventKey) -> u8 {
     let scaled = u16::from(key.first_byte()) * u16::from(SHARDS) / 256;
@@ -261,6 +268,12 @@ pub(crate) fn shard(key: &EventKey) -> u8 {
 pub(crate) fn day(time: SystemTime) -> String {
     let timestamp = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     timestamp.strftime("%Y-%m-%d").to_string()
+}
+
+/// A time in milliseconds since 1970.
+pub(crate) fn time(ms: u64) -> SystemTime {
+    let since = Duration::from_millis(ms);
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
 pub(crate) fn expires_s(from: SystemTime, after: Duration) -> u64 {

@@ -100,9 +100,17 @@ pub(crate) async fn check_once(world: &World, run: &Run, poison: bool) -> Result
     Ok(())
 }
 
-/// An event that was handled can be shown, and replayed.
+/// An event that was handled is listed once, and can be shown and replayed.
 pub(crate) async fn check_archived(world: &World) -> Result<(), Violation> {
-    if effects(world) > 0 && !world.is_archived().await {
+    if effects(world) == 0 {
+        return Ok(());
+    }
+    let listed = world.listed().await;
+    if listed != 1 {
+        let found = format!("an effect, and listed {listed} times");
+        return Err(violation(world, "archived", found));
+    }
+    if !fired(world, &[Fault::Forget]) && !world.is_archived().await {
         let found = "an effect, and no payload".to_owned();
         return Err(violation(world, "archived", found));
     }

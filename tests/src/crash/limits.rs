@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::run::clear;
 use super::{Act, Fault, Plan, World};
 
-// The calls of a poll are: receive, the route's state, claim, archive, effect.
+// The calls of a poll are: receive, the route's state, claim, mark the day, archive, effect.
 pub(super) const CLAIM: usize = 2;
-const EFFECT: usize = 4;
+const EFFECT: usize = 5;
 
 impl World {
     /// Lets a handler run for so long; then its message is delivered to another processor too. How many

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use hookgate::EventKey;
+use hookgate::event::{EventFilter, EventSearch};
+use hookgate::{EventKey, unix_ms};
+use hookgate_api::{EventSummary, Order};
 use hookgate_ledger::State;
 use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE, TABLE};
 
@@ -40,9 +42,35 @@ impl World {
         item.map_or(0, |item| number(&item, "n"))
     }
 
-    /// True if the event's payload can be read.
+    /// True if the event's payload can be read by its key.
     pub(crate) async fn is_archived(&self) -> bool {
-        self.item(self.key().as_str(), "payload").await.is_some()
+        let event = self.table.show_event(&self.key(), self.clock.now()).await;
+        let event = event.expect("the table answers");
+        event.is_some_and(|event| event.payload.is_some())
+    }
+
+    /// The number of times that the event is in the list of all.
+    pub(crate) async fn listed(&self) -> usize {
+        let search = EventSearch {
+            sources: vec!["product".to_owned()],
+            filter: EventFilter::default(),
+            tenant: None,
+            event_id: None,
+            since_ms: unix_ms(self.began),
+            until_ms: unix_ms(self.clock.now()),
+            order: Order::Newest,
+        };
+        let (mut listed, mut after) = (0, None);
+        loop {
+            let round = self.table.search(&search, after.as_ref(), 1).await;
+            let round = round.expect("the table answers");
+            let is_this = |event: &&EventSummary| event.key == self.key().as_str();
+            listed += round.events.iter().filter(is_this).count();
+            after = round.next;
+            if after.is_none() {
+                return listed;
+            }
+        }
     }
 
     async fn item(&self, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {

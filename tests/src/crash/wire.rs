@@ -68,7 +68,7 @@ fn failure(fault: Fault) -> Result<HttpResponse, ConnectorError> {
     Ok(HttpResponse::new(status, SdkBody::from("injected failure")))
 }
 
-/// The operation of a request and what it is about: `PutItem payload.0001`, `SendMessage hookgate-events`,
+/// The operation of a request and what it is about: `PutItem archive.0001`, `SendMessage hookgate-events`,
 /// `SendMessage hookgate-events 60`, `ChangeMessageVisibility 60`, `PUT`.
 fn name(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
@@ -80,6 +80,9 @@ fn name(request: &HttpRequest) -> String {
     if operation == "ChangeMessageVisibility" {
         return format!("{operation} {}", body["VisibilityTimeout"]);
     }
+    if let Some(item) = archive_item(&body) {
+        return format!("{operation} {item}");
+    }
     let about = ["/Key/sk/S", "/Item/sk/S", "/IndexName", "/QueueUrl"];
     let about = about.iter().find_map(|path| body.pointer(path)?.as_str());
     let delay = body.get("DelaySeconds");
@@ -88,4 +91,16 @@ fn name(request: &HttpRequest) -> String {
         Some(about) => format!("{operation} {about}"),
         None => operation.to_owned(),
     }
+}
+
+/// The item of the archive that a request puts: the mark of a day, or some part of the events.
+fn archive_item(body: &Value) -> Option<String> {
+    let text = |path| body.pointer(path).and_then(Value::as_str);
+    let (table_part, sort_key) = (text("/Item/pk/S")?, text("/Item/sk/S")?);
+    let kind = table_part.split('#').next()?;
+    let part = sort_key.split_once('.');
+    kind.starts_with("archive").then(|| match part {
+        Some((_, part)) => format!("{kind}.{part}"),
+        None => kind.to_owned(),
+    })
 }

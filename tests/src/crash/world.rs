@@ -27,6 +27,16 @@ pub(crate) const SECRET: &str = "crash-test";
 /// by the machine's own clock.
 const BEGIN_S: u64 = 4_102_444_800;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The first characters of keys, each at the number of its shard.
+const SHARDS: [char; 64] = [
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S',
+    'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l',
+    'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4',
+    '5', '6', '7', '8', '9', '-', '_',
+];
+
 /// Longer than visibility timeout and lease.
 pub(crate) const LATE: Duration = Duration::from_secs(200);
 
@@ -178,6 +188,8 @@ impl World {
 
     /// Begins a run of another event, of which the handler does this, in order.
     pub(crate) fn begin(&mut self, script: &[Act], plan: Plan) {
+        // On each day the archive begins anew.
+        self.clock.advance(DAY);
         self.next_event();
         self.faults.begin(plan);
         *self.effects() = Effects {
@@ -195,7 +207,7 @@ impl World {
     /// Another event, in the same part of the index as the one before.
     pub(crate) fn next_event(&mut self) {
         self.serial += 1;
-        while self.key().as_str().as_bytes()[0] % 4 != self.part() {
+        while !self.key().as_str().starts_with(SHARDS[self.part()]) {
             self.serial += 1;
         }
         // Another one for each event: DynamoDB remembers the tokens that are drawn for transactions.
@@ -206,8 +218,8 @@ impl World {
     }
 
     /// The part of the index that everything of this world is in.
-    pub(crate) fn part(&self) -> u8 {
-        (self.number % 4) as u8
+    pub(crate) fn part(&self) -> usize {
+        (self.number % 64) as usize
     }
 
     /// The event's key in the ledger.

@@ -22,11 +22,11 @@ impl DynamoTable {
             return Ok(None);
         };
         let key = EventKey::new(search.tenant.as_deref(), source, &format!("id:{id}"));
-        let items = self.ledger_items(&[key.as_str().to_owned()]).await?;
+        let items = self.ledger_items([key.as_str()]).await?;
         let times = search.since_ms..=search.until_ms;
         let in_time =
             |item: &&Attributes| number(item, RECEIVED).is_some_and(|ms| times.contains(&ms));
-        let found = items.first().filter(in_time).and_then(summary);
+        let found = items.values().next().filter(in_time).and_then(summary);
         Ok(found.filter(|event| search.admits(event)))
     }
 }

@@ -1,27 +1,32 @@
 //! Events as operators ask for them: which came in, and what became of one.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use hookgate_api::{EventDetail, EventState, EventSummary};
 use hookgate_ledger::State;
+use tokio::time::sleep;
 
 use crate::error::OrFailed;
-use crate::event::archive::{ArchivedPayload, PAYLOAD, read_payload};
+use crate::event::archive::{ArchivePlace, payload};
 use crate::event::history::attempts;
 use crate::event::item::{EVENT, stored_item};
 use crate::event::view::StoredEvent;
 use crate::table::event_item::{
-    BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, NEXT_ATTEMPT, RECEIVED, SOURCE,
-    TARGET, TENANT,
+    ARCHIVED, BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, NEXT_ATTEMPT, PLACE,
+    RECEIVED, SOURCE, TARGET, TENANT,
 };
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, number, s, text};
-use crate::{AwsError, Event, EventKey, rfc3339};
+use crate::{AwsError, Event, EventKey, rfc3339, unix_ms};
 
 /// The attributes of a summary.
 const SUMMARY: &str =
-    "pk, sk, st, ep, own, lu, exp, att, t0, t1, t2, nx, rp, tgt, src, ten, eid, typ, err";
+    "pk, sk, st, ep, own, lu, exp, att, t0, t1, t2, nx, rp, tgt, src, ten, eid, typ, err, arc";
+
+/// The first and the longest wait before what the database did not read is asked for again.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 impl DynamoTable {
     /// One event; `None` if there is none with this key.
@@ -33,82 +38,102 @@ impl DynamoTable {
         key: &EventKey,
         now: SystemTime,
     ) -> Result<Option<EventDetail>, AwsError> {
-        let items = self.event_items(key).await?;
-        let event = find(&items, EVENT).and_then(|item| Some((item, summary(item)?)));
-        let Some((item, summary)) = event else {
+        let item = self.event_item(key).await?;
+        let event = item.and_then(|item| Some((summary(&item)?, item)));
+        let Some((summary, item)) = event else {
             return Ok(None);
         };
+        let archived = self.event_at(key, &item, None).await?;
         Ok(Some(EventDetail {
             summary,
-            history: attempts(item, now),
-            payload: self.payload(&items).await?,
+            history: attempts(&item, now),
+            payload: match archived {
+                Some(event) => payload(self, event).await?,
+                None => None,
+            },
         }))
     }
 
     /// One event as it came in, to be sent again; `None` if there is none with this key. What was
     /// written before this call is seen by it. An event that the ledger has forgotten is found by its
-    /// payload, as one that was never replayed.
+    /// place in the archive alone, as one that was never replayed.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn stored_event(&self, key: &EventKey) -> Result<Option<StoredEvent>, AwsError> {
-        let items = self.event_items(key).await?;
-        let ledger =
-            find(&items, EVENT).and_then(|item| Some((item, stored_item(item)?.number.epoch)));
-        let Some((item, epoch)) = ledger.or_else(|| Some((find(&items, PAYLOAD)?, 0))) else {
+    pub async fn stored_event(
+        &self,
+        key: &EventKey,
+        place: Option<&ArchivePlace>,
+    ) -> Result<Option<StoredEvent>, AwsError> {
+        let item = self.event_item(key).await?;
+        let ledger = item.and_then(|item| Some((stored_item(&item)?.number.epoch, item)));
+        if let Some((epoch, item)) = ledger {
+            let event = self.event_at(key, &item, place).await?;
+            return Ok(Some(StoredEvent { epoch, event }));
+        }
+        let Some(place) = place else {
             return Ok(None);
         };
-        // A payload other than the one that was signed does not count.
-        let event = read_payload(&items)
-            .and_then(|payload| event(key, item, payload))
-            .filter(|event| bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..]));
-        Ok(Some(StoredEvent { epoch, event }))
+        let event = self.archived(place, key).await?;
+        Ok(event.map(|event| StoredEvent {
+            epoch: 0,
+            event: Some(event),
+        }))
     }
 
-    /// An event's items: what the ledger works on, and the payload.
-    async fn event_items(&self, key: &EventKey) -> Result<Vec<Attributes>, AwsError> {
-        self.client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(key.as_str()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .or_failed("read the event")
-    }
-
-    /// The ledger's items of up to 100 events, in no order, as they are now.
-    pub(crate) async fn ledger_items(&self, keys: &[String]) -> Result<Vec<Attributes>, AwsError> {
-        self.items(keys, EVENT).await
-    }
-
-    /// Summaries of up to 100 events: from the ledger, or from the payload if the ledger has forgotten the event.
-    pub(crate) async fn summaries(
+    /// The event of a ledger's item, as it was archived: where the item says, or else where it may be.
+    async fn event_at(
         &self,
-        keys: &[String],
-    ) -> Result<HashMap<String, EventSummary>, AwsError> {
-        let named = |event: EventSummary| (event.key.clone(), event);
-        let items = self.ledger_items(keys).await?;
-        let mut known: HashMap<_, _> = items.iter().filter_map(summary).map(named).collect();
-        let forgotten = keys.iter().filter(|key| !known.contains_key(*key));
-        let forgotten: Vec<String> = forgotten.cloned().collect();
-        if !forgotten.is_empty() {
-            let items = self.items(&forgotten, PAYLOAD).await?;
-            known.extend(items.iter().filter_map(described).map(named));
+        key: &EventKey,
+        item: &Attributes,
+        place: Option<&ArchivePlace>,
+    ) -> Result<Option<Event>, AwsError> {
+        let source = text(item, SOURCE).unwrap_or_default();
+        let noted = [ARCHIVED, PLACE].into_iter().filter_map(|name| {
+            Some(ArchivePlace {
+                source: source.to_owned(),
+                place: text(item, name)?.to_owned(),
+            })
+        });
+        for place in noted.chain(place.cloned()) {
+            let event = self.archived(&place, key).await?;
+            // A payload other than the one that was signed does not count.
+            let is_signed =
+                |event: &Event| bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..]);
+            if let Some(event) = event.filter(is_signed) {
+                return Ok(Some(event));
+            }
         }
-        Ok(known)
+        Ok(None)
     }
 
-    /// Up to 100 events' items of this sort key, as they are now, without bodies.
-    async fn items(&self, keys: &[String], sort_key: &str) -> Result<Vec<Attributes>, AwsError> {
+    /// The item of an event that the ledger works on.
+    async fn event_item(&self, key: &EventKey) -> Result<Option<Attributes>, AwsError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key(PK, s(key.as_str()))
+            .key(SK, s(EVENT))
+            .consistent_read(true)
+            .send()
+            .await;
+        Ok(found.or_failed("read the event")?.item)
+    }
+
+    /// The ledger's items of up to 100 events by their keys, as they are now.
+    pub(crate) async fn ledger_items(
+        &self,
+        keys: impl IntoIterator<Item = &str>,
+    ) -> Result<HashMap<String, Attributes>, AwsError> {
         const OPERATION: &str = "read events";
+        let keys: HashSet<&str> = keys.into_iter().collect();
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
         let keys = keys
-            .iter()
-            .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(sort_key))].into());
+            .into_iter()
+            .map(|key| [(PK.to_owned(), s(key)), (SK.to_owned(), s(EVENT))].into());
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.collect()))
             .projection_expression(SUMMARY)
@@ -116,7 +141,7 @@ impl DynamoTable {
             .build()
             .or_failed(OPERATION)?;
         let mut wanted = Some([(self.name.clone(), wanted)].into());
-        let mut items = Vec::new();
+        let (mut items, mut wait) = (HashMap::new(), FIRST_WAIT);
         while let Some(request) = wanted.take() {
             let output = self
                 .client
@@ -125,31 +150,17 @@ impl DynamoTable {
                 .send()
                 .await
                 .or_failed(OPERATION)?;
-            items.extend(output.responses.unwrap_or_default().into_values().flatten());
+            let read = output.responses.unwrap_or_default();
+            let named = |item: Attributes| Some((text(&item, PK)?.to_owned(), item));
+            items.extend(read.into_values().flatten().filter_map(named));
             wanted = output.unprocessed_keys.filter(|keys| !keys.is_empty());
+            if wanted.is_some() {
+                sleep(wait.mul_f64(fastrand::f64())).await;
+                wait = (wait * 2).min(MAX_WAIT);
+            }
         }
         Ok(items)
     }
-}
-
-fn find<'a>(items: &'a [Attributes], sort_key: &str) -> Option<&'a Attributes> {
-    let mut items = items.iter();
-    items.find(|item| text(item, SK) == Some(sort_key))
-}
-
-/// The event as it came in.
-fn event(key: &EventKey, item: &Attributes, payload: ArchivedPayload) -> Option<Event> {
-    Some(Event {
-        key: key.clone(),
-        source: some_text(item, SOURCE)?,
-        tenant: some_text(item, TENANT),
-        id: some_text(item, EVENT_ID),
-        event_type: some_text(item, EVENT_TYPE),
-        received: UNIX_EPOCH.checked_add(Duration::from_millis(number(item, RECEIVED)?))?,
-        headers: payload.headers,
-        trace: payload.trace,
-        body: payload.body,
-    })
 }
 
 /// A text; `None` for the empty one.
@@ -161,6 +172,12 @@ fn some_text(item: &Attributes, name: &str) -> Option<String> {
 pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
     let stored = stored_item(item)?;
     Some(EventSummary {
+        key: some_text(item, PK)?,
+        source: some_text(item, SOURCE)?,
+        tenant: some_text(item, TENANT),
+        event_id: some_text(item, EVENT_ID),
+        event_type: some_text(item, EVENT_TYPE),
+        received_at: rfc3339(number(item, RECEIVED)?),
         state: state(stored.state, item),
         attempts: number(item, CLAIMS).unwrap_or(0),
         epoch: stored.number.epoch,
@@ -168,27 +185,26 @@ pub(crate) fn summary(item: &Attributes) -> Option<EventSummary> {
         next_attempt_at: number(item, NEXT_ATTEMPT).map(rfc3339),
         target: some_text(item, TARGET),
         error: some_text(item, ERROR),
-        ..described(item)?
     })
 }
 
-/// An event as its payload describes it: in no state of the ledger's, and never replayed.
-fn described(item: &Attributes) -> Option<EventSummary> {
-    Some(EventSummary {
-        key: some_text(item, PK)?,
-        source: some_text(item, SOURCE)?,
-        tenant: some_text(item, TENANT),
-        event_id: some_text(item, EVENT_ID),
-        event_type: some_text(item, EVENT_TYPE),
+/// An event that the ledger has forgotten: in no state, and never replayed.
+pub(crate) fn forgotten(event: &Event) -> EventSummary {
+    EventSummary {
+        key: event.key.to_string(),
+        source: event.source.clone(),
+        tenant: event.tenant.clone(),
+        event_id: event.id.clone(),
+        event_type: event.event_type.clone(),
         state: EventState::Forgotten,
         attempts: 0,
         epoch: 0,
-        received_at: rfc3339(number(item, RECEIVED)?),
+        received_at: rfc3339(unix_ms(event.received)),
         completed_at: None,
         next_attempt_at: None,
         target: None,
         error: None,
-    })
+    }
 }
 
 /// The state that operators see, which tells apart more than the ledger's decisions have to.

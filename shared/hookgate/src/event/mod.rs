@@ -13,10 +13,12 @@ pub(crate) mod message;
 mod outbox;
 mod range;
 mod search;
+mod search_archive;
 mod transact;
 pub(crate) mod unwell;
 pub(crate) mod view;
 
+pub use archive::{ArchivePlace, NotArchived};
 pub use ledger::{Claim, ClaimOutcome, ClaimRequest, Grant, Retry};
 pub use outbox::{OutboxRow, RowPage, RowPosition, Rows, Until};
 pub use search::{EventSearch, Position, Round};

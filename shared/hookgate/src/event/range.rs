@@ -1,23 +1,48 @@
-//! A range of events, page by page, through the index of payloads: day by day, part by part.
+//! A range of events, page by page, through the archive: day by day, shard by shard.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use jiff::civil::Date;
+use hookgate_api::EventSummary;
 
 use crate::error::OrFailed;
-use crate::event::archive::PAYLOAD;
-use crate::replay::{Cursor, EventRange, Page};
-use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_PK, INDEX_SK, PAYLOAD_SHARDS, PK, SK, day, index_time,
-    partition_of, s, text,
+use crate::event::archive::{
+    ArchivePlace, DayPart, Group, GroupPlace, SPAN_MS, after, before, partition, take_whole,
 };
-use crate::{AwsError, EventKey};
+use crate::event::list::{forgotten, summary};
+use crate::replay::{Cursor, EventRange, FoundEvent, Page};
+use crate::table::event_item::{ARCHIVED, RECEIVED};
+use crate::table::{Attributes, DynamoTable, day, number, text, time};
+use crate::{AwsError, Event, EventKey, unix_ms};
 
 /// The maximum number of events per page: what DynamoDB allows in one batch.
 const MAX_PAGE: u32 = 100;
 
+/// Events that are usually in one place.
+const PER_PLACE: u32 = 10;
+
+/// An event of a range, its place in the archive, and what the ledger has of it.
+pub(crate) struct RangeEvent {
+    pub(crate) event: Event,
+    pub(crate) place: String,
+    pub(crate) item: Option<Attributes>,
+}
+
+impl RangeEvent {
+    fn summary(&self) -> EventSummary {
+        let known = self.item.as_ref().and_then(summary);
+        known.unwrap_or_else(|| forgotten(&self.event))
+    }
+
+    /// True for the one copy that counts of an event that was archived twice, once the ledger knows which. One that
+    /// was forgotten and came in again has another time: then both count.
+    fn counts(&self) -> bool {
+        let Some(item) = &self.item else { return true };
+        let noted = text(item, ARCHIVED);
+        let is_other = number(item, RECEIVED) != Some(unix_ms(self.event.received));
+        is_other || noted.is_none_or(|place| place == self.place)
+    }
+}
+
 impl DynamoTable {
-    /// The next events of a range, the oldest of a day's part first, from a cursor that an earlier
+    /// The next events of a range, the oldest of a page first, from a cursor that an earlier
     /// page named. Looks at no more than `limit` events; some or all of them may not be of the range.
     ///
     /// # Errors
@@ -28,143 +53,150 @@ impl DynamoTable {
         from: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AwsError> {
-        let limit = limit.clamp(1, MAX_PAGE);
-        let (keys, next) = self.range_keys(range, from, limit).await?;
-        if keys.is_empty() {
-            return Ok(Page {
-                events: Vec::new(),
-                next,
-            });
-        }
-        let summaries = self.summaries(&keys).await?;
-        let admitted = keys
-            .iter()
-            .filter_map(|key| summaries.get(key))
-            .filter(|event| range.filter.admits(event))
-            .filter_map(|event| Some((EventKey::parse(&event.key)?, event.epoch)));
+        let (events, next) = self.range_events(range, from, limit).await?;
+        let found = events.iter().filter_map(|event| {
+            let summary = event.summary();
+            let key = EventKey::parse(&summary.key)?;
+            range.filter.admits(&summary).then(|| FoundEvent {
+                key,
+                epoch: summary.epoch,
+                place: ArchivePlace {
+                    source: range.source.clone(),
+                    place: event.place.clone(),
+                },
+            })
+        });
         Ok(Page {
-            events: admitted.collect(),
+            events: found.collect(),
             next,
         })
     }
 
-    /// The next keys of a range, whatever its filter, and the cursor after them.
-    pub(crate) async fn range_keys(
+    /// The next events of a range, whatever its filter, each as the ledger has it now, and the cursor after them.
+    pub(crate) async fn range_events(
         &self,
         range: &EventRange,
         from: Option<&Cursor>,
         limit: u32,
-    ) -> Result<(Vec<String>, Option<Cursor>), AwsError> {
-        let start = || Cursor {
+    ) -> Result<(Vec<RangeEvent>, Option<Cursor>), AwsError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let first = DayPart {
             day: day(time(range.since_ms)),
             shard: 0,
-            after: None,
         };
-        let cursor = from.cloned().unwrap_or_else(start);
-        let (keys, after) = self.index_page(range, &cursor, limit).await?;
+        let from = match from {
+            Some(cursor) => Some(cursor.clone()),
+            None => self.start_of(range, &first).await?,
+        };
+        let Some(from) = from else {
+            return Ok((Vec::new(), None));
+        };
+        let (archived, after) = self.read_part(range, &from, limit).await?;
         let next = match after {
             Some(after) => Some(Cursor {
                 after: Some(after),
-                ..cursor
+                ..from
             }),
-            None => following(&cursor, range),
+            None => self.start_of(range, &following(&from)).await?,
         };
-        Ok((keys, next))
+        let keys = archived.iter().map(|(event, _)| event.key.as_str());
+        let mut items = self.ledger_items(keys).await?;
+        let events = archived.into_iter().map(|(event, place)| RangeEvent {
+            item: items.remove(event.key.as_str()),
+            place: place.to_string(),
+            event,
+        });
+        Ok((events.filter(RangeEvent::counts).collect(), next))
     }
 
-    /// The next keys of one part of the index, and the position after them where there may be more.
-    async fn index_page(
+    /// The start of the first part, from one on, that has events; `None` after the range's last day.
+    async fn start_of(
+        &self,
+        range: &EventRange,
+        part: &DayPart,
+    ) -> Result<Option<Cursor>, AwsError> {
+        let last = day(time(range.until_ms));
+        let part = self.next_part(&range.source, part, &last).await?;
+        Ok(part.map(|part| Cursor {
+            day: part.day,
+            shard: part.shard,
+            after: None,
+        }))
+    }
+
+    /// The next events of one part of the archive, and the position after them where there may be more.
+    async fn read_part(
         &self,
         range: &EventRange,
         cursor: &Cursor,
         limit: u32,
-    ) -> Result<(Vec<String>, Option<(String, String)>), AwsError> {
-        let partition = partition_of(&range.source, &cursor.day, cursor.shard);
-        let after = cursor.after.as_ref().map(|(received, key)| {
-            Attributes::from([
-                (INDEX_PK.to_owned(), s(&partition)),
-                (INDEX_SK.to_owned(), s(received)),
-                (PK.to_owned(), s(key)),
-                (SK.to_owned(), s(PAYLOAD)),
-            ])
-        });
-        let page = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(INDEX)
-            .key_condition_expression("gpk = :gpk AND gsk BETWEEN :since AND :until")
-            .expression_attribute_values(":gpk", s(&partition))
-            .expression_attribute_values(":since", index_time(range.since_ms))
-            .expression_attribute_values(":until", index_time(range.until_ms))
-            .set_exclusive_start_key(after)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .or_failed("read the range")?;
-        let after = page.last_evaluated_key.as_ref().and_then(|last| {
-            let part = |name| text(last, name).map(str::to_owned);
-            Some((part(INDEX_SK)?, part(PK)?))
-        });
-        let items = page.items.unwrap_or_default();
-        let keys = items.iter().filter_map(|item| text(item, PK));
-        Ok((keys.map(str::to_owned).collect(), after))
-    }
-}
-
-/// The start of the next part; `None` after the range's last day.
-fn following(cursor: &Cursor, range: &EventRange) -> Option<Cursor> {
-    if cursor.shard + 1 < PAYLOAD_SHARDS {
-        return Some(Cursor {
-            shard: cursor.shard + 1,
-            after: None,
-            day: cursor.day.clone(),
-        });
-    }
-    let next: Date = cursor.day.parse::<Date>().ok()?.tomorrow().ok()?;
-    let last: Date = day(time(range.until_ms)).parse().ok()?;
-    (next <= last).then(|| Cursor {
-        day: next.to_string(),
-        shard: 0,
-        after: None,
-    })
-}
-
-pub(crate) fn time(ms: u64) -> SystemTime {
-    let since = Duration::from_millis(ms);
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::event::view::EventFilter;
-
-    use super::*;
-
-    #[test]
-    fn every_part_of_every_day_follows_the_one_before() {
-        // From the evening of 28 February 2028 to the end of the 29th.
-        let range = EventRange {
-            source: "pakk".into(),
-            filter: EventFilter::default(),
-            since_ms: 1_835_395_140_000,
-            until_ms: 1_835_481_599_000,
+    ) -> Result<(Vec<(Event, GroupPlace)>, Option<(String, String)>), AwsError> {
+        let since = match &cursor.after {
+            Some((sort_key, _)) => sort_key.clone(),
+            None => before(range.since_ms.saturating_sub(SPAN_MS - 1)),
         };
-        let mut cursor = Cursor {
-            day: day(time(range.since_ms)),
-            shard: 0,
-            after: Some(("1".into(), "k".into())),
-        };
-        let mut seen = vec![(cursor.day.clone(), cursor.shard)];
-        while let Some(next) = following(&cursor, &range) {
-            assert_eq!(next.after, None);
-            seen.push((next.day.clone(), next.shard));
-            cursor = next;
+        let partition = partition(&range.source, &cursor.day, cursor.shard);
+        let places = i32::try_from(limit.div_ceil(PER_PLACE) + 1).unwrap_or(i32::MAX);
+        let mut pages = self
+            .archive_between(partition, (since, after(range.until_ms)))
+            .limit(places)
+            .into_paginator()
+            .send();
+        let (mut items, mut looked_at) = (Vec::new(), Vec::new());
+        let mut is_last = true;
+        while let Some(page) = pages.next().await {
+            let page = page.or_failed("read the range")?;
+            items.extend(page.items.unwrap_or_default());
+            is_last = page.last_evaluated_key.is_none();
+            for group in take_whole(&range.source, &mut items) {
+                looked_at.extend(events_after(group, cursor));
+            }
+            if !looked_at.is_empty() {
+                break;
+            }
         }
-        let days = ["2028-02-28", "2028-02-29"];
-        let all = days
-            .iter()
-            .flat_map(|day| (0..4).map(|n| ((*day).to_owned(), n)));
-        assert_eq!(seen, all.collect::<Vec<_>>());
+        let limit = limit as usize;
+        let is_cut = looked_at.len() > limit;
+        looked_at.truncate(limit);
+        let last = looked_at.last().filter(|_| is_cut || !is_last);
+        let after = last.map(|(event, place)| (place.sort_key.clone(), event.key.to_string()));
+        let times = range.since_ms..=range.until_ms;
+        looked_at.retain(|(event, _)| times.contains(&unix_ms(event.received)));
+        looked_at.sort_by_key(|(event, _)| event.received);
+        Ok((looked_at, after))
+    }
+}
+
+/// The events of a place that come after a cursor.
+fn events_after(group: Group, cursor: &Cursor) -> impl Iterator<Item = (Event, GroupPlace)> {
+    let is_of_group = |(sort_key, _): &&(String, String)| *sort_key == group.sort_key;
+    let after = cursor.after.as_ref().filter(is_of_group);
+    let seen = after.and_then(|(_, key)| {
+        let mut events = group.events.iter();
+        events.position(|event| event.key.as_str() == key)
+    });
+    let place = GroupPlace {
+        shard: cursor.shard,
+        sort_key: group.sort_key,
+    };
+    let events = group
+        .events
+        .into_iter()
+        .skip(seen.map_or(0, |seen| seen + 1));
+    events.map(move |event| (event, place.clone()))
+}
+
+/// The part after a cursor's, whether it has events or not.
+fn following(cursor: &Cursor) -> DayPart {
+    match cursor.shard.checked_add(1) {
+        Some(shard) => DayPart {
+            day: cursor.day.clone(),
+            shard,
+        },
+        // After all shards of the day, and before those of the next.
+        None => DayPart {
+            day: format!("{}#~", cursor.day),
+            shard: 0,
+        },
     }
 }

@@ -1,11 +1,11 @@
-//! A search for events through the index of payloads: in the order of their receipt, from a position that an
-//! earlier round named. Exact at every position: no event comes twice, and none is passed over.
+//! A search for events: in the order of their receipt, from a position that an earlier round named. Exact at every
+//! position: no event comes twice, and none is passed over.
 //!
-//! The index is in parts, one for each source, day and shard. A round reads the next entries of a day's parts side
-//! by side and merges them as far as every part was read.
+//! What is searched is in parts. A round reads the next entries of some parts and merges them as far as every part was
+//! read. Events of a state that has an index are found there, in a part for each source and shard; all others in the
+//! archive, in a part for each shard of a source's day. Days and shards without events are not read.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use hookgate_api::{EventState, EventSummary, Order};
@@ -13,21 +13,19 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::AwsError;
-use crate::error::OrFailed;
 use crate::event::EventFilter;
 use crate::event::list::summary;
-use crate::event::range::time;
-use crate::event::unwell::{is_listed, unwell_partition};
-use crate::table::{
-    Attributes, DynamoTable, INDEX, INDEX_SK, PAYLOAD_SHARDS, PK, SHARDS, day, index_time,
-    partition_of, s, text,
-};
+use crate::table::event_item::ARCHIVED;
+use crate::table::{Attributes, DynamoTable, day, text, time};
 
-/// The maximum number of events per round: what DynamoDB allows in one batch.
-const ROUND: usize = 100;
+/// The maximum number of events that a round asks the ledger for.
+const ROUND: usize = 1000;
 
-/// The maximum number of parts of the index that are read at the same time.
-const SIDE_BY_SIDE: usize = 8;
+/// What DynamoDB allows in one batch.
+const BATCH: usize = 100;
+
+/// The maximum number of calls at the same time.
+pub(crate) const SIDE_BY_SIDE: usize = 8;
 
 /// A selection of events that the processor has seen.
 #[derive(Clone, Debug)]
@@ -78,153 +76,154 @@ impl DynamoTable {
         limit: usize,
     ) -> Result<Round, AwsError> {
         let from = after.cloned().unwrap_or_else(|| search.start());
-        let Some((day, first_ms)) = search.day_at(&from) else {
+        let Some(first_ms) = search.first_after(&from) else {
             return Ok(Round::default());
         };
-        let enough = if search.is_open() {
-            limit.clamp(1, ROUND)
-        } else {
-            ROUND
+        let (parts, following) = match search.listed_state() {
+            Some(state) => (self.listed_parts(search, state, &from, limit).await?, None),
+            None => match self.day_of_archive(search, first_ms).await? {
+                Some(archive) => (
+                    self.archive_parts(search, &archive, &from, limit).await?,
+                    search.following(&archive.day),
+                ),
+                None => return Ok(Round::default()),
+            },
         };
-        let parts = search.parts(&day).into_iter();
-        let parts = parts.map(|part| self.entries(part, search, first_ms, enough));
-        let parts = stream::iter(parts).buffered(SIDE_BY_SIDE).try_collect();
-        let merged = search.merged(parts.await?, &from);
-        let entries = &merged.entries[..merged.entries.len().min(ROUND)];
-        let mut events = self.found(search, entries).await?;
+        let merged = search.merged(parts, &from);
+        let entries = &merged.entries[..merged.round()];
+        let mut events = self.found(search, entries, limit).await?;
         let next = if events.len() > limit {
             events.truncate(limit);
             events.last().map(|(position, _)| position.clone())
-        } else if merged.entries.len() > ROUND {
-            entries.last().cloned()
+        } else if merged.entries.len() > entries.len() {
+            entries.last().map(|entry| entry.position.clone())
         } else {
-            merged.next.or_else(|| search.following(first_ms))
+            merged.next.or(following)
         };
         Ok(Round {
             events: events.into_iter().map(|(_, event)| event).collect(),
-            next: next.filter(|next| search.day_at(next).is_some()),
+            next: next.filter(|next| search.first_after(next).is_some()),
         })
     }
 
-    /// The entries of one part of the index from a time on: `enough` of them, and then to the end of a
-    /// millisecond, or all.
-    async fn entries(
-        &self,
-        part: String,
-        search: &EventSearch,
-        first_ms: u64,
-        enough: usize,
-    ) -> Result<Part, AwsError> {
-        let (since, until) = match search.order {
-            Order::Newest => (search.since_ms, first_ms),
-            Order::Oldest => (first_ms, search.until_ms),
-        };
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(INDEX)
-            .key_condition_expression("gpk = :gpk AND gsk BETWEEN :since AND :until")
-            .expression_attribute_values(":gpk", s(part))
-            .expression_attribute_values(":since", index_time(since))
-            .expression_attribute_values(":until", index_time(until))
-            .scan_index_forward(search.order == Order::Oldest)
-            .limit(i32::try_from(enough).unwrap_or(i32::MAX))
-            .into_paginator()
-            .send();
-        let mut read = Part::default();
-        while let Some(page) = pages.next().await {
-            let page = page.or_failed("search the index")?;
-            read.entries
-                .extend(page.items.unwrap_or_default().iter().filter_map(entry));
-            // An empty page may be followed by others; the last one names no key.
-            if page.last_evaluated_key.is_some() && read.has(enough) {
-                read.read_to = read.entries.last().map(|last| last.received_ms);
-                break;
-            }
-        }
-        Ok(read)
-    }
-
-    /// Those of the entries that are meant, as they are now, each with its position.
+    /// Those of the entries that are meant, as they are now, each with its position: all of them, or more than `limit`.
     async fn found(
         &self,
         search: &EventSearch,
-        entries: &[Position],
+        entries: &[SearchEntry],
+        limit: usize,
     ) -> Result<Vec<(Position, EventSummary)>, AwsError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for entries in entries.chunks(BATCH) {
+            let keys = entries.iter().map(|entry| entry.position.key.as_str());
+            let items = self.ledger_items(keys).await?;
+            for entry in entries {
+                let item = items.get(&entry.position.key);
+                let known = item.and_then(summary);
+                let event = known.or_else(|| entry.forgotten.clone());
+                let meant = event.filter(|event| entry.counts(item) && search.admits(event));
+                // An event that was archived twice has two entries at one position.
+                let is_new = found.last().is_none_or(|(last, _)| *last != entry.position);
+                found.extend(
+                    meant
+                        .filter(|_| is_new)
+                        .map(|event| (entry.position.clone(), event)),
+                );
+            }
+            if found.len() > limit {
+                break;
+            }
         }
-        let keys: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-        let items = self.ledger_items(&keys).await?;
-        let mut summaries: HashMap<String, EventSummary> = items
-            .iter()
-            .filter_map(summary)
-            .map(|event| (event.key.clone(), event))
-            .collect();
-        let found = entries
-            .iter()
-            .filter_map(|entry| Some((entry.clone(), summaries.remove(&entry.key)?)));
-        Ok(found.filter(|(_, event)| search.admits(event)).collect())
+        Ok(found)
     }
 }
 
-/// The entries that were read of one part of the index, in the search's order.
+/// Reads parts, some of them at the same time.
+pub(crate) async fn side_by_side<F: Future<Output = Result<Part, AwsError>>>(
+    reads: Vec<F>,
+) -> Result<Vec<Part>, AwsError> {
+    stream::iter(reads)
+        .buffered(SIDE_BY_SIDE)
+        .try_collect()
+        .await
+}
+
+impl Merged {
+    /// The number of entries that a round looks at: all entries of a position, or none of them.
+    fn round(&self) -> usize {
+        let mut round = self.entries.len().min(ROUND);
+        while round > 0
+            && let [last, next, ..] = &self.entries[round - 1..]
+            && last.position == next.position
+        {
+            round += 1;
+        }
+        round
+    }
+}
+
+/// True for a state whose events are in an index of their own.
+fn is_listed(state: EventState) -> bool {
+    matches!(
+        state,
+        EventState::Waiting | EventState::Dead | EventState::Unhandled
+    )
+}
+
+/// An event that may be meant.
+#[derive(Clone, Debug)]
+pub(crate) struct SearchEntry {
+    pub(crate) position: Position,
+    /// The event as it is shown if the ledger has forgotten it; `None` if only the ledger can tell.
+    pub(crate) forgotten: Option<EventSummary>,
+    /// Its place in the archive, where it was found there.
+    pub(crate) place: Option<String>,
+}
+
+impl SearchEntry {
+    /// True unless the event was archived elsewhere too, and the ledger knows that other place.
+    fn counts(&self, item: Option<&Attributes>) -> bool {
+        let noted = item.and_then(|item| text(item, ARCHIVED));
+        let place = self.place.as_deref();
+        noted.is_none_or(|noted| place.is_none_or(|place| place == noted))
+    }
+}
+
+/// The entries that were read of one part, in the search's order.
 #[derive(Debug, Default)]
-struct Part {
-    entries: Vec<Position>,
-    /// The millisecond that may have more entries; `None` if the part was read to its end.
-    read_to: Option<u64>,
-}
-
-impl Part {
-    /// Answers whether there are so many, and all of the first millisecond among them.
-    fn has(&self, enough: usize) -> bool {
-        let ends = self.entries.first().zip(self.entries.last());
-        self.entries.len() >= enough
-            && ends.is_some_and(|(first, last)| first.received_ms != last.received_ms)
-    }
+pub(crate) struct Part {
+    pub(crate) entries: Vec<SearchEntry>,
+    /// The last millisecond, in the search's order, that may have more entries; `None` if the part was read to its end.
+    pub(crate) read_to: Option<u64>,
 }
 
 /// The entries of all parts, in order, as far as every part was read.
 struct Merged {
-    entries: Vec<Position>,
+    entries: Vec<SearchEntry>,
     /// The position after them; `None` if all parts were read to their end.
     next: Option<Position>,
 }
 
 impl EventSearch {
     /// The state whose events have an index of their own, if only those are meant.
-    fn listed_state(&self) -> Option<EventState> {
+    pub(crate) fn listed_state(&self) -> Option<EventState> {
         self.filter.state.filter(|state| is_listed(*state))
     }
 
-    /// The parts of the index that a round reads.
-    fn parts(&self, day: &str) -> Vec<String> {
-        let sources = self.sources.iter();
-        match self.listed_state() {
-            Some(state) => sources
-                .flat_map(|source| {
-                    (0..SHARDS).map(move |shard| unwell_partition(state, source, shard))
-                })
-                .collect(),
-            None => sources
-                .flat_map(|source| {
-                    (0..PAYLOAD_SHARDS).map(move |shard| partition_of(source, day, shard))
-                })
-                .collect(),
-        }
-    }
-
     /// Answers whether every event of the sources and the time is meant.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.filter.is_open() && self.tenant.is_none() && self.event_id.is_none()
     }
 
     /// Answers whether an event of the sources and the time is meant.
     pub(crate) fn admits(&self, event: &EventSummary) -> bool {
+        self.filter.admits(event) && self.admits_described(event)
+    }
+
+    /// Answers whether an event of the sources and the time is meant, in whatever state it is.
+    pub(crate) fn admits_described(&self, event: &EventSummary) -> bool {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
-        self.filter.admits(event)
+        self.filter.admits_type(event)
             && same(&self.tenant, &event.tenant)
             && same(&self.event_id, &event.event_id)
     }
@@ -237,8 +236,8 @@ impl EventSearch {
         })
     }
 
-    /// The day that has the events after a position, and the first millisecond of theirs; `None` after the last.
-    fn day_at(&self, position: &Position) -> Option<(String, u64)> {
+    /// The first millisecond that has events after a position; `None` after the last.
+    pub(crate) fn first_after(&self, position: &Position) -> Option<u64> {
         let first = match self.order {
             Order::Newest if position.key.is_empty() => position.received_ms.checked_sub(1)?,
             Order::Newest | Order::Oldest => position.received_ms,
@@ -247,15 +246,14 @@ impl EventSearch {
             Order::Newest => first.min(self.until_ms),
             Order::Oldest => first.max(self.since_ms),
         };
-        (self.since_ms <= first && first <= self.until_ms).then(|| (day(time(first)), first))
+        (self.since_ms..=self.until_ms)
+            .contains(&first)
+            .then_some(first)
     }
 
-    /// The position at the border of the next day, after all of the day of this millisecond.
-    fn following(&self, ms: u64) -> Option<Position> {
-        if self.listed_state().is_some() {
-            return None; // Its index has no days.
-        }
-        let day: Date = day(time(ms)).parse().ok()?;
+    /// The position at the border of the next day, after all of this one.
+    fn following(&self, day: &str) -> Option<Position> {
+        let day: Date = day.parse().ok()?;
         let border_day = match self.order {
             Order::Newest => day,
             Order::Oldest => day.tomorrow().ok()?,
@@ -266,23 +264,47 @@ impl EventSearch {
         ))
     }
 
+    /// The days within which events are meant, from a millisecond on.
+    pub(crate) fn days_from(&self, first_ms: u64) -> (String, String) {
+        let (since, until) = match self.order {
+            Order::Newest => (self.since_ms, first_ms),
+            Order::Oldest => (first_ms, self.until_ms),
+        };
+        (day(time(since)), day(time(until)))
+    }
+
+    /// True for a millisecond of which a part has no more entries, if it was read to another.
+    pub(crate) fn is_whole(&self, ms: u64, read_to: u64) -> bool {
+        match self.order {
+            Order::Newest => ms > read_to,
+            Order::Oldest => ms < read_to,
+        }
+    }
+
+    /// True for a position after another.
+    pub(crate) fn is_after(&self, position: &Position, from: &Position) -> bool {
+        self.compare(from, position) == Ordering::Less
+    }
+
+    /// True for a millisecond within the time that is meant.
+    pub(crate) fn has_time(&self, ms: u64) -> bool {
+        (self.since_ms..=self.until_ms).contains(&ms)
+    }
+
     fn merged(&self, parts: Vec<Part>, from: &Position) -> Merged {
         let ends = parts.iter().filter_map(|part| part.read_to);
         let horizon = match self.order {
             Order::Newest => ends.max(),
             Order::Oldest => ends.min(),
         };
-        let is_whole = |ms: u64| match self.order {
-            Order::Newest => horizon.is_none_or(|horizon| ms > horizon),
-            Order::Oldest => horizon.is_none_or(|horizon| ms < horizon),
-        };
+        let is_whole = |ms: u64| horizon.is_none_or(|horizon| self.is_whole(ms, horizon));
         let entries = parts.into_iter().flat_map(|part| part.entries);
-        let mut entries: Vec<Position> = entries
+        let mut entries: Vec<SearchEntry> = entries
             .filter(|entry| {
-                is_whole(entry.received_ms) && self.compare(from, entry) == Ordering::Less
+                is_whole(entry.position.received_ms) && self.is_after(&entry.position, from)
             })
             .collect();
-        entries.sort_by(|a, b| self.compare(a, b));
+        entries.sort_by(|a, b| self.compare(&a.position, &b.position));
         Merged {
             entries,
             next: horizon.map(|horizon| {
@@ -308,11 +330,4 @@ fn border(received_ms: u64) -> Position {
         received_ms,
         key: String::new(),
     }
-}
-
-fn entry(item: &Attributes) -> Option<Position> {
-    Some(Position {
-        received_ms: text(item, INDEX_SK)?.parse().ok()?,
-        key: text(item, PK)?.to_owned(),
-    })
 }

@@ -12,6 +12,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::ArchivePlace;
+use crate::event::archive::is_sort_key;
 use crate::event::view::EventFilter;
 use crate::{EventKey, unix_ms};
 
@@ -144,6 +146,9 @@ pub struct Pending {
     /// The number of times that sending it failed.
     #[serde(default)]
     pub failures: u32,
+    /// Its place in the archive, where a range named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<ArchivePlace>,
 }
 
 /// A position in a range: everything before it was looked at.
@@ -151,9 +156,9 @@ pub struct Pending {
 pub struct Cursor {
     /// The day, `yyyy-mm-dd`.
     pub day: String,
-    /// The part of the day's index.
+    /// The shard of the day's archive.
     pub shard: u8,
-    /// The last event that was looked at there: its sort key and its key; `None` at the part's start.
+    /// The last event that was looked at there: the sort key of its place and its key; `None` at the shard's start.
     pub after: Option<(String, String)>,
 }
 
@@ -164,8 +169,8 @@ impl Cursor {
         let (day, shard) = (parts.next()?, parts.next()?);
         let after = match (parts.next(), parts.next()) {
             (None, _) => None,
-            (Some(received), Some(key)) => Some((
-                received.parse::<u64>().ok().map(|_| received.to_owned())?,
+            (Some(place), Some(key)) => Some((
+                is_sort_key(place).then(|| place.to_owned())?,
                 EventKey::parse(key)?.to_string(),
             )),
             (Some(_), None) => return None,
@@ -182,17 +187,28 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.day, self.shard)?;
         match &self.after {
-            Some((received, key)) => write!(f, ".{received}.{key}"),
+            Some((place, key)) => write!(f, ".{place}.{key}"),
             None => Ok(()),
         }
     }
 }
 
+/// An event of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundEvent {
+    /// Its key.
+    pub key: EventKey,
+    /// The epoch that it was last handled at.
+    pub epoch: u32,
+    /// Its place in the archive.
+    pub place: ArchivePlace,
+}
+
 /// Some events of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Their keys, and the epochs that they were last handled at.
-    pub events: Vec<(EventKey, u32)>,
+    /// The events.
+    pub events: Vec<FoundEvent>,
     /// The beginning of the next page; `None` after the last.
     pub next: Option<Cursor>,
 }
@@ -206,7 +222,7 @@ mod tests {
     #[test]
     fn a_printed_cursor_reads_back_and_other_text_does_not() {
         let key = EventKey::new(None, "pakk", "id:1").to_string();
-        for after in [None, Some(("1760000000123".to_owned(), key))] {
+        for after in [None, Some(("1760000000123-0123456789ab".to_owned(), key))] {
             let cursor = Cursor {
                 day: "2028-02-29".into(),
                 shard: 3,
@@ -220,6 +236,7 @@ mod tests {
             "2028-02-30.1",
             "2028-02-29.1.2",
             "2028-02-29.1.2.k",
+            "2028-02-29.1.1760000000123-0123456789ab.k",
         ] {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }

@@ -24,14 +24,18 @@ impl DynamoTable {
         from: Option<&Cursor>,
         outcomes: &mut ReplayOutcomes,
     ) -> Result<Option<Cursor>, AwsError> {
-        let (keys, next) = match &replay.of {
-            Replayed::Keys(keys) => (keys.clone(), None),
-            Replayed::Range(range) => self.range_keys(range, from, BATCH).await?,
+        let (items, next): (Vec<Attributes>, _) = match &replay.of {
+            Replayed::Keys(keys) => {
+                let items = self.ledger_items(keys.iter().map(String::as_str)).await?;
+                (items.into_values().collect(), None)
+            }
+            Replayed::Range(range) => {
+                let (events, next) = self.range_events(range, from, BATCH).await?;
+                let items = events.into_iter().filter_map(|event| event.item);
+                (items.collect(), next)
+            }
         };
-        if !keys.is_empty() {
-            let items = self.ledger_items(&keys).await?;
-            items.iter().for_each(|item| count(replay, item, outcomes));
-        }
+        items.iter().for_each(|item| count(replay, item, outcomes));
         Ok(next)
     }
 }

@@ -1,6 +1,6 @@
 //! Sending events again, and counting how that ended.
 
-use super::{Pending, Progress, ReplayId};
+use super::{FoundEvent, Pending, Progress, ReplayId};
 use crate::{AwsError, DynamoTable, EventKey, Message, Number, SqsQueue, chain};
 
 /// The number of failed sends after which a replay skips an event.
@@ -31,7 +31,7 @@ pub async fn send_again(
     let Some(key) = EventKey::parse(&pending.key) else {
         return Ok(Sent::PayloadGone);
     };
-    let stored = table.stored_event(&key).await?;
+    let stored = table.stored_event(&key, pending.place.as_ref()).await?;
     let Some(event) = stored.and_then(|stored| stored.event) else {
         return Ok(Sent::PayloadGone);
     };
@@ -52,6 +52,16 @@ impl Pending {
             key: key.as_str().to_owned(),
             epoch: epoch.checked_add(1)?,
             failures: 0,
+            place: None,
+        })
+    }
+
+    /// The message that replays an event of a range.
+    pub fn of_range(found: FoundEvent) -> Option<Pending> {
+        let pending = Pending::after(&found.key, found.epoch)?;
+        Some(Pending {
+            place: Some(found.place),
+            ..pending
         })
     }
 }
