@@ -55,10 +55,17 @@ async fn list(table: &DynamoTable, order: Order, state: Option<EventState>) -> V
 }
 
 /// The events of a range, page by page, in the order of their numbers.
-async fn range(table: &DynamoTable, since_ms: u64, until_ms: u64) -> Vec<String> {
+async fn range(
+    table: &DynamoTable,
+    (since_ms, until_ms): (u64, u64),
+    state: Option<EventState>,
+) -> Vec<String> {
     let range = EventRange {
         source: SOURCE.to_owned(),
-        filter: EventFilter::default(),
+        filter: EventFilter {
+            state,
+            event_type: None,
+        },
         since_ms,
         until_ms,
     };
@@ -115,7 +122,7 @@ async fn a_place_that_reaches_over_other_events_is_listed_in_the_order_of_receip
     let newest = list(&table, Order::Newest, None).await;
     assert_eq!(newest, (0..40).rev().collect::<Vec<_>>());
     // A range that begins and ends within a place.
-    let part = range(&table, unix_ms(at(1800)), unix_ms(at(2500))).await;
+    let part = range(&table, (unix_ms(at(1800)), unix_ms(at(2500))), None).await;
     assert_eq!(part, keys_of(&all.drain(18..=25).collect::<Vec<_>>()));
 }
 
@@ -129,7 +136,8 @@ async fn an_event_that_was_archived_twice_is_listed_and_replayed_once() {
         table.record(&event, event.received).await.unwrap();
         // A processor dies between the archive and the end; another one archives the event again.
         archive(&of_process(&table, 0), &event).await;
-        handle(&of_process(&table, 1 + number % 2), &event).await;
+        // It may be the same process, which lives on.
+        handle(&of_process(&table, number % 3), &event).await;
         events.push(event);
     }
     // Another one died as well, so that the ledger does not know which of the two is right.
@@ -144,7 +152,11 @@ async fn an_event_that_was_archived_twice_is_listed_and_replayed_once() {
     let done = list(&table, Order::Newest, Some(EventState::Done)).await;
     assert_eq!(done, (0..10).rev().collect::<Vec<_>>());
     let until = unix_ms(start()) + 9999;
-    assert_eq!(range(&table, 0, until).await, keys_of(&events));
+    // The copy that counts is the one that the ledger knows the state of.
+    for state in [None, Some(EventState::Done)] {
+        let found = range(&table, (0, until), state).await;
+        assert_eq!(found, keys_of(&events), "{state:?}");
+    }
 }
 
 #[tokio::test]

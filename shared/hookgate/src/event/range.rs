@@ -100,9 +100,9 @@ impl DynamoTable {
             None => self.start_of(range, &following(&from)).await?,
         };
         let keys = archived.iter().map(|(event, _)| event.key.as_str());
-        let mut items = self.ledger_items(keys).await?;
+        let items = self.ledger_items(keys).await?;
         let events = archived.into_iter().map(|(event, place)| RangeEvent {
-            item: items.remove(event.key.as_str()),
+            item: items.get(event.key.as_str()).cloned(),
             place: place.to_string(),
             event,
         });
