@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use hookgate::{Body, Clock, Event, EventKey, Message, Route, rfc3339, unix_ms};
+use aws_sdk_dynamodb::types::AttributeValue;
+use hookgate::{Body, Clock, Event, EventKey, Message, Number, Route, rfc3339, unix_ms};
 use hookgate_api::{AttemptOutcome, EventDetail, EventState};
 use hookgate_processor::handlers::{Effect, HandlerError, Handlers};
 use hookgate_processor::{Invocation, Processor};
-use hookgate_twin::engines::Engines;
+use hookgate_twin::engines::{Engines, TABLE};
 use tokio::sync::Notify;
 
 /// An event on embedded engines, and the time.
@@ -81,6 +82,25 @@ impl Story {
     }
 
     /// Has the processor attempt the event a minute later, with a route to a handler or without any.
+    /// The number that the event's item has.
+    async fn noted(&self) -> Number {
+        let client = self.engines.dynamodb_client();
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let get = client.get_item().table_name(TABLE);
+        let get = get
+            .key("pk", text(self.message.event.key.as_str()))
+            .key("sk", text("event"));
+        let item = get.send().await.unwrap().item.unwrap_or_default();
+        let number = |name: &str| {
+            let value = item.get(name).map(|value| value.as_n().unwrap());
+            value.map_or(0, |digits| digits.parse().unwrap())
+        };
+        Number {
+            epoch: number("ep"),
+            seq: number("sq"),
+        }
+    }
+
     async fn attempt(&mut self, handler: Option<&str>) {
         self.now += Duration::from_secs(60);
         let now = self.now;
@@ -94,6 +114,8 @@ impl Story {
             to.into_iter().collect(),
         );
         let processor = processor.unwrap();
+        // After a failure, the next attempt has a message of its own, with the number that was noted.
+        self.message.number = self.noted().await.max(self.message.number);
         let mut record = SqsMessage::default();
         record.body = Some(self.message.to_json().unwrap());
         let mut batch = SqsEvent::default();

@@ -171,7 +171,8 @@ async fn claim(table: &DynamoTable, message: &Message, lease_until: SystemTime, 
         archived: None,
     };
     let retry = Retry {
-        number: message.number.next(),
+        // Its own message comes again, because no other could be sent.
+        number: message.number,
         error: "not yet",
         next: lease_until,
     };

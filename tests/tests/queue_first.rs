@@ -62,6 +62,7 @@ fn handled(functions: &Functions) -> Vec<String> {
 
 #[tokio::test]
 async fn a_2xx_means_that_the_message_is_in_the_queue_and_the_claim_records_the_event() {
+    let _taken = Output::take("info");
     let functions = Functions::in_order(IngestOrder::QueueFirst).await;
     let (status, key) = accepted(&functions, &event("run.failed", "a")).await;
     assert_eq!(
@@ -91,6 +92,7 @@ async fn an_immediate_repeat_is_a_duplicate_and_sends_nothing() {
 
 #[tokio::test]
 async fn the_message_of_a_repeat_to_another_instance_is_dropped() {
+    let _taken = Output::take("info");
     let functions = Functions::in_order(IngestOrder::QueueFirst).await;
     let (_, key) = accepted(&functions, &event("run.failed", "a")).await;
     let first = functions.batch().await;
@@ -120,6 +122,7 @@ async fn of_two_bodies_under_one_id_the_one_that_is_claimed_first_counts() {
 
 #[tokio::test]
 async fn another_body_does_not_take_over_an_event_that_waits_for_its_next_attempt() {
+    let _taken = Output::take("info");
     let functions = Functions::in_order(IngestOrder::QueueFirst).await;
     let (_, key) = accepted(&functions, &event("later", "a")).await;
     functions.process(functions.batch().await).await;
@@ -137,6 +140,7 @@ async fn another_body_does_not_take_over_an_event_that_waits_for_its_next_attemp
 
 #[tokio::test]
 async fn events_are_accepted_while_the_table_is_down() {
+    let _taken = Output::take("info");
     let functions = Functions::in_order(IngestOrder::QueueFirst).await;
     let dynamodb = functions.engines.dynamodb_client();
     let deleted = dynamodb.delete_table().table_name(TABLE).send().await;
@@ -148,6 +152,7 @@ async fn events_are_accepted_while_the_table_is_down() {
 
 #[tokio::test]
 async fn a_large_body_is_stored_before_its_message_is_sent() {
+    let _taken = Output::take("info");
     let functions = Functions::in_order(IngestOrder::QueueFirst).await;
     let large = event("run.failed", &"x".repeat(INLINE_BODY_BYTES));
     let (_, key) = accepted(&functions, &large).await;
