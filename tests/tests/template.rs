@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
     ("Processor", &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
         ("!GetAtt Queue.Arn", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]),
+        ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
         ("!GetAtt DeadLetterQueue.Arn", &["sqs:SendMessage"]),
         (BODIES, &["s3:GetObject"]),
         ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
@@ -58,8 +59,8 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
     ]),
     ("Sweeper", &[
         (TABLE_AND_INDEX, &["dynamodb:Query"]),
-        ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:DeleteItem"]),
-        ("!GetAtt Table.Arn", &["dynamodb:BatchGetItem", "dynamodb:PutItem"]),
+        ("!GetAtt Table.Arn", &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:DeleteItem"]),
+        ("!GetAtt Table.Arn", &["dynamodb:PutItem"]),
         ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
         ("!GetAtt SweeperLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
     ]),
@@ -456,6 +457,7 @@ fn only_the_functions_that_send_may_send() {
         senders("QueuePolicy", "OnlyTheGatewaySends"),
         [
             "!GetAtt IngestRole.Arn",
+            "!GetAtt ProcessorRole.Arn",
             "!GetAtt SweeperRole.Arn",
             "!GetAtt AdminRole.Arn",
             "!Ref SenderArn"
