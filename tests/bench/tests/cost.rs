@@ -81,9 +81,10 @@ fn the_page_has_the_dollars_that_the_command_prints() {
             for (printed, page) in printed[2..].iter().zip(&page[2..]) {
                 let dollars = |cell: &str| cell.parse::<f64>().expect("dollars");
                 let (printed, page) = (dollars(printed), dollars(page));
-                // The page was computed from more events.
+                // Twenty events with bodies of chance have two items of the archive in batches of ten, and each may
+                // take a write unit more or less, which is three cents.
                 assert!(
-                    (printed - page).abs() <= 0.03 + page * 0.01,
+                    (printed - page).abs() <= 0.08 + page * 0.01,
                     "{printed} {page}"
                 );
             }
