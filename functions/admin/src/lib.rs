@@ -1,6 +1,6 @@
 //! The operators' API: which events came in, a second run of some, the dead letters. JSON in, JSON out.
 //!
-//! Whoever may call it is decided before: by IAM at the API, by a token in the local twin.
+//! Callers were admitted before: by IAM at the API, by a token in the local twin.
 //! [`hookgate_api::OPERATIONS`] lists what there is. Replays of ranges are noted here; the sweeper runs them.
 
 mod dead_letters;

@@ -1,4 +1,4 @@
-//! Whether events may go to their routes now: paused routes, and circuit breakers.
+//! The gate before the routes: paused routes, and circuit breakers.
 //!
 //! A route's state is in the table, because it is for all environments, and looked at every ten seconds. Failures in a
 //! row are counted in each environment by itself: what fails everywhere is noticed everywhere.
@@ -18,7 +18,7 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 /// The time within which failures must come in a row.
 const STREAK: Duration = Duration::from_secs(60);
 
-/// What is known of the routes, by their names.
+/// The states and failures of the routes, by their names.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(Mutex<HashMap<String, Known>>);
 
@@ -40,7 +40,7 @@ pub(crate) enum Answer {
 }
 
 impl Gate {
-    /// What a message of a route does now. A probe goes to its target as long as it is the newest.
+    /// The way of a message of a route now. A probe goes to its target as long as it is the newest.
     ///
     /// # Errors
     /// When the table does not answer. An old state does not count: what it held could be forgotten until someone looks
@@ -155,7 +155,7 @@ impl Gate {
         Ok(stored)
     }
 
-    /// What the route's events do, if its state was read lately.
+    /// The way of the route's events, if its state was read lately.
     fn known(&self, route: &Route, now: SystemTime) -> Option<Flow> {
         self.entry(route, |known| {
             let age = now.duration_since(known.read_at?).unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) struct Outcome {
     pub(crate) source: Option<String>,
 }
 
-/// How a message waits.
+/// The way in which a message waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waits {
     /// It comes again by itself.

@@ -66,7 +66,7 @@ impl fmt::Display for State {
 
 /// The number of a carrier of an event: a message in the queue, or a row of the outbox that becomes one.
 ///
-/// Whoever makes a carrier gives it a number that is not below the event's: the provider's first message has the
+/// A carrier gets a number that is not below the event's: the provider's first message has the
 /// lowest, the message of a failed attempt's successor the next, a replay the first of a new epoch. The item keeps the
 /// highest that claimed it or was noted, so that a message below it is known to have a successor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

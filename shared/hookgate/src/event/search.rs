@@ -1,9 +1,9 @@
 //! A search for events: in the order of their receipt, from a position that an earlier round named. Exact at every
 //! position: no event comes twice, and none is passed over.
 //!
-//! What is searched is in parts. A round reads the next entries of some parts and merges them as far as every part was
-//! read. Events of a state that has an index are found there, in a part for each source and shard; all others in the
-//! archive, in a part for each shard of a source's day. Days and shards without events are not read.
+//! The index and the archive are in parts. A round reads the next entries of some parts and merges them as far as every
+//! part was read. Events of a state that has an index are found there, in a part for each source and shard; all others in
+//! the archive, in a part for each shard of a source's day. Days and shards without events are not read.
 
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ use crate::table::{Attributes, DynamoTable, day, text, time};
 /// The maximum number of events that a round asks the ledger for.
 const ROUND: usize = 1000;
 
-/// What DynamoDB allows in one batch.
+/// The number of items that DynamoDB reads in one batch.
 const BATCH: usize = 100;
 
 /// The maximum number of calls at the same time.

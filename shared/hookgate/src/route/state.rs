@@ -55,7 +55,7 @@ pub struct Release {
     pub since_ms: u64,
 }
 
-/// A route's events at this moment.
+/// The way of a route's events at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// They go to the target.
@@ -67,7 +67,7 @@ pub enum Flow {
 }
 
 impl RouteState {
-    /// What the route's events do.
+    /// The way of the route's events.
     pub fn flow(&self) -> Flow {
         match (self.paused_ms, &self.breaker) {
             (Some(_), _) => Flow::Paused,

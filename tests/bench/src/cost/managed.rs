@@ -1,4 +1,4 @@
-//! What managed gateways list for a million events, from `managed.toml`.
+//! Managed gateways' list prices for a million events, from `managed.toml`.
 
 use serde::Deserialize;
 

@@ -1,11 +1,10 @@
 //! A request as Stripe's, the way an HTTP API passes it on.
 
 use fastrand::Rng;
-use hookgate::{BoxError, HttpEvent, Source, system_now};
-use hookgate_signature::Outgoing;
+use hookgate::{BoxError, HttpEvent, Source};
 use serde_json::{Value, json};
 
-use crate::source::PATH;
+use crate::source::{PATH, signed};
 
 /// The type of the events.
 const EVENT_TYPE: &str = "charge.succeeded";
@@ -55,13 +54,6 @@ impl Request {
 /// Sources: <https://docs.stripe.com/webhooks/signature>, and for API Gateway's the event in
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn headers(source: &Source, body: &str, root: &str) -> Result<Vec<(String, String)>, BoxError> {
-    let outgoing = Outgoing {
-        method: "POST",
-        url: PATH,
-        id: None,
-        headers: &[],
-        body: body.as_bytes(),
-    };
     let length = body.len().to_string();
     let others = [
         ("accept", "*/*; q=0.5, application/xml"),
@@ -80,9 +72,8 @@ fn headers(source: &Source, body: &str, root: &str) -> Result<Vec<(String, Strin
         ("x-forwarded-proto", "https"),
     ];
     let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let signed = source.verifier().sign(&outgoing, system_now())?;
     // Stripe sends a second signature, of a scheme for tests.
-    let signed = signed.into_iter().map(|(name, value)| {
+    let signed = signed(source, body)?.into_iter().map(|(name, value)| {
         (
             name.to_lowercase(),
             format!("{value},v0={}", "5e".repeat(32)),

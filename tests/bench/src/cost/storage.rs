@@ -1,4 +1,4 @@
-//! What events leave in the table, and for how long.
+//! The items that events leave in the table, and for how long.
 
 use std::collections::HashMap;
 use std::time::SystemTime;

@@ -17,7 +17,7 @@ const TIME_DIGITS: usize = 13;
 /// The number of characters of a sort key: a time, a sign, and twelve digits of chance.
 const SORT_KEY: usize = TIME_DIGITS + 13;
 
-/// Bytes of bodies that are written together, so that whoever reads one event reads no more than this.
+/// Bytes of bodies that are written together: no more than this is read for one event.
 const MAX_BODIES: u64 = 1024 * 1024;
 
 /// A place in the archive of a source, as the ledger notes it: the shard, and the sort key of the first item.

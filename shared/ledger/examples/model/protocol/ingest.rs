@@ -1,6 +1,6 @@
 use hookgate_ledger::{Number, RecordDecision, State as Is, may_mark_enqueued, on_record};
 
-use super::processor::keep;
+use super::failure::keep;
 use super::state::{NOW_MS, epoch_of, small};
 use super::{Call, Emit, Fault, Ingest, Mutation, Reply, State, Stored};
 

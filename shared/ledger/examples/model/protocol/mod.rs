@@ -14,6 +14,7 @@
 mod budget;
 mod calls;
 mod environment;
+mod failure;
 mod ingest;
 mod invariants;
 mod mutation;

@@ -1,8 +1,8 @@
 use hookgate_ledger::{
-    ClaimDecision, Item, Number, State as Is, may_complete, may_dead_letter, may_release,
-    may_replace_row, on_claim,
+    ClaimDecision, Item, Number, State as Is, may_complete, may_dead_letter, on_claim,
 };
 
+use super::failure::{after_failure, hold, keep_next, note, release, send_next};
 use super::state::{self, NOBODY, NOW_MS, epoch_of, first_of, name};
 use super::{Call, Emit, Fault, Mutation, Processor, Receipt, Reply, State, Stored};
 
@@ -215,21 +215,6 @@ fn handle(
     }
 }
 
-/// The steps that may follow a failure of a handler.
-fn after_failure(
-    number: u8,
-    receipt: Receipt,
-    mutation: Mutation,
-) -> [(Processor, &'static str); 2] {
-    if mutation == Mutation::NoteBeforeNext {
-        return [(Processor::Note(number, receipt), "later"); 2];
-    }
-    [
-        (Processor::SendNext(number, receipt), "soon"),
-        (Processor::KeepNext(number, receipt), "later"),
-    ]
-}
-
 fn happen(world: &mut State, number: u8) {
     world.effect = world.effect.max(Some(epoch_of(number)));
     world.credit -= 1;
@@ -271,150 +256,6 @@ fn complete(
         &then,
         emit,
     );
-}
-
-/// Sends the next message. If the queue does not accept it, it is written down.
-fn send_next(
-    state: &State,
-    slot: usize,
-    number: u8,
-    receipt: Receipt,
-    mutation: Mutation,
-    emit: &mut Emit<'_>,
-) {
-    let send = |world: &mut State| {
-        world.visible[usize::from(next_of(number, mutation))] += 1;
-    };
-    let then = |world: &mut State, reply: Reply<()>| {
-        world.processors[slot] = match reply {
-            Reply::Is(()) => after_next(number, receipt, mutation),
-            Reply::Failed if mutation == Mutation::NoteWithoutNext => {
-                Processor::Note(number, receipt)
-            }
-            Reply::Failed => Processor::KeepNext(number, receipt),
-        };
-        ""
-    };
-    call(state, slot, "sends the next message", &send, &then, emit);
-}
-
-/// Writes the next message down. If that fails too, the present one comes again.
-fn keep_next(
-    state: &State,
-    slot: usize,
-    number: u8,
-    receipt: Receipt,
-    mutation: Mutation,
-    emit: &mut Emit<'_>,
-) {
-    let write = |world: &mut State| keep(world, next_of(number, mutation), mutation);
-    let then = |world: &mut State, reply: Reply<()>| {
-        world.processors[slot] = match reply {
-            Reply::Is(()) => after_next(number, receipt, mutation),
-            Reply::Failed => Processor::Release(number, receipt),
-        };
-        ""
-    };
-    let what = "writes the next message down";
-    call(state, slot, what, &write, &then, emit);
-}
-
-fn next_of(number: u8, mutation: Mutation) -> u8 {
-    match mutation {
-        Mutation::NextKeepsNumber => number,
-        _ => number + 1,
-    }
-}
-
-/// The step after the next message is durable.
-fn after_next(number: u8, receipt: Receipt, mutation: Mutation) -> Processor {
-    match mutation {
-        Mutation::NoteBeforeNext => Processor::Acknowledge(number, receipt),
-        _ => Processor::Note(number, receipt),
-    }
-}
-
-/// Writes a row of the outbox, unless a later one is there.
-pub(super) fn keep(world: &mut State, number: u8, mutation: Mutation) {
-    let row = &mut world.outbox[usize::from(epoch_of(number))];
-    let blind = mutation == Mutation::RowReplacedBlindly;
-    if blind || may_replace_row(row.map(state::number), state::number(number)) {
-        *row = Some(number);
-    }
-}
-
-/// Ends the claim, and notes the number of the next message. It is durable: this one is not needed, even where another
-/// has overtaken the note.
-fn note(
-    state: &State,
-    slot: usize,
-    number: u8,
-    receipt: Receipt,
-    mutation: Mutation,
-    emit: &mut Emit<'_>,
-) {
-    let note = |world: &mut State| {
-        if may_release(world.item().as_ref(), &name(slot))
-            && let Some(item) = &mut world.item
-        {
-            item.leased = false;
-            item.number = next_of(number, mutation);
-        }
-    };
-    let then = |world: &mut State, reply: Reply<()>| match reply {
-        Reply::Is(()) if mutation == Mutation::NoteBeforeNext => {
-            world.processors[slot] = Processor::SendNext(number, receipt);
-            ""
-        }
-        Reply::Is(()) => {
-            finish(world, slot, number, receipt);
-            ""
-        }
-        Reply::Failed => {
-            leave(world, slot);
-            ""
-        }
-    };
-    call(state, slot, "notes the failure", &note, &then, emit);
-}
-
-/// Keeps an event of a route that is paused, without a claim.
-fn hold(
-    state: &State,
-    slot: usize,
-    number: u8,
-    receipt: Receipt,
-    mutation: Mutation,
-    emit: &mut Emit<'_>,
-) {
-    let held = match mutation {
-        Mutation::HoldKeepsNumber => number,
-        _ => number + 1,
-    };
-    let write = |world: &mut State| keep(world, held, mutation);
-    let then = |world: &mut State, reply: Reply<()>| {
-        match reply {
-            Reply::Is(()) => world.processors[slot] = Processor::Acknowledge(number, receipt),
-            Reply::Failed => leave(world, slot),
-        }
-        ""
-    };
-    call(state, slot, "writes the message down", &write, &then, emit);
-}
-
-fn release(state: &State, slot: usize, emit: &mut Emit<'_>) {
-    let release = |world: &mut State| {
-        if may_release(world.item().as_ref(), &name(slot))
-            && let Some(item) = &mut world.item
-        {
-            item.leased = false;
-        }
-    };
-    let then = |world: &mut State, _: Reply<()>| {
-        leave(world, slot);
-        ", and leaves the message"
-    };
-    call(state, slot, "releases its claim", &release, &then, emit);
 }
 
 fn send_dead_letter(state: &State, slot: usize, number: u8, receipt: Receipt, emit: &mut Emit<'_>) {
@@ -522,7 +363,7 @@ fn removals(state: &State, slot: usize, number: u8) -> Vec<State> {
 }
 
 /// Goes on to acknowledge. Right, where the event is settled for this message.
-fn finish(world: &mut State, slot: usize, number: u8, receipt: Receipt) {
+pub(super) fn finish(world: &mut State, slot: usize, number: u8, receipt: Receipt) {
     let epoch = epoch_of(number);
     let settled = world.item.is_some_and(|item| {
         let at = epoch_of(item.number);
@@ -535,7 +376,7 @@ fn finish(world: &mut State, slot: usize, number: u8, receipt: Receipt) {
 }
 
 /// Ends the invocation: a message that is its own comes back later; no one owns its claim any more.
-fn leave(world: &mut State, slot: usize) {
+pub(super) fn leave(world: &mut State, slot: usize) {
     let processor = std::mem::take(&mut world.processors[slot]);
     let Some((number, receipt)) = processor.message() else {
         return;
@@ -559,7 +400,7 @@ fn leave(world: &mut State, slot: usize) {
     }
 }
 
-fn call<R: Copy>(
+pub(super) fn call<R: Copy>(
     state: &State,
     slot: usize,
     what: &str,
