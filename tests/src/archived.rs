@@ -68,7 +68,8 @@ pub async fn handle(table: &DynamoTable, event: &Event) {
         event: event.clone(),
         number: Number::first_of(0),
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
     };
     let request = ClaimRequest {
         message: &message,

@@ -168,7 +168,8 @@ async fn a_payload_is_shown_from_when_it_is_archived_on() {
         event: event(1, now),
         number: Number::first_of(0),
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
     };
     let event = &message.event;
     table.record(event, now).await.unwrap();

@@ -49,7 +49,8 @@ impl Story {
             event,
             number: hookgate::Number::default(),
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         Story {
             client,

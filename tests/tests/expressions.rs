@@ -213,7 +213,8 @@ impl Bench {
             event: event.clone(),
             number,
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         let until = Until::Due(self.now);
         let add = async |number| {
@@ -275,7 +276,8 @@ impl Bench {
     async fn claim(&mut self, shape: &Shape, expected: ClaimDecision) {
         let message = Message {
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: self.event(),
             number: NUMBER,
         };

@@ -32,6 +32,8 @@ struct Story {
     admin: Admin,
     now_ms: Arc<AtomicU64>,
     works: Arc<AtomicBool>,
+    /// True while the first event fails, whatever the others do.
+    poisoned: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
     sent: usize,
 }
@@ -46,6 +48,7 @@ impl Story {
         let engines = engines.expect("the engines start");
         let table = engines.table(None).with_outbox_shards(4);
         let works = Arc::new(AtomicBool::new(true));
+        let poisoned = Arc::new(AtomicBool::new(false));
         let asked = Arc::new(AtomicUsize::new(0));
         let mut route = Route::new("*", "*", "handler:shop");
         route.name = ROUTE.to_owned();
@@ -54,7 +57,7 @@ impl Story {
             engines.queue(),
             None,
             Clock::new(now.clone()),
-            &shop(works.clone(), asked.clone()),
+            &shop(works.clone(), poisoned.clone(), asked.clone()),
             vec![route.clone()],
         );
         let clock = Clock::new(now);
@@ -80,6 +83,7 @@ impl Story {
             table,
             now_ms,
             works,
+            poisoned,
             asked,
             sent: 0,
         }
@@ -107,7 +111,8 @@ impl Story {
                 event,
                 number: Number::default(),
                 replay: None,
-                probe: None,
+                probe: false,
+                held_ms: 0,
             };
             let sent = self.engines.queue().send(&message).await;
             sent.expect("the queue takes it");
@@ -200,15 +205,16 @@ impl Story {
 }
 
 /// The handler, which counts how often it is asked.
-fn shop(works: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> Handlers {
-    Handlers::default().with("shop", move |_, _| {
-        let (works, asked) = (works.clone(), asked.clone());
+fn shop(works: Arc<AtomicBool>, poisoned: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> Handlers {
+    let poison = event(1, UNIX_EPOCH).key;
+    Handlers::default().with("shop", move |event, _| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        let is_poison = poisoned.load(Ordering::Relaxed) && event.key == poison;
+        let works = works.load(Ordering::Relaxed) && !is_poison;
         Box::pin(async move {
-            asked.fetch_add(1, Ordering::Relaxed);
-            if works.load(Ordering::Relaxed) {
-                Ok(Effect::Happened)
-            } else {
-                Err(HandlerError::transient("the shop is closed"))
+            match works {
+                true => Ok(Effect::Happened),
+                false => Err(HandlerError::transient("the shop is closed")),
             }
         })
     })
@@ -297,6 +303,61 @@ async fn an_event_that_fails_among_others_that_do_not_opens_no_breaker() {
         story.process().await;
     }
     assert_eq!(story.state().await.flow(), Flow::Open);
+}
+
+#[tokio::test]
+async fn an_event_that_fails_again_and_again_opens_no_breaker_by_itself() {
+    let mut story = Story::begin().await;
+    story.poisoned.store(true, Ordering::Relaxed);
+    story.send(1).await;
+    for _ in 0..120 {
+        story.process().await;
+        story.pass(Duration::from_secs(1));
+    }
+    assert!(story.asked.load(Ordering::Relaxed) >= 5);
+    assert_eq!(story.state().await.flow(), Flow::Open);
+}
+
+#[tokio::test]
+async fn an_event_that_fails_by_its_own_fault_does_not_keep_the_others_waiting() {
+    let mut story = Story::begin().await;
+    story.works.store(false, Ordering::Relaxed);
+    story.poisoned.store(true, Ordering::Relaxed);
+    story.send(5).await;
+    story.process().await;
+    story.send(5).await;
+    for _ in 0..3 {
+        story.minute().await;
+    }
+    story.works.store(true, Ordering::Relaxed);
+    for _ in 0..150 {
+        story.minute().await;
+    }
+    assert_eq!(story.done().await, 9, "all but one");
+    assert_eq!(story.state().await, RouteState::default());
+}
+
+#[tokio::test]
+async fn a_route_that_is_no_longer_configured_releases_all_that_it_held_and_is_forgotten() {
+    let mut story = Story::begin().await;
+    story.operate("POST", "/admin/routes/shop/pause").await;
+    story.send(3).await;
+    story.process().await;
+    assert_eq!(story.held().await, 3);
+    let queue = story.engines.queue();
+    let time = story.now_ms.clone();
+    let now = move || UNIX_EPOCH + Duration::from_millis(time.load(Ordering::Relaxed));
+    story.sweeper = Sweeper::new(story.table.clone(), queue, Vec::new(), Clock::new(now));
+    for _ in 0..5 {
+        story
+            .sweeper
+            .release(story.now() + MINUTE)
+            .await
+            .expect("a release");
+        story.pass(MINUTE);
+    }
+    assert_eq!(story.held().await, 0);
+    assert_eq!(story.state().await, RouteState::default());
 }
 
 #[tokio::test]

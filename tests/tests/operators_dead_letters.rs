@@ -202,7 +202,8 @@ async fn an_event_is_dead_when_its_last_message_is_discarded_unless_it_is_done_o
             event: event(number, now - minutes(9)),
             number: hookgate::Number::default(),
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         let key = message.event.key.to_string();
         let recorded = table.record(&message.event, now).await;

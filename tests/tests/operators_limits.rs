@@ -264,7 +264,8 @@ async fn a_list_of_some_dead_letters_says_that_there_are_more_and_hides_none() {
     for number in 0..25 {
         let message = hookgate::Message {
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: event(number, system_now()),
             number: hookgate::Number::default(),
         };

@@ -95,7 +95,8 @@ impl Story {
     ) -> (Message, SystemTime, hookgate::event::Grant) {
         self.now += Duration::from_secs(1);
         let message = Message {
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: self.events[index].clone(),
             number: hookgate::Number::first_of(epoch),
             replay: replay.map(|replay| replay.id.to_string()),

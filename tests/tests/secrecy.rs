@@ -140,7 +140,8 @@ async fn what_holds_a_secret_or_a_body_does_not_show_it() {
         .expect("an event");
     let message = Message {
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
         event: event.clone(),
         number: hookgate::Number::default(),
     };

@@ -225,7 +225,8 @@ async fn an_event_is_remembered_for_35_days() {
     assert_eq!(expiries(&engines, recorded.key.as_str()).await, expected);
     let message = Message {
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
         event: recorded,
         number: hookgate::Number::default(),
     };
@@ -236,7 +237,8 @@ async fn an_event_is_remembered_for_35_days() {
     // Of an event that was forgotten, a message comes late.
     let message = Message {
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
         event: event(2, received),
         number: hookgate::Number::default(),
     };
@@ -281,7 +283,8 @@ async fn a_message_in_the_outbox_stays_until_it_is_sent() {
     let table = engines.table(None);
     let [first, replayed] = [0, 3].map(|epoch| Message {
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
         event: event(1, system_now()),
         number: hookgate::Number::first_of(epoch),
     });
@@ -326,7 +329,8 @@ async fn the_outbox_is_emptied_from_its_oldest_message_on() {
         .zip(in_one_shard)
         .map(|(number, event)| Message {
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: Event {
                 received: minute(number),
                 ..event

@@ -197,7 +197,8 @@ async fn waiting(table: &DynamoTable, count: usize) {
             event,
             number: hookgate::Number::default(),
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         table
             .add_to_outbox(&message, Until::Due(message.event.received))
@@ -247,7 +248,8 @@ async fn replays_go_on_while_the_outbox_cannot_be_swept() {
         event,
         number: hookgate::Number::default(),
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
     };
     table
         .add_to_outbox(&unsendable, Until::Due(system_now()))

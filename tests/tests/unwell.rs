@@ -51,7 +51,8 @@ impl Story {
             event: event.clone(),
             number: hookgate::Number::first_of(epoch),
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         let request = ClaimRequest {
             message: &message,

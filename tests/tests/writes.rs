@@ -48,7 +48,8 @@ impl Story {
         );
         let message = Message {
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: event(1, now),
             number: hookgate::Number::default(),
         };

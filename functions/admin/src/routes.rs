@@ -1,6 +1,5 @@
 //! Routes: their states, pause and resume.
 
-use futures_util::future::try_join_all;
 use hookgate::route::{Flow, RouteState, StoredRoute};
 use hookgate::{Route, rfc3339, unix_ms};
 use hookgate_api::{Nothing, RouteList, RouteStateName, RouteSummary};
@@ -21,13 +20,12 @@ impl Admin {
         let gone = states.into_iter();
         let gone = gone.filter(|(_, stored)| stored.state != RouteState::default());
         routes.extend(gone.map(|(name, stored)| (name, None, stored.state)));
-        let routes = routes.into_iter().map(|(name, to, state)| async move {
+        let mut list = RouteList::default();
+        for (name, to, state) in routes {
             let held = self.table.held_depth(&name).await?;
-            Ok::<_, Rejection>(summary(name, to, &state, held))
-        });
-        Ok(RouteList {
-            routes: try_join_all(routes).await?,
-        })
+            list.routes.push(summary(name, to, &state, held));
+        }
+        Ok(list)
     }
 
     pub(crate) async fn pause_route(
@@ -52,13 +50,14 @@ impl Admin {
         change: fn(RouteState, u64) -> RouteState,
     ) -> Result<RouteSummary, Rejection> {
         let route = self.configured_route(name)?;
+        // First, so that a change that is answered with an error was not made.
+        let held = self.table.held_depth(name).await?;
         for _ in 0..TRIES {
             let stored: StoredRoute = self.table.route_state(name).await?;
             let next = change(stored.state.clone(), unix_ms(self.clock.now()));
             let saved = self.table.save_route(name, &stored, &next).await?;
             if saved.is_some() {
                 tracing::info!(route = name, state = %state_name(&next), "route changed");
-                let held = self.table.held_depth(name).await?;
                 let to = Some(route.to.clone());
                 return Ok(summary(name.to_owned(), to, &next, held));
             }

@@ -230,7 +230,8 @@ impl Ingest {
             event,
             number,
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
         };
         if let Err(error) = self.queue.send(&message).await {
             tracing::warn!(key = %message.event.key, error = chain(&error), "sending failed; the message goes to the outbox");

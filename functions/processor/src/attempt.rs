@@ -17,12 +17,15 @@ use tokio::time::Instant;
 
 use crate::gate::{Answer, Gate};
 use crate::handlers::{Effect, HandlerError};
-use crate::outcome::{self, Outcome, Waits};
+use crate::outcome::{self, Again, Outcome};
 use crate::targets::Routed;
 
 /// The part of an invocation's time that is left for writing down how a handler ended: two calls with their retries,
 /// 1.5 s each. An invocation that is cut off repeats its whole batch.
 const CLOSING_TIME: Duration = Duration::from_millis(3500);
+
+/// The time that the gate may take: two calls with their retries.
+const GATE_TIME: Duration = Duration::from_millis(3500);
 
 /// The longest wait between two tries of a completion.
 const COMPLETION_WAIT: Duration = Duration::from_secs(2);
@@ -68,16 +71,20 @@ impl Aws {
 
     /// Has a message wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives. Then
     /// it is sent anew, because the queue moves a message that was received too often to the dead-letter queue.
-    pub(crate) async fn wait_for_aws(&self, record: &SqsMessage, message: &Message) -> Waits {
-        let delay = wait_for_aws(record);
+    pub(crate) async fn wait_for_aws(&self, record: &SqsMessage, message: &Message) -> Again {
+        self.come_again(record, message, aws_wait(record)).await
+    }
+
+    /// Has a message come again after a delay, by itself or sent anew.
+    async fn come_again(&self, record: &SqsMessage, message: &Message, delay: Duration) -> Again {
         if receives(record) >= MAX_RECEIVES {
             match self.queue.send_after(message, delay).await {
-                Ok(()) => return Waits::SentAnew,
+                Ok(()) => return Again::SentAnew,
                 Err(error) => outcome::not_sent_anew(&error),
             }
         }
         self.delay(record, delay).await;
-        Waits::InFlight
+        Again::ByItself
     }
 }
 
@@ -106,10 +113,27 @@ enum NotDone {
 impl Attempt<'_> {
     /// Runs the target, and writes down how that ended.
     pub(crate) async fn finish(&self) -> Outcome {
-        match self.run().await {
-            Ok(effect) => self.complete(effect).await,
-            Err(NotDone::Failed(error)) => self.fail(&error).await,
-            Err(NotDone::NotBegun(error)) => self.give_back(&error).await,
+        let (outcome, answer) = match self.run().await {
+            Ok(effect) => (self.complete(effect).await, Some(Answer::Works)),
+            Err(NotDone::Failed(error)) => (self.fail(&error).await, Some(answer_of(&error))),
+            Err(NotDone::NotBegun(error)) => (self.give_back(&error).await, None),
+        };
+        if let Some(answer) = answer {
+            self.tell_gate(answer).await;
+        }
+        outcome
+    }
+
+    /// Tells the gate how the target answered, if there is time: that is not worth repeating a batch.
+    async fn tell_gate(&self, answer: Answer) {
+        let Aws { table, clock, .. } = self.aws;
+        let now = clock.now();
+        let Some(Routed { route, .. }) = self.route else {
+            return;
+        };
+        if now + GATE_TIME < self.invocation.deadline {
+            let answered = self.gate.answered(table, route, self.message, answer, now);
+            answered.await;
         }
     }
 
@@ -146,40 +170,24 @@ impl Attempt<'_> {
                 "the handler did not finish in time",
             )),
         };
-        self.count(result.as_ref().err()).await;
         result.map_err(NotDone::Failed)
-    }
-
-    /// Tells the gate how the target answered. One that says that trying again cannot help works.
-    async fn count(&self, error: Option<&HandlerError>) {
-        let Some(Routed { route, .. }) = self.route else {
-            return;
-        };
-        let answer = match error {
-            None | Some(HandlerError::Permanent(_)) => Answer::Works,
-            Some(HandlerError::Transient(_) | HandlerError::Throttled(..)) => Answer::Fails,
-        };
-        let Aws { table, clock, .. } = self.aws;
-        let answered = self
-            .gate
-            .answered(table, route, self.message, answer, clock.now());
-        answered.await;
     }
 
     /// Ends a claim whose target was not run: that is no attempt.
     async fn give_back(&self, error: &AwsError) -> Outcome {
         let Aws { table, clock, .. } = self.aws;
         let reason = chain(error);
+        let delay = aws_wait(self.record);
         let retry = Retry {
             error: &reason,
-            next: clock.now() + wait_for_aws(self.record),
+            next: clock.now() + delay,
             number: self.claim.number,
         };
         if let Err(error) = table.give_back(self.claim, retry).await {
             outcome::not_released(self.claim, &error);
         }
-        let waits = self.aws.wait_for_aws(self.record, self.message).await;
-        outcome::not_begun(self.claim, error, waits)
+        let again = self.aws.come_again(self.record, self.message, delay);
+        outcome::not_begun(self.claim, error, again.await)
     }
 
     async fn complete(&self, effect: Effect) -> Outcome {
@@ -190,8 +198,8 @@ impl Attempt<'_> {
             Ok(TransactOutcome::Conflict) => HandlerError::transient("another writer was faster"),
             Ok(TransactOutcome::Refused(why)) => HandlerError::permanent(why),
             Err(error) => {
-                let waits = self.aws.wait_for_aws(self.record, self.message).await;
-                return outcome::not_completed(self.claim, self.target_name(), &error, waits);
+                let again = self.aws.wait_for_aws(self.record, self.message).await;
+                return outcome::not_completed(self.claim, self.target_name(), &error, again);
             }
         };
         self.fail(&error).await
@@ -255,9 +263,13 @@ impl Attempt<'_> {
         let policy = self.route.map_or(&default, |routed| &routed.route.retry);
         let first = self.claim.grant.failed_first;
         let elapsed = first.and_then(|first| now.duration_since(first).ok());
+        let held = Duration::from_millis(self.message.held_ms);
         match (
             error,
-            policy.next(self.claim.grant.attempt, elapsed.unwrap_or_default()),
+            policy.next(
+                self.claim.grant.attempt,
+                elapsed.unwrap_or_default().saturating_sub(held),
+            ),
         ) {
             (HandlerError::Permanent(_), _) | (_, Next::GiveUp) => None,
             (HandlerError::Throttled(_, after), Next::Retry(_)) => {
@@ -274,7 +286,7 @@ impl Attempt<'_> {
         let number = self.claim.number.next();
         let next = Message {
             number,
-            probe: None,
+            probe: false,
             ..self.message.clone()
         };
         if delay <= MAX_SEND_DELAY {
@@ -322,6 +334,14 @@ impl Attempt<'_> {
             Ok(()) => outcome::dead(self.claim, self.target_name(), error),
             Err(error) => outcome::not_dead_lettered(self.claim, &error),
         }
+    }
+}
+
+/// The answer of a target that failed. One that says that trying again cannot help works.
+fn answer_of(error: &HandlerError) -> Answer {
+    match error {
+        HandlerError::Permanent(_) => Answer::Works,
+        HandlerError::Transient(_) | HandlerError::Throttled(..) => Answer::Fails,
     }
 }
 
@@ -391,7 +411,7 @@ fn drawn(wait: Wait) -> Duration {
 }
 
 /// A wait for AWS to answer again: 1 to 30 s, and up to a quarter of an hour after ten receives.
-fn wait_for_aws(record: &SqsMessage) -> Duration {
+fn aws_wait(record: &SqsMessage) -> Duration {
     let most = match receives(record) {
         0..=10 => 29,
         _ => 900,

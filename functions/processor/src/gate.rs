@@ -3,12 +3,12 @@
 //! A route's state is in the table, because it is for all environments, and looked at every ten seconds. Failures in a
 //! row are counted in each environment by itself: what fails everywhere is noticed everywhere.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hookgate::route::{BreakerLimits, Flow, RouteState, StoredRoute};
-use hookgate::{AwsError, DynamoTable, Message, Route, unix_ms};
+use hookgate::{AwsError, DynamoTable, EventKey, Message, Route, unix_ms};
 
 use crate::outcome;
 
@@ -26,7 +26,9 @@ pub(crate) struct Gate(Mutex<HashMap<String, Known>>);
 struct Known {
     stored: StoredRoute,
     read_at: Option<SystemTime>,
-    failures: u32,
+    /// The events that failed since one was handled. One that fails again and again counts once: it may be the event's
+    /// own fault.
+    failed: BTreeSet<EventKey>,
     failing_since: Option<SystemTime>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) enum Answer {
 }
 
 impl Gate {
-    /// The way of a message of a route now. A probe goes to its target as long as it is the newest.
+    /// The way of a message of a route now. A probe goes to its target, however late it is.
     ///
     /// # Errors
     /// When the table does not answer. An old state does not count: what it held could be forgotten until someone looks
@@ -52,15 +54,14 @@ impl Gate {
         message: &Message,
         now: SystemTime,
     ) -> Result<Flow, AwsError> {
-        if message.probe.is_none()
+        if !message.probe
             && let Some(flow) = self.known(route, now)
         {
             return Ok(flow);
         }
         let stored = self.read(table, route, now).await?;
-        let is_probe = message.probe == Some(stored.version);
         Ok(match stored.state.flow() {
-            Flow::Broken if is_probe => Flow::Open,
+            Flow::Broken if message.probe => Flow::Open,
             flow => flow,
         })
     }
@@ -75,10 +76,9 @@ impl Gate {
         now: SystemTime,
     ) {
         let Some(limits) = route.breaker else { return };
-        let is_probe = message.probe.is_some();
-        let in_a_row = self.count(route, answer, now);
+        let in_a_row = self.count(route, message, answer, now);
         match answer {
-            Answer::Works if is_probe => {
+            Answer::Works if message.probe => {
                 let closed = |state: &RouteState| {
                     let is_probed = state.breaker.as_ref().is_some_and(|it| it.probing);
                     is_probed.then(|| RouteState::releasing(unix_ms(now)))
@@ -86,11 +86,11 @@ impl Gate {
                 self.change(table, route, closed, now).await;
             }
             Answer::Works => {}
-            Answer::Fails if is_probe => {
+            Answer::Fails if message.probe => {
                 let failed = |state: &RouteState| state.probe_failed(limits, unix_ms(now));
                 self.change(table, route, failed, now).await;
             }
-            Answer::Fails if in_a_row >= limits.failures => {
+            Answer::Fails if in_a_row >= limits.failures as usize => {
                 self.open(table, route, limits, now).await
             }
             Answer::Fails => {}
@@ -108,7 +108,7 @@ impl Gate {
         if self.change(table, route, broken, now).await {
             outcome::breaker_opened(&route.name);
         }
-        self.entry(route, |known| known.failures = 0);
+        self.entry(route, |known| known.failed.clear());
     }
 
     /// Changes a route's state, unless someone else did so meanwhile; whether it was changed.
@@ -163,21 +163,19 @@ impl Gate {
         })
     }
 
-    /// Counts an answer; the number of failures in a row.
-    fn count(&self, route: &Route, answer: Answer, now: SystemTime) -> u32 {
+    /// Counts an answer; the number of events that failed in a row.
+    fn count(&self, route: &Route, message: &Message, answer: Answer, now: SystemTime) -> usize {
         self.entry(route, |known| {
-            let since = known.failing_since.filter(|since| {
-                let age = now.duration_since(*since).unwrap_or_default();
-                answer == Answer::Fails && age < STREAK
-            });
-            let (failures, since) = match (answer, since) {
-                (Answer::Works, _) => (0, None),
-                (Answer::Fails, Some(since)) => (known.failures + 1, Some(since)),
-                (Answer::Fails, None) => (1, Some(now)),
-            };
-            known.failures = failures;
-            known.failing_since = since;
-            failures
+            let age = |since: SystemTime| now.duration_since(since).unwrap_or_default();
+            let goes_on = known.failing_since.is_some_and(|since| age(since) < STREAK);
+            if answer == Answer::Works || !goes_on {
+                known.failed.clear();
+                known.failing_since = (answer == Answer::Fails).then_some(now);
+            }
+            if answer == Answer::Fails {
+                known.failed.insert(message.event.key.clone());
+            }
+            known.failed.len()
         })
     }
 

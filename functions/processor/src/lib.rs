@@ -219,8 +219,8 @@ impl Processor {
         message: &Message,
         error: &AwsError,
     ) -> Outcome {
-        let waits = self.aws.wait_for_aws(record, message).await;
-        outcome::not_claimed(message, error, waits)
+        let again = self.aws.wait_for_aws(record, message).await;
+        outcome::not_claimed(message, error, again)
     }
 
     /// Keeps a message of a route that takes no events now: in the outbox, with the next number, because a processor
@@ -228,15 +228,18 @@ impl Processor {
     async fn hold(&self, record: &SqsMessage, message: Message, route: &Route) -> Outcome {
         let held = Message {
             number: message.number.next(),
-            probe: None,
+            probe: false,
             ..message.clone()
         };
-        let until = Until::Released(&route.name);
+        let until = Until::Released {
+            route: &route.name,
+            since: self.aws.clock.now(),
+        };
         match self.aws.table.add_to_outbox(&held, until).await {
             Ok(()) => outcome::held(&message, &route.name),
             Err(error) => {
-                let waits = self.aws.wait_for_aws(record, &message).await;
-                outcome::not_held(&message, &error, waits)
+                let again = self.aws.wait_for_aws(record, &message).await;
+                outcome::not_held(&message, &error, again)
             }
         }
     }

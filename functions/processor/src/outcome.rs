@@ -20,11 +20,11 @@ pub(crate) struct Outcome {
     pub(crate) source: Option<String>,
 }
 
-/// The way in which a message waits.
+/// The way in which a message comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waits {
-    /// It comes again by itself.
-    InFlight,
+pub(crate) enum Again {
+    /// The queue hands it out again.
+    ByItself,
     /// Another message of the same number was sent: this one is not needed.
     SentAnew,
 }
@@ -61,9 +61,9 @@ impl Outcome {
     }
 
     /// A message that waits for AWS to answer again.
-    fn waiting(event: &Event, waits: Waits) -> Outcome {
+    fn waiting(event: &Event, again: Again) -> Outcome {
         Outcome {
-            comes_again: waits == Waits::InFlight,
+            comes_again: again == Again::ByItself,
             ..Outcome::finished(event, Count::Failed)
         }
     }
@@ -157,7 +157,7 @@ pub(crate) fn held(message: &Message, route: &str) -> Outcome {
     Outcome::finished(&message.event, Count::Held)
 }
 
-pub(crate) fn not_held(message: &Message, error: &AwsError, waits: Waits) -> Outcome {
+pub(crate) fn not_held(message: &Message, error: &AwsError, again: Again) -> Outcome {
     line!(
         error,
         "not_held",
@@ -165,7 +165,7 @@ pub(crate) fn not_held(message: &Message, error: &AwsError, waits: Waits) -> Out
         error = chain(error),
         "event not held; its message comes again"
     );
-    Outcome::waiting(&message.event, waits)
+    Outcome::waiting(&message.event, again)
 }
 
 pub(crate) fn breaker_opened(route: &str) {
@@ -195,7 +195,7 @@ pub(crate) fn not_sent_anew(error: &AwsError) {
     tracing::warn!(error = chain(error), "message not sent anew");
 }
 
-pub(crate) fn not_claimed(message: &Message, error: &AwsError, waits: Waits) -> Outcome {
+pub(crate) fn not_claimed(message: &Message, error: &AwsError, again: Again) -> Outcome {
     line!(
         error,
         "not_claimed",
@@ -203,10 +203,10 @@ pub(crate) fn not_claimed(message: &Message, error: &AwsError, waits: Waits) -> 
         error = chain(error),
         "claim failed"
     );
-    Outcome::waiting(&message.event, waits)
+    Outcome::waiting(&message.event, again)
 }
 
-pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError, waits: Waits) -> Outcome {
+pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError, again: Again) -> Outcome {
     line!(
         error,
         "not_begun",
@@ -214,7 +214,7 @@ pub(crate) fn not_begun(claim: Claim<'_>, error: &AwsError, waits: Waits) -> Out
         error = chain(error),
         "target not run; the event waits"
     );
-    Outcome::waiting(claim.event, waits)
+    Outcome::waiting(claim.event, again)
 }
 
 /// `is_noted`: the next message is durable, and the item says so.
@@ -261,7 +261,7 @@ pub(crate) fn dead(claim: Claim<'_>, to: &str, error: &HandlerError) -> Outcome 
     Outcome::finished(event, Count::DeadLettered)
 }
 
-pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError, waits: Waits) -> Outcome {
+pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError, again: Again) -> Outcome {
     let event = claim.event;
     line!(
         error,
@@ -271,7 +271,7 @@ pub(crate) fn not_completed(claim: Claim<'_>, to: &str, error: &AwsError, waits:
         error = chain(error),
         "completion failed"
     );
-    Outcome::waiting(event, waits)
+    Outcome::waiting(event, again)
 }
 
 pub(crate) fn not_dead_lettered(claim: Claim<'_>, error: &AwsError) -> Outcome {

@@ -24,10 +24,10 @@ const CLOSING_TIME: Duration = Duration::from_secs(4);
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The number of shards that are swept side by side.
-const SIDE_BY_SIDE: usize = 16;
+const SIDE_BY_SIDE: usize = 8;
 
-/// The number of rows that are read at a time.
-const PAGE: i32 = 100;
+/// The number of rows that are read at a time. With bodies of 256 KiB, those of all shards under way fit into 256 MB.
+const PAGE: i32 = 20;
 
 /// The function: the table, the queue, the routes, the time.
 #[derive(Debug)]
@@ -175,10 +175,12 @@ pub async fn run_once(sweeper: &Sweeper, deadline: SystemTime) {
         |swept: &Result<Swept, AwsError>| swept.as_ref().is_ok_and(|swept| swept.is_well());
     let well = is_well(&swept) && is_well(&released) && replayed.is_ok();
     let replayed_now = replayed.as_ref().map_or(0, |slice| slice.sent);
-    let depth = depth.map(|depth| vec![depth]).unwrap_or_default();
+    let depth: Vec<u64> = depth.into_iter().collect();
+    let held: Vec<u64> = sweeper.held_depth().await.into_iter().collect();
     MetricLine::new()
         .count(Metric::SweeperRuns, well.into())
         .values(Metric::OutboxDepth, &depth)
+        .values(Metric::HeldDepth, &held)
         .count(Metric::EventsReplayed, replayed_now)
         .emit();
     log(swept, "outbox swept", "outbox not swept");

@@ -162,13 +162,14 @@ pub fn on_discard<O>(old: Option<&Item<O>>, number: Number, now_ms: u64) -> Disc
 pub const DISCARD: &str = "#ep = :ep AND (attribute_not_exists(#sq) OR #sq <= :sq) \
     AND (#st IN (:received, :enqueued, :dead) OR (#st = :processing AND #lu < :now))";
 
-/// True where a row of the outbox may be written over: never one with a higher number, which is the event's carrier.
+/// True where a row of the outbox may be written over: only one with a lower number, whose successor this is. One with
+/// the same number is as good, and may have another body, where nothing recorded which body came first.
 pub fn may_replace_row(old: Option<Number>, number: Number) -> bool {
-    old.is_none_or(|old| old <= number)
+    old.is_none_or(|old| old < number)
 }
 
 /// [`may_replace_row`], where both are of one epoch.
-pub const REPLACE_ROW: &str = "attribute_not_exists(#sq) OR #sq <= :sq";
+pub const REPLACE_ROW: &str = "attribute_not_exists(#sq) OR #sq < :sq";
 
 /// [`may_remove_row`], where both are of one epoch.
 pub const REMOVE_ROW: &str = "attribute_not_exists(#sq) OR #sq = :sq";

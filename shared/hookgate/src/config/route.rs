@@ -181,10 +181,14 @@ fn retry_policy(at: &str, raw: &RawRetry) -> Result<RetryPolicy, ConfigError> {
     }
     let waits = schedule.iter().enumerate();
     let waits = waits.map(|(index, text)| duration(&format!("{at}.schedule[{index}]"), text));
+    let waits = waits.collect::<Result<Vec<_>, _>>()?;
+    if waits.iter().sum::<Duration>() > MAX_ELAPSED {
+        return wrong("schedule", "must not take longer than 10 days");
+    }
     Ok(RetryPolicy {
         attempts: raw.attempts,
         max_elapsed,
-        waits: Waits::Schedule(waits.collect::<Result<_, _>>()?),
+        waits: Waits::Schedule(waits),
     })
 }
 
@@ -321,6 +325,7 @@ mod tests {
             ("retry = { first = \"2h\" }", "routes[0].retry.first: must not be longer than max_wait"),
             ("retry = { schedule = [\"5s\"], first = \"2s\" }", "routes[0].retry.schedule: lists every wait; remove first and max_wait"),
             ("retry = { schedule = [\"5s\", \"-1s\"] }", "routes[0].retry.schedule[1]: `-1s` is not a time; write one as \"2s\", \"15m\" or \"24h\""),
+            ("retry = { schedule = [\"9d\", \"2d\"] }", "routes[0].retry.schedule: must not take longer than 10 days"),
             ("breaker = { failures = 0 }", "routes[0].breaker.failures: must be at least 1; write breaker = \"off\" for none"),
             ("breaker = { first = \"1h\" }", "routes[0].breaker.first: must not be longer than max_wait"),
             ("name = \"a b\"", "routes[0].name: must be 1 to 64 letters, digits, `.`, `-` or `_`"),

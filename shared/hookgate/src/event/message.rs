@@ -23,8 +23,10 @@ pub struct Message {
     pub number: Number,
     /// The id of the replay that sent it; `None` for all other messages.
     pub replay: Option<String>,
-    /// The version of its route's state for which it is the probe of an open circuit breaker.
-    pub probe: Option<u64>,
+    /// True if it probes the open circuit breaker of its route.
+    pub probe: bool,
+    /// The time for which messages of this event were held, in milliseconds: a route's limit of time does not count it.
+    pub held_ms: u64,
 }
 
 /// An error of reading a queue message.
@@ -61,12 +63,14 @@ struct Envelope {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
     epoch: u32,
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     seq: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    probe: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    probe: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    held_ms: u64,
     received_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceHeaders>,
@@ -77,12 +81,12 @@ struct Envelope {
     claim_check: Option<StoredBody>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
-fn is_first(seq: &u32) -> bool {
-    *seq == 0
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
+    *value == N::default()
 }
 
 impl Envelope {
@@ -114,7 +118,7 @@ impl Message {
             Body::Stored(check) => (None, Some(check.clone())),
         };
         serde_json::to_string(&Envelope {
-            v: if is_first(&self.number.seq) { 1 } else { 2 },
+            v: if self.number.seq == 0 { 1 } else { 2 },
             key: self.event.key.as_str().to_owned(),
             source: self.event.source.clone(),
             tenant: self.event.tenant.clone(),
@@ -124,6 +128,7 @@ impl Message {
             seq: self.number.seq,
             replay: self.replay.clone(),
             probe: self.probe,
+            held_ms: self.held_ms,
             received_ms: unix_ms(self.event.received),
             trace: self.event.trace.clone().map(TraceHeaders::from),
             headers: self.event.headers.clone(),
@@ -150,6 +155,7 @@ impl Message {
             },
             replay: envelope.replay,
             probe: envelope.probe,
+            held_ms: envelope.held_ms,
             event: Event {
                 key: EventKey::parse(&envelope.key).ok_or(MessageError::Key)?,
                 source: envelope.source,
@@ -175,7 +181,8 @@ mod tests {
         Message {
             number: Number::first_of(2),
             replay: None,
-            probe: None,
+            probe: false,
+            held_ms: 0,
             event: Event {
                 key: EventKey::new(None, "pakk", "body:00"),
                 source: "pakk".into(),

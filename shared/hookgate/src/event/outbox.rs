@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Select};
-use futures_util::future::try_join_all;
+use futures_util::future::ready;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use hookgate_ledger::{REMOVE_ROW, REPLACE_ROW};
 
 use crate::error::OrFailed;
@@ -28,6 +29,9 @@ const PREFIX: &str = "outbox#";
 /// The last time that an index key can name, in milliseconds.
 const LAST_MS: u64 = 9_999_999_999_999;
 
+/// The number of shards that are counted side by side.
+const SIDE_BY_SIDE: usize = 8;
+
 const READ: &str = "read the outbox";
 
 /// The time until which a message waits.
@@ -35,8 +39,13 @@ const READ: &str = "read the outbox";
 pub enum Until<'a> {
     /// This time.
     Due(SystemTime),
-    /// The time at which the route of this name takes events again.
-    Released(&'a str),
+    /// The time at which a route takes events again.
+    Released {
+        /// The route's name.
+        route: &'a str,
+        /// The time from which on it is held.
+        since: SystemTime,
+    },
 }
 
 /// The rows that are looked for.
@@ -55,7 +64,7 @@ pub struct OutboxRow {
     pub key: EventKey,
     /// The number of its message.
     pub number: Number,
-    /// The time at which it is due; for a message that is held, the time at which its event was received.
+    /// The time at which it is due; for a message that is held, the time since which it is.
     pub due: SystemTime,
     /// The message; `None` if the row cannot be read.
     pub message: Option<Message>,
@@ -100,10 +109,7 @@ impl DynamoTable {
         let key = &message.event.key;
         let (partition, time) = match until {
             Until::Due(time) => (due_in(self.outbox_shard(key)), time),
-            Until::Released(route) => (
-                held_in(route, self.outbox_shard(key)),
-                message.event.received,
-            ),
+            Until::Released { route, since } => (held_in(route, self.outbox_shard(key)), since),
         };
         let put = self
             .client
@@ -169,9 +175,7 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn outbox_depth(&self, now: SystemTime) -> Result<u64, AwsError> {
-        let counts = self.outbox_shards().map(due_in);
-        let counts = counts.map(|partition| self.count(partition, unix_ms(now)));
-        Ok(try_join_all(counts).await?.into_iter().sum())
+        self.count_all(due_in, unix_ms(now)).await
     }
 
     /// The number of messages that are held for a route.
@@ -179,9 +183,7 @@ impl DynamoTable {
     /// # Errors
     /// When the database does not answer.
     pub async fn held_depth(&self, route: &str) -> Result<u64, AwsError> {
-        let shards = self.outbox_shards().map(|shard| held_in(route, shard));
-        let counts = shards.map(|partition| self.count(partition, LAST_MS));
-        Ok(try_join_all(counts).await?.into_iter().sum())
+        self.count_all(|shard| held_in(route, shard), LAST_MS).await
     }
 
     /// Removes a row whose message was sent, unless it was written anew meanwhile. Doing it twice is harmless.
@@ -205,6 +207,20 @@ impl DynamoTable {
         }
     }
 
+    /// The number of rows in all shards up to a time.
+    async fn count_all(
+        &self,
+        partition: impl Fn(u8) -> String,
+        until_ms: u64,
+    ) -> Result<u64, AwsError> {
+        let counts = self.outbox_shards().map(partition);
+        let counts = counts.map(|partition| self.count(partition, until_ms));
+        let counts = stream::iter(counts).buffer_unordered(SIDE_BY_SIDE);
+        counts
+            .try_fold(0, |sum, count| ready(Ok(sum + count)))
+            .await
+    }
+
     /// The number of rows in a partition of the index up to a time. One response covers 1 MB of the index, thousands of
     /// rows: counting more would not change any alarm.
     async fn count(&self, partition: String, until_ms: u64) -> Result<u64, AwsError> {
@@ -223,8 +239,8 @@ impl DynamoTable {
         Ok(u64::try_from(counted.count).unwrap_or_default())
     }
 
-    /// The rows at these keys of the index, each with its partition there, without those that another sweeper removed meanwhile. Rows that the
-    /// database did not read this time are left out too: the next sweep finds them.
+    /// The rows at these keys of the index, each with its partition there, without those that another sweeper removed
+    /// meanwhile. Rows that the database did not read this time are left out too: the next sweep finds them.
     async fn rows_at(&self, keys: Vec<Attributes>) -> Result<Vec<(String, OutboxRow)>, AwsError> {
         if keys.is_empty() {
             return Ok(Vec::new());

@@ -39,7 +39,8 @@ pub async fn send_again(
         event,
         number: Number::first_of(pending.epoch),
         replay: Some(replay.to_string()),
-        probe: None,
+        probe: false,
+        held_ms: 0,
     };
     queue.send(&message).await?;
     Ok(Sent::Yes)

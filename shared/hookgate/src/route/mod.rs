@@ -31,7 +31,7 @@ pub struct Route {
 /// The limits of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerLimits {
-    /// The number of failures in a row, within a minute and one invocation environment, that open it.
+    /// The number of events that fail in a row, within a minute and one invocation environment, and open it.
     pub failures: u32,
     /// The time after which an open one is probed first.
     pub first: Duration,

@@ -97,8 +97,10 @@ metrics! {
     EventsHeld: Count by BY_SOURCE,
     /// From the arrival of an event's request until it was handled; replays are left out.
     EndToEndLatency: Milliseconds by BY_SOURCE,
-    /// Messages that wait in the outbox after a sweep.
+    /// Rows of the outbox that are due after a sweep.
     OutboxDepth: Count by &[],
+    /// Messages that are held after a sweep.
+    HeldDepth: Count by &[],
     /// A sweep came to its end without an error.
     SweeperRuns: Count by &[],
     /// Messages that a replay sent.

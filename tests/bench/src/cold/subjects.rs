@@ -206,7 +206,8 @@ fn batch(id: &str) -> Result<Value, BoxError> {
         event,
         number: hookgate::Number::default(),
         replay: None,
-        probe: None,
+        probe: false,
+        held_ms: 0,
     }
     .to_json()?
     .into();
