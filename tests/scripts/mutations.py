@@ -244,7 +244,7 @@ MUTATIONS = [
      "let readable = |row| readable_message(row).map(|message| (row, message));",
      "let readable = |row| readable_message(row).map(|message| (row, message));\n        for row in rows.iter().filter(|row| row.message.is_none()) {\n            drop(self.table.remove_from_outbox(row).await);\n        }", "crash_points cannot_be_read"),
     ("a slice is sent before it is saved", SLICES,
-     "self.plan(replay).await?;", "self.plan(replay).await?;\n                self.send_pending(replay).await;",
+     "self.plan(replay).await?;", "self.plan(replay).await?;\n                self.send_pending(replay, &mut pace).await;",
      "crash_points is_a_write_and_replayed_by_its_time"),
     ("a range leaves out what the ledger has forgotten", RANGE,
      "range.filter.admits(&summary).then(", "(event.item.is_some() && range.filter.admits(&summary)).then(", "operators_forgotten"),

@@ -121,11 +121,71 @@ async fn a_range_of_many_pages_is_replayed_whole_and_each_event_once() {
 }
 
 #[tokio::test]
+async fn a_range_of_many_shards_is_replayed_at_the_highest_rate() {
+    let engines = engines().await;
+    let mut events = Vec::new();
+    // Each has another shard, as each process of the processor has.
+    for first in (0..1000).step_by(20) {
+        let table = engines.table(Some(DEFAULT_RETENTION));
+        for number in first..first + 20 {
+            let event = event(number, system_now());
+            table.record(&event, event.received).await.unwrap();
+            archive(&table, &event).await;
+            events.push(event);
+        }
+    }
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let mut replay = asked(&table, &events).await;
+    replay.rate_per_s = 5_000;
+    table.save_replay(&mut replay, system_now()).await.unwrap();
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
+    let slice = sweeper.replay(later()).await.unwrap();
+    assert_eq!(
+        slice,
+        Slice {
+            sent: 1000,
+            done: 1
+        }
+    );
+    let messages = queued(&engines).await;
+    let sent = messages.iter().map(|message| &message.event);
+    assert_eq!((keys(sent), messages.len()), (keys(&events), 1000));
+}
+
+#[tokio::test]
+async fn a_replay_that_stands_within_a_day_goes_on_there() {
+    let engines = engines().await;
+    let table = table_in_pages(&engines, 7);
+    let events = events_over_midnight(&table, 60).await;
+    let mut replay = asked(&table, &events).await;
+    let Replayed::Range(range) = replay.of.clone() else {
+        panic!("a range");
+    };
+    // As a sweeper left it that read one part at a time.
+    let page = table.page(&range, None, 7).await.unwrap();
+    let done: HashSet<String> = page.events.iter().map(|at| at.key.to_string()).collect();
+    replay.progress.next = page.next;
+    assert!(!done.is_empty() && replay.progress.next.is_some());
+    table.save_replay(&mut replay, system_now()).await.unwrap();
+    let sweeper = Sweeper::new(table.clone(), engines.queue(), Vec::new(), Clock::system());
+    sweeper.replay(later()).await.unwrap();
+    let messages = queued(&engines).await;
+    let sent = messages.iter().map(|message| &message.event);
+    let rest = events
+        .iter()
+        .filter(|event| !done.contains(event.key.as_str()));
+    assert_eq!(keys(sent), keys(rest));
+    assert_eq!(messages.len(), 60 - done.len());
+}
+
+#[tokio::test]
 async fn a_replay_that_is_cancelled_while_a_slice_sends_stays_cancelled() {
     let engines = engines().await;
     let table = engines.table(Some(DEFAULT_RETENTION));
     let events = events_over_midnight(&table, 40).await;
-    let replay = asked(&table, &events).await;
+    let mut replay = asked(&table, &events).await;
+    replay.rate_per_s = 20;
+    table.save_replay(&mut replay, system_now()).await.unwrap();
     let gate = Gate::holding(&engines.sqs_endpoint).await;
     let slow = queue_at(&engines, &gate.url());
     let sweeper = Sweeper::new(table.clone(), slow, Vec::new(), Clock::system());

@@ -28,7 +28,7 @@ const MAX_REASON: usize = 500;
 
 /// The default and the maximum rate of a range replay, in events per second.
 const RATE: u32 = 50;
-const MAX_RATE: u32 = 500;
+const MAX_RATE: u32 = 5_000;
 
 /// The number of keys that a count shows.
 const SAMPLE: usize = 10;

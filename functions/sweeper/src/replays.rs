@@ -1,4 +1,5 @@
-//! Carries out the replays of ranges, slice by slice.
+//! Carries out the replays of ranges, slice by slice: the parts of the archive are read side by side, and their events
+//! are sent in batches.
 //!
 //! The events to be sent next are written down with its epochs before any of it is sent. A slice that
 //! dies is begun again where it was last saved, and sends the same events at the same epochs: an
@@ -6,18 +7,34 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
-use hookgate::replay::{Pending, Progress, Replay, ReplayState, Replayed, Saved, send_again};
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use futures_util::stream;
+use hookgate::replay::{
+    Cursor, EventRange, Pending, Progress, Replay, ReplayState, Replayed, Saved, send_all_again,
+};
 use hookgate::{AwsError, unix_ms};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{CLOSING_TIME, Sweeper};
 
-/// The maximum number of messages that are sent concurrently.
-const CHUNK: usize = 10;
+/// The number of messages in a batch: what SQS takes in one request.
+const BATCH: usize = 10;
 
-/// The maximum number of events in one slice.
-const MAX_PAGE: u32 = 100;
+/// The number of batches that are sent side by side. With bodies of 256 KiB, those under way fit into 256 MB.
+const SIDE_BY_SIDE: usize = 16;
+
+/// The maximum number of events of one part of the archive that are read at a time.
+const MAX_PAGE: usize = 100;
+
+/// The number of events that are planned at most: they are written down in one item.
+const MAX_PLANNED: usize = 1_200;
+
+/// The number of times that parts are read before what they gave is sent.
+const MAX_ROUNDS: usize = 8;
+
+/// The time that sending may catch up after it was held up.
+const CATCH_UP: Duration = Duration::from_millis(250);
 
 /// The result of one slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +79,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn go_on(&self, replay: &mut Replay) -> Result<(), AwsError> {
+        let mut pace = Pace::of(replay.rate_per_s);
         while self.has_time() {
-            let sent = self.send_pending(replay).await;
+            let sent = self.send_pending(replay, &mut pace).await;
             if replay.progress.pending.is_empty() {
                 self.plan(replay).await?;
             }
@@ -90,26 +108,25 @@ impl Run<'_> {
 
     /// Sends what is planned, at the replay's rate, until the time is over. False when the queue or
     /// the store did not accept anything.
-    async fn send_pending(&self, replay: &mut Replay) -> bool {
-        let rate = replay.rate_per_s.max(1);
-        let chunk = CHUNK.min(rate as usize);
+    async fn send_pending(&self, replay: &mut Replay, pace: &mut Pace) -> bool {
         let mut again = Vec::new();
         let mut working = true;
         while working && !replay.progress.pending.is_empty() && self.has_time() {
-            let began = Instant::now();
-            let chunk = chunk.min(replay.progress.pending.len());
+            let chunk = pace.chunk.min(replay.progress.pending.len());
             let now: Vec<Pending> = replay.progress.pending.drain(..chunk).collect();
             let Sweeper { table, queue, .. } = self.sweeper;
-            let sent = now
-                .iter()
-                .map(|pending| send_again(table, queue, &replay.id, pending));
-            let sent = join_all(sent).await;
+            let id = &replay.id;
+            let batches = now.chunks(BATCH);
+            let batches: Vec<_> = batches
+                .map(|batch| send_all_again(table, queue, id, batch))
+                .collect();
+            let batches = stream::iter(batches).buffered(SIDE_BY_SIDE);
+            let sent: Vec<_> = batches.map(stream::iter).flatten().collect().await;
             working = sent.iter().any(Result::is_ok);
             for (pending, sent) in now.into_iter().zip(sent) {
                 again.extend(replay.progress.count(pending, sent));
             }
-            let pace = Duration::from_secs(1) * u32::try_from(chunk).unwrap_or(1) / rate;
-            sleep_until(began + pace).await;
+            pace.wait(chunk).await;
         }
         again.append(&mut replay.progress.pending);
         replay.progress.pending = again;
@@ -123,20 +140,80 @@ impl Run<'_> {
             return Ok(());
         };
         let progress = &mut replay.progress;
-        let limit = replay.rate_per_s.saturating_mul(2).clamp(1, MAX_PAGE);
-        while progress.pending.is_empty() && !progress.exhausted && self.has_time() {
-            let page = self
-                .sweeper
-                .table
-                .page(range, progress.next.as_ref(), limit)
-                .await?;
-            progress.found += page.events.len() as u64;
-            progress.exhausted = page.next.is_none();
-            progress.next = page.next;
-            let found = page.events.into_iter();
-            progress.pending.extend(found.filter_map(Pending::of_range));
+        let wanted = (replay.rate_per_s as usize).clamp(1, MAX_PLANNED);
+        let mut rounds = 0;
+        while progress.pending.len() < wanted && !progress.exhausted && self.has_time() {
+            if rounds >= MAX_ROUNDS && !progress.pending.is_empty() {
+                break;
+            }
+            rounds += 1;
+            self.read_parts(range, progress, wanted).await?;
         }
         Ok(())
+    }
+
+    /// Reads on in the parts that are open, side by side; where none is, opens those of the next day.
+    async fn read_parts(
+        &self,
+        range: &EventRange,
+        progress: &mut Progress,
+        wanted: usize,
+    ) -> Result<(), AwsError> {
+        let table = &self.sweeper.table;
+        if progress.open.is_empty() {
+            match table.open_parts(range, progress.next.as_ref()).await? {
+                Some(opened) => {
+                    progress.open = opened.parts;
+                    progress.next = Some(opened.rest);
+                }
+                None => progress.exhausted = true,
+            }
+            return Ok(());
+        }
+        let missing = wanted.saturating_sub(progress.pending.len());
+        let parts = missing.div_ceil(MAX_PAGE).clamp(1, progress.open.len());
+        let limit = u32::try_from(missing.clamp(1, MAX_PAGE)).unwrap_or(1);
+        let read = progress.open[..parts].iter();
+        let read = read.map(|part| table.part_page(range, part, limit));
+        let pages = try_join_all(read).await?;
+        // Those that were read come last the next time.
+        let mut open: Vec<Cursor> = progress.open.split_off(parts);
+        for page in pages {
+            progress.found += page.events.len() as u64;
+            let found = page.events.into_iter();
+            progress.pending.extend(found.filter_map(Pending::of_range));
+            open.extend(page.next);
+        }
+        progress.open = open;
+        Ok(())
+    }
+}
+
+/// The speed at which a replay's messages are sent.
+struct Pace {
+    rate: u32,
+    /// The number of messages that are sent before a pause.
+    chunk: usize,
+    /// The time at which the next of them may be sent.
+    due: Instant,
+}
+
+impl Pace {
+    fn of(rate_per_s: u32) -> Pace {
+        let rate = rate_per_s.max(1);
+        Pace {
+            rate,
+            chunk: (rate / 10).max(rate.min(10)) as usize,
+            due: Instant::now(),
+        }
+    }
+
+    /// Waits until as many messages as were sent are within the rate.
+    async fn wait(&mut self, sent: usize) {
+        let earliest = Instant::now().checked_sub(CATCH_UP).unwrap_or(self.due);
+        let taken = Duration::from_secs(1) * u32::try_from(sent).unwrap_or(1) / self.rate;
+        self.due = self.due.max(earliest) + taken;
+        sleep_until(self.due).await;
     }
 }
 

@@ -57,7 +57,7 @@ pub struct RangeRequest {
     pub until: Option<String>,
     /// The reason, in one line: it is stored with the replay. A count needs none.
     pub reason: Option<String>,
-    /// The number of events sent a second: 50 by default, at most 500.
+    /// The number of events sent a second: 50 by default, at most 5000.
     pub rate_per_s: Option<u32>,
 }
 

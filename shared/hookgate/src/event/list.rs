@@ -1,9 +1,10 @@
 //! Events as operators ask for them: which came in, and what became of one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::future::{try_join, try_join_all};
 use hookgate_api::{EventDetail, EventState, EventSummary};
 use hookgate_ledger::State;
 use tokio::time::sleep;
@@ -13,16 +14,17 @@ use crate::event::archive::{ArchivePlace, payload};
 use crate::event::history::attempts;
 use crate::event::item::{EVENT, stored_item};
 use crate::event::view::StoredEvent;
+use crate::replay::Pending;
 use crate::table::event_item::{
     ARCHIVED, BODY_SHA256, CLAIMS, COMPLETED, ERROR, EVENT_ID, EVENT_TYPE, NEXT_ATTEMPT, PLACE,
     RECEIVED, SOURCE, TARGET, TENANT,
 };
 use crate::table::{Attributes, DynamoTable, PK, SK, bytes, number, s, text};
-use crate::{AwsError, Event, EventKey, rfc3339, unix_ms};
+use crate::{AwsError, Event, EventKey, chain, rfc3339, unix_ms};
 
 /// The attributes of a summary.
 const SUMMARY: &str =
-    "pk, sk, st, ep, own, lu, exp, att, t0, t1, t2, nx, rp, tgt, src, ten, eid, typ, err, arc";
+    "pk, sk, st, ep, own, lu, exp, att, t0, t1, t2, nx, rp, tgt, src, ten, eid, typ, err, arc, bh";
 
 /// The first and the longest wait before what the database did not read is asked for again.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -81,6 +83,53 @@ impl DynamoTable {
         }))
     }
 
+    /// Events as they came in, to be sent again, each `None` if its payload is gone. Places and items are read together.
+    pub(crate) async fn planned_events(
+        &self,
+        planned: &[Pending],
+    ) -> Vec<Result<Option<Event>, AwsError>> {
+        let places: BTreeSet<&ArchivePlace> = planned
+            .iter()
+            .filter_map(|one| one.place.as_ref())
+            .collect();
+        let read = places
+            .into_iter()
+            .map(|place| async move { Ok((place, self.archived_at(place).await?)) });
+        let read: Vec<_> = read.collect();
+        let keys: Vec<&str> = planned.iter().map(|one| one.key.as_str()).collect();
+        let read: Result<_, AwsError> = try_join(try_join_all(read), self.ledger_items(keys)).await;
+        let (at, items): (BTreeMap<_, Vec<Event>>, _) = match read {
+            Ok((at, items)) => (at.into_iter().collect(), items),
+            Err(error) => {
+                let why = chain(&error);
+                let failed = |_| Err(AwsError::new(error.operation, why.clone()));
+                return planned.iter().map(failed).collect();
+            }
+        };
+        let mut events = Vec::with_capacity(planned.len());
+        for one in planned {
+            let found = one.place.as_ref().and_then(|place| at.get(place));
+            let mut found = found.into_iter().flatten();
+            let event = found.find(|event| event.key.as_str() == one.key);
+            let item = items.get(&one.key);
+            let is_signed = |event: &&Event| item.is_none_or(|item| is_signed(item, event));
+            events.push(match event.filter(is_signed) {
+                Some(event) => Ok(Some(event.clone())),
+                None => self.event_elsewhere(one).await,
+            });
+        }
+        events
+    }
+
+    /// A planned event that is not at the place that its range named.
+    async fn event_elsewhere(&self, planned: &Pending) -> Result<Option<Event>, AwsError> {
+        let Some(key) = EventKey::parse(&planned.key) else {
+            return Ok(None);
+        };
+        let stored = self.stored_event(&key, planned.place.as_ref()).await?;
+        Ok(stored.and_then(|stored| stored.event))
+    }
+
     /// The event of a ledger's item, as it was archived: where the item says, or else where it may be.
     async fn event_at(
         &self,
@@ -97,10 +146,7 @@ impl DynamoTable {
         });
         for place in noted.chain(place.cloned()) {
             let event = self.archived(&place, key).await?;
-            // A payload other than the one that was signed does not count.
-            let is_signed =
-                |event: &Event| bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..]);
-            if let Some(event) = event.filter(is_signed) {
+            if let Some(event) = event.filter(|event| is_signed(item, event)) {
                 return Ok(Some(event));
             }
         }
@@ -218,4 +264,9 @@ fn state(state: State, item: &Attributes) -> EventState {
         State::Done => EventState::Done,
         State::Dead => EventState::Dead,
     }
+}
+
+/// True for the payload that was signed; another does not count.
+fn is_signed(item: &Attributes, event: &Event) -> bool {
+    bytes(item, BODY_SHA256) == Some(&event.body.sha256()[..])
 }

@@ -1,13 +1,13 @@
 //! A range of events, page by page, through the archive: day by day, shard by shard.
 
-use hookgate_api::EventSummary;
+use hookgate_api::{EventSummary, Order};
 
 use crate::error::OrFailed;
 use crate::event::archive::{
     ArchivePlace, DayPart, Group, GroupPlace, SPAN_MS, after, before, partition, take_whole,
 };
 use crate::event::list::{forgotten, summary};
-use crate::replay::{Cursor, EventRange, FoundEvent, Page};
+use crate::replay::{Cursor, EventRange, FoundEvent, OpenParts, Page};
 use crate::table::event_item::{ARCHIVED, RECEIVED};
 use crate::table::{Attributes, DynamoTable, day, number, text, time};
 use crate::{AwsError, Event, EventKey, unix_ms};
@@ -54,20 +54,61 @@ impl DynamoTable {
         limit: u32,
     ) -> Result<Page, AwsError> {
         let (events, next) = self.range_events(range, from, limit).await?;
-        let found = events.iter().filter_map(|event| {
-            let summary = event.summary();
-            let key = EventKey::parse(&summary.key)?;
-            range.filter.admits(&summary).then(|| FoundEvent {
-                key,
-                epoch: summary.epoch,
-                place: ArchivePlace {
-                    source: range.source.clone(),
-                    place: event.place.clone(),
-                },
-            })
-        });
         Ok(Page {
-            events: found.collect(),
+            events: found(range, &events),
+            next,
+        })
+    }
+
+    /// The parts of the archive with a range's events of its next day, from a position that earlier ones named; `None`
+    /// after the last day. Parts can be read side by side.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_parts(
+        &self,
+        range: &EventRange,
+        from: Option<&Cursor>,
+    ) -> Result<Option<OpenParts>, AwsError> {
+        let (since, until) = (day(time(range.since_ms)), day(time(range.until_ms)));
+        let since = from.map_or(since, |from| part_of(from).sort_key());
+        if from.is_some_and(|from| from.day > until) {
+            return Ok(None);
+        }
+        let bounds = (since.as_str(), until.as_str());
+        let parts = self
+            .parts_of_next_day(&range.source, bounds, Order::Oldest)
+            .await?;
+        let Some(first) = parts.first() else {
+            return Ok(None);
+        };
+        let rest = day_after(&first.day);
+        let parts = parts
+            .into_iter()
+            .map(|part| match from.filter(|from| part_of(from) == part) {
+                Some(from) => from.clone(),
+                None => start(part),
+            });
+        Ok(Some(OpenParts {
+            parts: parts.collect(),
+            rest: start(rest),
+        }))
+    }
+
+    /// The next events of one part of the archive; `next` is within the part. Looks at no more than `limit` events.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn part_page(
+        &self,
+        range: &EventRange,
+        at: &Cursor,
+        limit: u32,
+    ) -> Result<Page, AwsError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let (events, next) = self.part_events(range, at, limit).await?;
+        Ok(Page {
+            events: found(range, &events),
             next,
         })
     }
@@ -91,14 +132,27 @@ impl DynamoTable {
         let Some(from) = from else {
             return Ok((Vec::new(), None));
         };
-        let (archived, after) = self.read_part(range, &from, limit).await?;
-        let next = match after {
-            Some(after) => Some(Cursor {
-                after: Some(after),
-                ..from
-            }),
+        let (events, next) = self.part_events(range, &from, limit).await?;
+        let next = match next {
+            Some(next) => Some(next),
             None => self.start_of(range, &following(&from)).await?,
         };
+        Ok((events, next))
+    }
+
+    /// The next events of one part of the archive, each as the ledger has it now, and the cursor after them within
+    /// the part.
+    async fn part_events(
+        &self,
+        range: &EventRange,
+        at: &Cursor,
+        limit: u32,
+    ) -> Result<(Vec<RangeEvent>, Option<Cursor>), AwsError> {
+        let (archived, after) = self.read_part(range, at, limit).await?;
+        let next = after.map(|after| Cursor {
+            after: Some(after),
+            ..at.clone()
+        });
         let keys = archived.iter().map(|(event, _)| event.key.as_str());
         let items = self.ledger_items(keys).await?;
         let events = archived.into_iter().map(|(event, place)| RangeEvent {
@@ -116,12 +170,11 @@ impl DynamoTable {
         part: &DayPart,
     ) -> Result<Option<Cursor>, AwsError> {
         let last = day(time(range.until_ms));
+        if part.day > last {
+            return Ok(None);
+        }
         let part = self.next_part(&range.source, part, &last).await?;
-        Ok(part.map(|part| Cursor {
-            day: part.day,
-            shard: part.shard,
-            after: None,
-        }))
+        Ok(part.map(start))
     }
 
     /// The next events of one part of the archive, and the position after them where there may be more.
@@ -193,10 +246,48 @@ fn following(cursor: &Cursor) -> DayPart {
             day: cursor.day.clone(),
             shard,
         },
-        // After all shards of the day, and before those of the next.
-        None => DayPart {
-            day: format!("{}#~", cursor.day),
-            shard: 0,
-        },
+        None => day_after(&cursor.day),
     }
+}
+
+/// The first part of the next day.
+fn day_after(day: &str) -> DayPart {
+    let date = day.parse::<jiff::civil::Date>();
+    let next = date.and_then(jiff::civil::Date::tomorrow);
+    DayPart {
+        day: next.unwrap_or(jiff::civil::Date::MAX).to_string(),
+        shard: 0,
+    }
+}
+
+fn part_of(cursor: &Cursor) -> DayPart {
+    DayPart {
+        day: cursor.day.clone(),
+        shard: cursor.shard,
+    }
+}
+
+fn start(part: DayPart) -> Cursor {
+    Cursor {
+        day: part.day,
+        shard: part.shard,
+        after: None,
+    }
+}
+
+/// Those of a range's events that its filter admits.
+fn found(range: &EventRange, events: &[RangeEvent]) -> Vec<FoundEvent> {
+    let found = events.iter().filter_map(|event| {
+        let summary = event.summary();
+        let key = EventKey::parse(&summary.key)?;
+        range.filter.admits(&summary).then(|| FoundEvent {
+            key,
+            epoch: summary.epoch,
+            place: ArchivePlace {
+                source: range.source.clone(),
+                place: event.place.clone(),
+            },
+        })
+    });
+    found.collect()
 }

@@ -5,7 +5,7 @@ mod sending;
 mod store;
 
 pub use hookgate_api::ReplayState;
-pub use sending::{MAX_FAILURES, Sent, send_again};
+pub use sending::{MAX_FAILURES, Sent, send_again, send_all_again};
 
 use std::fmt;
 use std::time::SystemTime;
@@ -130,7 +130,10 @@ pub struct Progress {
     /// Events that are to be sent next, each with its epoch: what is sent again after a crash
     /// carries the same epoch as before, and is known to the ledger.
     pub pending: Vec<Pending>,
-    /// The place where the next slice begins; `None` at the start.
+    /// The parts of the archive that are being read, and how far.
+    #[serde(default)]
+    pub open: Vec<Cursor>,
+    /// The place from which on no part was opened; `None` at the start.
     pub next: Option<Cursor>,
     /// True if there is nothing more to look for.
     pub exhausted: bool,
@@ -211,6 +214,15 @@ pub struct Page {
     pub events: Vec<FoundEvent>,
     /// The beginning of the next page; `None` after the last.
     pub next: Option<Cursor>,
+}
+
+/// The parts of the archive with a day's events of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenParts {
+    /// The place in each where reading begins.
+    pub parts: Vec<Cursor>,
+    /// The place where the next days begin.
+    pub rest: Cursor,
 }
 
 #[cfg(test)]

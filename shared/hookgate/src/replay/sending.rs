@@ -1,7 +1,9 @@
 //! Sending events again, and counting how that ended.
 
+use std::time::Duration;
+
 use super::{FoundEvent, Pending, Progress, ReplayId};
-use crate::{AwsError, DynamoTable, EventKey, Message, Number, SqsQueue, chain};
+use crate::{AwsError, DynamoTable, Event, EventKey, Message, Number, SqsQueue, chain};
 
 /// The number of failed sends after which a replay skips an event.
 pub const MAX_FAILURES: u32 = 10;
@@ -35,15 +37,45 @@ pub async fn send_again(
     let Some(event) = stored.and_then(|stored| stored.event) else {
         return Ok(Sent::PayloadGone);
     };
-    let message = Message {
+    queue.send(&message(replay, pending, event)).await?;
+    Ok(Sent::Yes)
+}
+
+/// Sends events of a range, each at the epoch that was planned for it, together; the end of each. Nothing is written
+/// before.
+pub async fn send_all_again(
+    table: &DynamoTable,
+    queue: &SqsQueue,
+    replay: &ReplayId,
+    pending: &[Pending],
+) -> Vec<Result<Sent, AwsError>> {
+    let found = table.planned_events(pending).await;
+    let messages = pending.iter().zip(found).map(|(pending, event)| {
+        let message = |event| message(replay, pending, event);
+        event.map(|event| event.map(message))
+    });
+    let messages: Vec<Result<Option<Message>, AwsError>> = messages.collect();
+    let to_send = messages.iter().flatten().flatten();
+    let to_send: Vec<_> = to_send.map(|message| (message, Duration::ZERO)).collect();
+    let mut sent = queue.send_all(&to_send).await.into_iter();
+    let ends = messages.into_iter().map(|message| match message? {
+        Some(_) => {
+            let unknown = || Err(AwsError::new("send the messages", "the queue does not say"));
+            sent.next().unwrap_or_else(unknown).map(|()| Sent::Yes)
+        }
+        None => Ok(Sent::PayloadGone),
+    });
+    ends.collect()
+}
+
+fn message(replay: &ReplayId, pending: &Pending, event: Event) -> Message {
+    Message {
         event,
         number: Number::first_of(pending.epoch),
         replay: Some(replay.to_string()),
         probe: false,
         held_ms: 0,
-    };
-    queue.send(&message).await?;
-    Ok(Sent::Yes)
+    }
 }
 
 impl Pending {

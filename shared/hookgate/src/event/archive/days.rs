@@ -23,7 +23,7 @@ pub(crate) struct DayPart {
 }
 
 impl DayPart {
-    fn sort_key(&self) -> String {
+    pub(crate) fn sort_key(&self) -> String {
         format!("{}#{:03}", self.day, self.shard)
     }
 

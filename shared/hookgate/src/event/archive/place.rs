@@ -28,7 +28,7 @@ pub(crate) struct GroupPlace {
 }
 
 /// A place in the archive, with its source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ArchivePlace {
     /// The source.
     pub source: String,

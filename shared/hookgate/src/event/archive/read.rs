@@ -32,8 +32,14 @@ impl DynamoTable {
         at: &ArchivePlace,
         key: &EventKey,
     ) -> Result<Option<Event>, AwsError> {
+        let events = self.archived_at(at).await?;
+        Ok(events.into_iter().find(|event| event.key == *key))
+    }
+
+    /// The events at a place.
+    pub(crate) async fn archived_at(&self, at: &ArchivePlace) -> Result<Vec<Event>, AwsError> {
         let Some(place) = GroupPlace::parse(&at.place) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let query = self
             .client
@@ -46,8 +52,7 @@ impl DynamoTable {
         let items = query.into_paginator().items().send();
         let mut items = items.try_collect().await.or_failed(READ)?;
         let groups = take_whole(&at.source, &mut items).into_iter();
-        let mut events = groups.flat_map(|group| group.events);
-        Ok(events.find(|event| event.key == *key))
+        Ok(groups.flat_map(|group| group.events).collect())
     }
 
     /// A query for what a part of the archive has between two sort keys.
