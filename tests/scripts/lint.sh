@@ -36,6 +36,8 @@ translated "$option" DomainName=hooks.example.com BasePath=in HostedZoneId=Z0123
 translated "$option" ProcessorTimeoutSeconds=900 ProcessorPolicyArns=arn:aws:iam::123456789012:policy/books \
     HandlerSettings='{}' ProcessorSubnetIds=subnet-11111111,subnet-22222222 ProcessorSecurityGroupIds=sg-11111111 \
     ProcessorLayerArn=arn:aws:lambda:us-east-1:123456789012:layer:traces:1 LogsKeyArn=$key
+translated "$option" WarmWriteUnits=20000 WarmReadUnits=24000 MaxWriteUnits=40000 MaxReadUnits=40000 \
+    ProvisionedPollers=2 ProvisionedPollersMaximum=40
 translated "$option" DataKeyArn=$key SecretsKeyArn=$key Tracing=Active IngestReservedConcurrency=5 \
     SenderArn=arn:aws:iam::123456789012:role/operators AlarmEmail=operators@example.com WatchedSources=stripe,github
 

@@ -16,13 +16,13 @@ use hookgate::event::EventFilter;
 use hookgate::event::Until;
 use hookgate::metrics::Metric;
 use hookgate::replay::{EventRange, Progress, Replay, ReplayId, ReplayState, Replayed};
-use hookgate::{Body, Clock, DynamoTable, Event, Message, SqsQueue, system_now, unix_ms};
+use hookgate::{Body, Clock, DynamoTable, Event, Message, Number, SqsQueue, system_now, unix_ms};
 use hookgate_admin::Admin;
 use hookgate_sweeper::{Slice, Sweeper, run_once};
 use hookgate_tests::archived::{SOURCE, archive, event, events_over_midnight, table_in_pages};
 use hookgate_tests::gate::Gate;
 use hookgate_tests::telemetry::Output;
-use hookgate_twin::engines::{Engines, QUEUE};
+use hookgate_twin::engines::{Engines, QUEUE, REPLAY_QUEUE};
 use http::{Method, Request};
 
 /// More than a queue takes: 1 MiB.
@@ -150,6 +150,36 @@ async fn a_range_of_many_shards_is_replayed_at_the_highest_rate() {
     let messages = queued(&engines).await;
     let sent = messages.iter().map(|message| &message.event);
     assert_eq!((keys(sent), messages.len()), (keys(&events), 1000));
+}
+
+#[tokio::test]
+async fn messages_of_replays_wait_in_a_queue_of_their_own() {
+    let engines = engines().await;
+    let table = engines.table(Some(DEFAULT_RETENTION));
+    let events = events_over_midnight(&table, 15).await;
+    let of_replay = |event: &Event, epoch: u32| Message {
+        event: event.clone(),
+        number: Number::first_of(epoch),
+        replay: (epoch > 0).then(|| "199c82cc07b-00000007".to_owned()),
+        probe: false,
+        held_ms: 0,
+    };
+    // The outbox has both kinds in turn.
+    for (event, epoch) in events.iter().zip([0, 1].into_iter().cycle()).take(10) {
+        let due = Until::Due(system_now());
+        let message = of_replay(event, epoch);
+        table.add_to_outbox(&message, due).await.unwrap();
+    }
+    asked(&table, &events[10..]).await;
+    let queue = engines.queue_with_replays();
+    let sweeper = Sweeper::new(table, queue, Vec::new(), Clock::system());
+    sweeper.sweep(later()).await.unwrap();
+    sweeper.replay(later()).await.unwrap();
+    let live = queued(&engines).await;
+    assert_eq!(live.len(), 5);
+    assert!(live.iter().all(|message| message.replay.is_none()));
+    let replays = engines.sqs.depth(REPLAY_QUEUE).await.unwrap();
+    assert_eq!(replays.visible, 10);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ type Allowed = (&'static str, &'static [&'static str]);
 const BODIES: &str = "!Sub ${ArchiveBucket.Arn}/bodies/*";
 
 /// The table and its index.
+const BOTH_QUEUES: &str = "!GetAtt Queue.Arn, !GetAtt ReplayQueue.Arn";
 const TABLE_AND_INDEX: &str = "!GetAtt Table.Arn, !Sub ${Table.Arn}/index/by-received";
 
 /// Statements that come with a parameter: the customer's key, and traces, for which AWS has no resources.
@@ -49,8 +50,8 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
     ]),
     ("Processor", &[
         ("!GetAtt Table.Arn", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]),
-        ("!GetAtt Queue.Arn", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]),
-        ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
+        (BOTH_QUEUES, &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]),
+        (BOTH_QUEUES, &["sqs:SendMessage"]),
         ("!GetAtt DeadLetterQueue.Arn", &["sqs:SendMessage"]),
         (BODIES, &["s3:GetObject"]),
         ("!GetAtt ArchiveBucket.Arn", &["s3:ListBucket"]),
@@ -61,7 +62,7 @@ const ALLOWED: &[(&str, &[Allowed])] = &[
         (TABLE_AND_INDEX, &["dynamodb:Query"]),
         ("!GetAtt Table.Arn", &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:DeleteItem"]),
         ("!GetAtt Table.Arn", &["dynamodb:PutItem"]),
-        ("!GetAtt Queue.Arn", &["sqs:SendMessage"]),
+        (BOTH_QUEUES, &["sqs:SendMessage"]),
         ("!GetAtt SweeperLogs.Arn", &["logs:CreateLogStream", "logs:PutLogEvents"]),
     ]),
     ("Admin", &[
@@ -240,6 +241,78 @@ fn each_queue_has_a_dead_letter_queue_and_no_message_outlives_the_memory_of_its_
 }
 
 #[test]
+fn replays_have_a_queue_like_the_other_and_fewer_instances() {
+    let template = Template::read();
+    let (queue, replays) = (
+        template.properties("Queue"),
+        template.properties("ReplayQueue"),
+    );
+    for name in [
+        "VisibilityTimeout",
+        "MessageRetentionPeriod",
+        "RedrivePolicy",
+    ] {
+        assert_eq!(queue[name], replays[name], "{name}");
+    }
+    let events = &template.function("Processor")["Events"];
+    let of = |name: &str| &events[name]["Properties"];
+    assert_eq!(written(&of("Replays")["Queue"]), "!GetAtt ReplayQueue.Arn");
+    for name in [
+        "BatchSize",
+        "MaximumBatchingWindowInSeconds",
+        "FunctionResponseTypes",
+    ] {
+        assert_eq!(of("Replays")[name], of("Messages")[name], "{name}");
+    }
+    let most = &of("Replays")["ScalingConfig"]["MaximumConcurrency"];
+    assert_eq!(written(most), "!Ref ReplayConcurrency");
+    let default = |name: &str| template.parameter(name)["Default"].as_u64();
+    assert!(default("ReplayConcurrency") < default("ProcessorConcurrency"));
+    let allowed = &template.properties("DeadLetterQueue")["RedriveAllowPolicy"]["sourceQueueArns"];
+    assert_eq!(list(allowed).len(), 2);
+}
+
+#[test]
+fn throughput_is_warmed_capped_and_polled_for_as_the_parameters_say() {
+    let template = Template::read();
+    let table = template.properties("Table");
+    let index = list(&table["GlobalSecondaryIndexes"])[0];
+    // A cap of the table alone would let the index throttle its writes.
+    for place in [table, index] {
+        let cap = unconditional(&place["OnDemandThroughput"]);
+        assert_eq!(written(&cap["MaxWriteRequestUnits"]), "!Ref MaxWriteUnits");
+        assert_eq!(written(&cap["MaxReadRequestUnits"]), "!Ref MaxReadUnits");
+        let warm = unconditional(&place["WarmThroughput"]);
+        assert_eq!(written(&warm["WriteUnitsPerSecond"]), "!Ref WarmWriteUnits");
+        assert_eq!(written(&warm["ReadUnitsPerSecond"]), "!Ref WarmReadUnits");
+    }
+    let default = |name: &str| template.parameter(name)["Default"].as_i64();
+    assert_eq!(default("MaxWriteUnits"), Some(0), "no cap");
+    assert_eq!(default("WarmWriteUnits"), Some(0), "nothing that costs");
+    assert_eq!(default("ProvisionedPollers"), Some(0));
+    let mapping = &template.function("Processor")["Events"]["Messages"]["Properties"];
+    let pollers = unconditional(&mapping["ProvisionedPollerConfig"]);
+    assert_eq!(
+        written(&pollers["MinimumPollers"]),
+        "!Ref ProvisionedPollers"
+    );
+    assert_eq!(
+        written(&pollers["MaximumPollers"]),
+        "!Ref ProvisionedPollersMaximum"
+    );
+    // Lambda accepts one of both.
+    let absent = "!Ref AWS::NoValue";
+    let branches = |name: &str| match &mapping[name] {
+        Value::Tagged(tagged) => list(&tagged.value),
+        other => panic!("{name} is unconditional: {other:?}"),
+    };
+    assert_eq!(written(branches("ScalingConfig")[1]), absent);
+    assert_eq!(written(branches("ProvisionedPollerConfig")[2]), absent);
+    let most = &branches("ScalingConfig")[2]["MaximumConcurrency"];
+    assert_eq!(written(most), "!Ref ProcessorConcurrency");
+}
+
+#[test]
 fn the_functions_find_in_their_environment_what_they_read_there() {
     let template = Template::read();
     let all = [
@@ -258,6 +331,9 @@ fn the_functions_find_in_their_environment_what_they_read_there() {
         let mut expected = BTreeMap::from(all);
         if name == "Processor" || name == "Admin" {
             expected.insert("HOOKGATE_DLQ_URL", "!Ref DeadLetterQueue");
+        }
+        if name == "Processor" || name == "Sweeper" {
+            expected.insert("HOOKGATE_REPLAY_QUEUE_URL", "!Ref ReplayQueue");
         }
         if name == "Processor" {
             expected.insert("HANDLER_SETTINGS", "!Ref HandlerSettings");
@@ -399,9 +475,10 @@ fn what_is_kept_is_encrypted_and_outlives_the_stack() {
 #[test]
 fn a_large_body_is_kept_at_least_as_long_as_a_message_that_needs_it() {
     let template = Template::read();
-    let queues = template.of_type("AWS::SQS::Queue");
-    let lives = queues.map(|(_, queue)| seconds(&queue["Properties"]["MessageRetentionPeriod"]));
-    let days = u32::try_from(lives.sum::<Duration>().as_secs().div_ceil(86_400)).unwrap();
+    let life = |name: &str| seconds(&template.properties(name)["MessageRetentionPeriod"]);
+    let longest = life("Queue").max(life("ReplayQueue"));
+    let lives = longest + life("DeadLetterQueue");
+    let days = u32::try_from(lives.as_secs().div_ceil(86_400)).unwrap();
     let retention = template.parameter("ArchiveRetentionDays");
     assert!(retention["MinValue"].as_u64() > Some(u64::from(days)));
     let default = retention["Default"]
@@ -416,7 +493,7 @@ fn nothing_is_read_or_written_without_tls() {
     let policies = ["AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"];
     let policies = policies.iter().flat_map(|kind| template.of_type(kind));
     let policies: Vec<_> = policies.collect();
-    assert_eq!(policies.len(), 3);
+    assert_eq!(policies.len(), 4);
     for (name, policy) in policies {
         let statements = list(&policy["Properties"]["PolicyDocument"]["Statement"]);
         let tls = statements
@@ -460,6 +537,14 @@ fn only_the_functions_that_send_may_send() {
             "!GetAtt ProcessorRole.Arn",
             "!GetAtt SweeperRole.Arn",
             "!GetAtt AdminRole.Arn",
+            "!Ref SenderArn"
+        ]
+    );
+    assert_eq!(
+        senders("ReplayQueuePolicy", "OnlySweeperAndProcessorSend"),
+        [
+            "!GetAtt ProcessorRole.Arn",
+            "!GetAtt SweeperRole.Arn",
             "!Ref SenderArn"
         ]
     );

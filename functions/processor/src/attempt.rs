@@ -64,7 +64,8 @@ impl Aws {
     /// Sets the delay until a message is redelivered. If that fails, the queue's own visibility timeout applies.
     pub(crate) async fn delay(&self, record: &SqsMessage, delay: Duration) {
         let handle = record.receipt_handle.as_deref().unwrap_or_default();
-        if let Err(error) = self.queue.delay(handle, delay).await {
+        let queue = record.event_source_arn.as_deref();
+        if let Err(error) = self.queue.delay(queue, handle, delay).await {
             outcome::not_delayed(&error);
         }
     }

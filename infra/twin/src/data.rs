@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hookgate::Message;
 
-use crate::engines::{EngineError, Engines, QUEUE};
+use crate::engines::{EngineError, Engines, QUEUE, REPLAY_QUEUE};
 use crate::error::TwinError;
 use crate::faults::Faults;
 
@@ -42,12 +42,12 @@ pub(crate) async fn start_engines(
 /// lease as one would on AWS: one process at a time owns the data, so the processes that held them are dead.
 async fn take_up(engines: &Engines) -> Result<(), EngineError> {
     let table = engines.table(None);
-    for body in engines
-        .sqs
-        .release_in_flight(QUEUE)
-        .await
-        .map_err(EngineError::queue)?
-    {
+    let mut released = Vec::new();
+    for queue in [QUEUE, REPLAY_QUEUE] {
+        let bodies = engines.sqs.release_in_flight(queue).await;
+        released.extend(bodies.map_err(EngineError::queue)?);
+    }
+    for body in released {
         // Another message was never claimed.
         if let Ok(message) = Message::from_json(&body) {
             table.end_lease(&message.event.key).await?;

@@ -28,6 +28,8 @@ pub const REGION: &str = "us-east-1";
 pub const TABLE: &str = "hookgate-ledger";
 /// The queue's name.
 pub const QUEUE: &str = "hookgate-events";
+/// The name of the queue of replays.
+pub const REPLAY_QUEUE: &str = "hookgate-replays";
 /// The dead-letter queue's name.
 pub const DEAD_LETTER_QUEUE: &str = "hookgate-dead-letters";
 /// The bucket's name.
@@ -210,6 +212,11 @@ impl Engines {
             .with_dead_letters(self.dead_letter_queue_url())
     }
 
+    /// The queues, as the functions see them that send the messages of replays of ranges.
+    pub fn queue_with_replays(&self) -> SqsQueue {
+        self.queue().with_replays(self.replay_queue_url())
+    }
+
     /// The dead-letter queue, as operators see it. It is one server: no look has to wait for others.
     pub fn dead_letters(&self) -> SqsDeadLetters {
         let (client, url) = (self.sqs_client(), self.dead_letter_queue_url());
@@ -219,6 +226,11 @@ impl Engines {
     /// The queue's URL.
     pub fn queue_url(&self) -> String {
         format!("{}/000000000000/{QUEUE}", self.sqs_endpoint)
+    }
+
+    /// The URL of the queue of replays.
+    pub fn replay_queue_url(&self) -> String {
+        format!("{}/000000000000/{REPLAY_QUEUE}", self.sqs_endpoint)
     }
 
     /// The dead-letter queue's URL.
@@ -246,7 +258,11 @@ impl Engines {
             ("VisibilityTimeout", VISIBILITY_TIMEOUT_S.to_string()),
             ("RedrivePolicy", redrive.to_string()),
         ];
-        for (queue, attributes) in [(DEAD_LETTER_QUEUE, &dead_letters[..]), (QUEUE, &events[..])] {
+        for (queue, attributes) in [
+            (DEAD_LETTER_QUEUE, &dead_letters[..]),
+            (QUEUE, &events[..]),
+            (REPLAY_QUEUE, &events[..]),
+        ] {
             let attributes = attributes
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), value.clone()));

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::data::{own, start_engines};
-use crate::engines::{Engines, QUEUE};
+use crate::engines::{Engines, QUEUE, REPLAY_QUEUE};
 use crate::error::TwinError;
 use crate::faults::{FaultRule, Faults};
 use crate::http::{Front, router};
@@ -116,7 +116,7 @@ impl Twin {
         let (table, queue) = (engines.table(config.retention), engines.queue());
         let processor = Processor::new(
             table.clone(),
-            queue.clone(),
+            engines.queue_with_replays(),
             Some(engines.bodies()),
             Clock::system(),
             &Handlers::built_in(),
@@ -143,8 +143,13 @@ impl Twin {
 
         let (stop, stopped) = watch::channel(false);
         let processor = Arc::new(processor);
-        let invoke = move |batch| invoke(processor.clone(), batch);
-        let mapping = Mapping::new(QUEUE).run(engines.sqs.clone(), invoke, ended(stopped.clone()));
+        let mapping = |queue: &str| {
+            let processor = processor.clone();
+            let invoke = move |batch| invoke(processor.clone(), batch);
+            Mapping::new(queue).run(engines.sqs.clone(), invoke, ended(stopped.clone()))
+        };
+        let (events, replays) = (mapping(QUEUE), mapping(REPLAY_QUEUE));
+        let queue = engines.queue_with_replays();
         let sweeper = Sweeper::new(table, queue, config.routes, Clock::system());
         let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(
@@ -170,7 +175,8 @@ impl Twin {
             _lock: lock,
             tasks: vec![
                 tokio::spawn(serve),
-                tokio::spawn(mapping),
+                tokio::spawn(events),
+                tokio::spawn(replays),
                 tokio::spawn(sweeping),
             ],
         })

@@ -99,6 +99,11 @@ impl Environment {
         self.required("HOOKGATE_DLQ_URL")
     }
 
+    /// The URL of the queue of replays, `HOOKGATE_REPLAY_QUEUE_URL`; without one, replays are in the queue.
+    pub fn replay_queue_url(&self) -> Option<&str> {
+        self.optional("HOOKGATE_REPLAY_QUEUE_URL")
+    }
+
     /// The name of the bucket of large bodies, `ARCHIVE_BUCKET`, where there is one.
     pub fn archive_bucket(&self) -> Option<&str> {
         self.optional("ARCHIVE_BUCKET")
@@ -144,10 +149,14 @@ impl Environment {
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let bodies = self.archive_bucket().map(|name| S3Bodies::new(&aws, name));
+        let queue = SqsQueue::new(sqs, self.queue_url()?);
         Ok(Adapters {
             table: DynamoTable::new(dynamodb, self.table()?, config.retention)
                 .with_bodies(bodies.clone()),
-            queue: SqsQueue::new(sqs, self.queue_url()?),
+            queue: match self.replay_queue_url() {
+                Some(url) => queue.with_replays(url),
+                None => queue,
+            },
             bodies,
             secrets: Secrets::new(self.variables.clone(), Some(aws.clone())),
             config,

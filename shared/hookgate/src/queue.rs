@@ -1,4 +1,4 @@
-//! The queues: messages to the processor, and those that are given up.
+//! The queues: messages to the processor, those of replays, and those that are given up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -31,11 +31,12 @@ const MAX_BATCH: usize = 10;
 /// ago.
 const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 20 * 60);
 
-/// The queue of events.
+/// The queue of events, and the queues beside it.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
     url: String,
+    replay_url: Option<String>,
     dead_letter_url: Option<String>,
 }
 
@@ -45,7 +46,17 @@ impl SqsQueue {
         SqsQueue {
             client,
             url: url.into(),
+            replay_url: None,
             dead_letter_url: None,
+        }
+    }
+
+    /// The queue, with another at `url` for messages of replays, so that they hold up no others.
+    #[must_use]
+    pub fn with_replays(self, url: impl Into<String>) -> SqsQueue {
+        SqsQueue {
+            replay_url: Some(url.into()),
+            ..self
         }
     }
 
@@ -86,7 +97,7 @@ impl SqsQueue {
         let body = message.to_json().or_failed(OPERATION)?;
         self.client
             .send_message()
-            .queue_url(&self.url)
+            .queue_url(self.url_for(message))
             .message_body(body)
             .set_delay_seconds(delay_seconds(delay))
             .set_message_system_attributes(trace_header(message).or_failed(OPERATION)?)
@@ -103,13 +114,14 @@ impl SqsQueue {
         let mut sent = Vec::with_capacity(messages.len());
         let mut batch = Batch::default();
         for (message, delay) in messages {
+            let url = self.url_for(message);
             let entry = entry(batch.entries.len(), message, *delay).or_failed(OPERATION);
             match entry {
-                Ok(entry) if batch.has_room(&entry) => batch.add(entry),
+                Ok(entry) if batch.has_room(url, &entry) => batch.add(url, entry),
                 Ok(mut entry) => {
                     sent.extend(self.send_batch(std::mem::take(&mut batch)).await);
                     entry.id = "0".to_owned();
-                    batch.add(entry);
+                    batch.add(url, entry);
                 }
                 Err(error) => {
                     sent.extend(self.send_batch(std::mem::take(&mut batch)).await);
@@ -121,7 +133,22 @@ impl SqsQueue {
         sent
     }
 
-    async fn send_batch(&self, batch: Batch) -> Vec<Result<(), AwsError>> {
+    /// The queue that a message is sent to.
+    fn url_for(&self, message: &Message) -> &str {
+        let replays = self.replay_url.as_deref();
+        let replays = replays.filter(|_| message.replay.is_some());
+        replays.unwrap_or(&self.url)
+    }
+
+    /// The queue of an ARN, which a message was received from.
+    fn url_at(&self, arn: Option<&str>) -> &str {
+        let name = arn.and_then(|arn| arn.rsplit(':').next());
+        let replays = self.replay_url.as_deref();
+        let replays = replays.filter(|url| url.rsplit('/').next() == name);
+        replays.unwrap_or(&self.url)
+    }
+
+    async fn send_batch(&self, batch: Batch<'_>) -> Vec<Result<(), AwsError>> {
         const OPERATION: &str = "send the messages";
         let count = batch.entries.len();
         if count == 0 {
@@ -130,7 +157,7 @@ impl SqsQueue {
         let answer = self
             .client
             .send_message_batch()
-            .queue_url(&self.url)
+            .queue_url(batch.url)
             .set_entries(Some(batch.entries))
             .send()
             .await
@@ -155,15 +182,21 @@ impl SqsQueue {
         (0..count).map(of).collect()
     }
 
-    /// Makes a received message visible again after `delay` (at most nearly 12 hours), and not earlier.
+    /// Makes a message that was received from the queue of an ARN visible again after `delay` (at most nearly 12 hours),
+    /// and not earlier.
     ///
     /// # Errors
     /// When SQS does not answer.
-    pub async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), AwsError> {
+    pub async fn delay(
+        &self,
+        arn: Option<&str>,
+        receipt_handle: &str,
+        delay: Duration,
+    ) -> Result<(), AwsError> {
         let delay = delay.min(MAX_DELAY);
         self.client
             .change_message_visibility()
-            .queue_url(&self.url)
+            .queue_url(self.url_at(arn))
             .receipt_handle(receipt_handle)
             .visibility_timeout(whole_seconds(delay))
             .send()
@@ -196,20 +229,23 @@ impl SqsQueue {
     }
 }
 
-/// A request's messages.
+/// A request's messages, all to one queue.
 #[derive(Default)]
-struct Batch {
+struct Batch<'a> {
+    url: &'a str,
     entries: Vec<SendMessageBatchRequestEntry>,
     bytes: usize,
 }
 
-impl Batch {
-    fn has_room(&self, entry: &SendMessageBatchRequestEntry) -> bool {
+impl<'a> Batch<'a> {
+    fn has_room(&self, url: &str, entry: &SendMessageBatchRequestEntry) -> bool {
         let bytes = self.bytes + entry.message_body.len();
-        self.entries.is_empty() || (self.entries.len() < MAX_BATCH && bytes <= MAX_BATCH_BYTES)
+        let is_short = self.entries.len() < MAX_BATCH && bytes <= MAX_BATCH_BYTES;
+        self.entries.is_empty() || (self.url == url && is_short)
     }
 
-    fn add(&mut self, entry: SendMessageBatchRequestEntry) {
+    fn add(&mut self, url: &'a str, entry: SendMessageBatchRequestEntry) {
+        self.url = url;
         self.bytes += entry.message_body.len();
         self.entries.push(entry);
     }

@@ -15,6 +15,7 @@ import boto3
 VARIABLES = {
     "HOOKGATE_TABLE": "TableName",
     "HOOKGATE_QUEUE_URL": "QueueUrl",
+    "HOOKGATE_REPLAY_QUEUE_URL": "ReplayQueueUrl",
     "HOOKGATE_DLQ_URL": "DeadLetterQueueUrl",
     "ARCHIVE_BUCKET": "ArchiveBucket",
 }
@@ -22,7 +23,7 @@ VARIABLES = {
 
 def data(template):
     """The part of the template that keeps data, without the functions."""
-    resources = ["Table", "Queue", "DeadLetterQueue", "ArchiveBucket"]
+    resources = ["Table", "Queue", "ReplayQueue", "DeadLetterQueue", "ArchiveBucket"]
     template["Resources"] = {name: template["Resources"][name] for name in resources}
     template["Outputs"] = {name: template["Outputs"][name] for name in VARIABLES.values()}
     return template

@@ -10,7 +10,7 @@ use hookgate::route::StoredRoute;
 use hookgate::{Message, unix_ms};
 use hookgate_ingest::Ingest;
 use hookgate_processor::Invocation;
-use hookgate_twin::engines::{QUEUE, TABLE};
+use hookgate_twin::engines::{QUEUE, REPLAY_QUEUE, TABLE};
 use http::Request;
 use serde_json::Value;
 
@@ -159,8 +159,10 @@ impl World {
 
     /// Makes the messages in flight visible, as SQS may do at any time.
     pub(crate) async fn deliver_again(&self) {
-        let again = self.engines.sqs.release_in_flight(QUEUE).await;
-        again.expect("the queue answers");
+        for queue in [QUEUE, REPLAY_QUEUE] {
+            let again = self.engines.sqs.release_in_flight(queue).await;
+            again.expect("the queue answers");
+        }
     }
 
     /// Deletes the event's item, as its time to live may do at any time.
@@ -218,7 +220,8 @@ fn letters() -> &'static str {
     })
 }
 
-/// Does what Lambda's event source mapping and the processor do with one batch; returns the acknowledged records.
+/// Does what Lambda's event source mappings and the processor do with one batch, of the queue of replays if the other
+/// has none; returns the acknowledged records.
 async fn poll(
     sqs: hookgate_sqs::Sqs,
     faults: Arc<Faults>,
@@ -228,10 +231,16 @@ async fn poll(
     timeout: Duration,
 ) -> Vec<SqsMessage> {
     let receive = || async {
-        let received = sqs.receive(QUEUE, 10, Duration::ZERO, None).await;
-        received.map_err(drop)
+        for queue in [QUEUE, REPLAY_QUEUE] {
+            let received = sqs.receive(queue, 10, Duration::ZERO, None).await;
+            let received = received.map_err(drop)?;
+            if !received.is_empty() {
+                return Ok((queue, received));
+            }
+        }
+        Ok((QUEUE, Vec::new()))
     };
-    let Ok(received) = faults.call("receive", receive, |_| Err(())).await else {
+    let Ok((queue, received)) = faults.call("receive", receive, |_| Err(())).await else {
         return Vec::new();
     };
     let mut batch = SqsEvent::default();
@@ -240,6 +249,7 @@ async fn poll(
         record.message_id = Some(message.id);
         record.receipt_handle = Some(message.receipt_handle);
         record.body = Some(message.body);
+        record.event_source_arn = Some(sqs.arn(queue));
         record.attributes = message.system_attributes.into_iter().collect();
         batch.records.push(record);
     }
@@ -276,7 +286,7 @@ async fn poll(
         let is_replay = message_of(record).is_some_and(|message| message.number.epoch > 0);
         effects.lock().expect("no handler panics here").replays += usize::from(is_replay);
         let handle = record.receipt_handle.clone().unwrap_or_default();
-        let delete = || async { sqs.delete(QUEUE, &handle).await.map_err(drop) };
+        let delete = || async { sqs.delete(queue, &handle).await.map_err(drop) };
         // An acknowledgement that fails is one that comes too late: the message comes again.
         let _ = faults.call("acknowledge", delete, |_| Err(())).await;
     }

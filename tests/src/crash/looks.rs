@@ -7,7 +7,7 @@ use hookgate::event::{EventFilter, EventSearch};
 use hookgate::{EventKey, unix_ms};
 use hookgate_api::{EventSummary, Order};
 use hookgate_ledger::State;
-use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE, TABLE};
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, Engines, QUEUE, REPLAY_QUEUE, TABLE};
 
 use super::World;
 
@@ -80,9 +80,9 @@ impl World {
         found.expect("the table answers").item
     }
 
-    /// Messages in the queue, seen or not.
+    /// Messages in the queues, seen or not.
     pub(crate) async fn queued(&self) -> usize {
-        depth(&self.engines, QUEUE).await
+        depth(&self.engines, QUEUE).await + depth(&self.engines, REPLAY_QUEUE).await
     }
 
     /// Messages in the dead-letter queue.

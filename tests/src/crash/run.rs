@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hookgate::config::IngestOrder;
-use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE};
+use hookgate_twin::engines::{DEAD_LETTER_QUEUE, QUEUE, REPLAY_QUEUE};
 use serde_json::json;
 
 use super::acts::message_of;
@@ -251,7 +251,7 @@ async fn replay(world: &mut World, run: &mut Run, replayed: Replayed) {
 
 /// Leaves nothing for the next run.
 pub(crate) async fn clear(world: &World) {
-    for queue in [QUEUE, DEAD_LETTER_QUEUE] {
+    for queue in [QUEUE, REPLAY_QUEUE, DEAD_LETTER_QUEUE] {
         let sqs = &world.engines.sqs;
         loop {
             let rest = sqs.receive(queue, 10, Duration::ZERO, None).await;

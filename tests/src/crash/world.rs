@@ -128,7 +128,7 @@ impl World {
         };
         let processor = Processor::new(
             store.clone(),
-            queue.clone(),
+            engines.queue_with_replays(),
             Some(bodies.clone()),
             clock.shared(),
             &handlers.registered(),
@@ -158,7 +158,12 @@ impl World {
                 clock.shared(),
             ),
             processor: processor.expect("the handler is there"),
-            sweeper: Sweeper::new(store.clone(), queue.clone(), routes(), clock.shared()),
+            sweeper: Sweeper::new(
+                store.clone(),
+                engines.queue_with_replays(),
+                routes(),
+                clock.shared(),
+            ),
             admin: Admin::new(
                 vec!["product".to_owned()],
                 config.retention,

@@ -49,10 +49,13 @@ const SYSTEM_LINES_BYTES: f64 = 468.0;
 /// The sweeps of a month, one a minute.
 const SWEEPS: f64 = 30.0 * 24.0 * 60.0;
 
-/// Lambda looks for messages with at least five connections, each of which waits for 20 seconds.
+/// Lambda looks for messages of each queue with at least five connections, each of which waits for 20 seconds.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
-const POLLS: f64 = 5.0 * 3.0 * SWEEPS;
+const POLLS: f64 = QUEUES * 5.0 * 3.0 * SWEEPS;
+
+/// The queue, and that of replays.
+const QUEUES: f64 = 2.0;
 
 /// The API charges for a request in pieces.
 const API_PIECE_BYTES: f64 = 512.0 * 1024.0;
@@ -204,7 +207,7 @@ impl Assumptions {
         let alarms = prices.alarm_month.of(stack.alarm_metrics as f64);
         let dashboards = prices.dashboard_month.of(stack.dashboards as f64);
         [
-            ("the queue's polls", prices.sqs_request.of(POLLS)),
+            ("the queues' polls", prices.sqs_request.of(POLLS)),
             ("sweeps", sweeps),
             ("alarms", alarms),
             ("dashboard", dashboards),
