@@ -119,7 +119,11 @@ impl List {
                 print_heads()?;
                 has_heads = true;
             }
+            if page.events.is_empty() {
+                print_progress(&page);
+            }
             all.next.clone_from(&page.next);
+            all.searched_to = page.searched_to.take();
             if as_json {
                 all.events.append(&mut page.events);
             } else {
@@ -153,6 +157,13 @@ impl List {
             limit: None,
             cursor: self.cursor,
         }
+    }
+}
+
+/// Says how far a search has come that finds nothing for a while. Such pages come about once a second.
+fn print_progress(page: &EventList) {
+    if let Some(to) = &page.searched_to {
+        eprintln!("Searched to {to}, nothing there; searching on.");
     }
 }
 

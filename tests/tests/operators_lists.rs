@@ -197,6 +197,31 @@ async fn a_list_whose_time_is_over_says_what_it_has_and_where_to_go_on() {
 }
 
 #[tokio::test]
+async fn a_list_that_finds_nothing_for_a_second_says_how_far_it_has_searched() {
+    let world = World::new().await;
+    four_days(&world).await;
+    // Every look at this clock takes a second.
+    let ticks = Arc::new(AtomicU64::new(0));
+    let start = system_now();
+    let clock =
+        Clock::new(move || start + Duration::from_secs(ticks.fetch_add(1, Ordering::Relaxed)));
+    let admin = world.admin(clock);
+    let (mut reached, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = get(&admin, &format!("/admin/events?type=none{next}")).await;
+        assert_eq!(page["events"], serde_json::json!([]));
+        let Some(cursor) = page["next"].as_str() else {
+            assert_eq!(page["searched_to"], Value::Null, "it is at its end");
+            break;
+        };
+        reached.push(page["searched_to"].as_str().unwrap().to_owned());
+        next = format!("&cursor={cursor}");
+    }
+    assert!(reached.len() > 1, "each day of the archive is a page");
+    assert!(reached.is_sorted_by(|a, b| a > b), "{reached:?}");
+}
+
+#[tokio::test]
 async fn an_event_is_found_by_its_id_and_by_its_tenant() {
     let world = World::new().await;
     let admin = world.admin(Clock::system());

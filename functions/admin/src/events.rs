@@ -1,14 +1,19 @@
 //! Events: a list of some, and one with its payload.
 
+use std::time::Duration;
+
 use hookgate::event::{EventFilter, EventSearch, Position};
-use hookgate::{EventKey, unix_ms};
+use hookgate::{EventKey, rfc3339, unix_ms};
 use hookgate_api::{EventDetail, EventList, EventListRequest, EventState, EventSummary, Order};
 
-use crate::{Admin, BUDGET, Rejection, limit};
+use crate::{Admin, Rejection, limit};
 
 /// The default and the maximum number of events in a list.
 const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
+
+/// Time limit for the rounds of a page: with the last one, which may begin just before, a page takes about a second.
+const PAGE_TIME: Duration = Duration::from_millis(700);
 
 /// The longest pattern for types, in bytes.
 const MAX_PATTERN: usize = 256;
@@ -54,7 +59,7 @@ impl Admin {
         mut after: Option<Position>,
         limit: usize,
     ) -> Result<EventList, Rejection> {
-        let deadline = self.clock.now() + BUDGET;
+        let deadline = self.clock.now() + PAGE_TIME;
         let mut events = Vec::new();
         while events.len() < limit {
             let left = limit - events.len();
@@ -65,8 +70,7 @@ impl Admin {
                 break;
             }
         }
-        let next = after.map(|position| cursor(&position, search.order));
-        Ok(EventList { events, next })
+        Ok(page(events, after, search))
     }
 
     pub(crate) async fn show_event(&self, key: &str) -> Result<EventDetail, Rejection> {
@@ -79,13 +83,19 @@ impl Admin {
 /// The page with the event that was found by its id, at once. Without a tenant the search for those of tenants follows;
 /// a tenant has no other event of this id.
 fn first_page(event: EventSummary, search: &EventSearch) -> EventList {
-    let next = match search.tenant {
+    let after = match search.tenant {
         Some(_) => None,
-        None => Some(cursor(&search.start(), search.order)),
+        None => Some(search.start()),
     };
+    page(vec![event], after, search)
+}
+
+/// A page, with the position to go on from.
+fn page(events: Vec<EventSummary>, after: Option<Position>, search: &EventSearch) -> EventList {
     EventList {
-        events: vec![event],
-        next,
+        events,
+        searched_to: after.as_ref().map(|after| rfc3339(after.received_ms)),
+        next: after.map(|after| cursor(&after, search.order)),
     }
 }
 

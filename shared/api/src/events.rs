@@ -106,6 +106,9 @@ pub struct EventList {
     /// The cursor of the next page; missing if there are no more. A page may have fewer events than its limit,
     /// or none, and still name one: then the time of the request was over.
     pub next: Option<String>,
+    /// The time of receipt that the search has come to; missing if there are no more.
+    #[serde(default)]
+    pub searched_to: Option<String>,
 }
 
 /// One event.
