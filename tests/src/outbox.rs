@@ -17,7 +17,7 @@ pub async fn held(table: &DynamoTable, route: &str) -> Vec<OutboxRow> {
 
 async fn all(table: &DynamoTable, rows: Rows<'_>) -> Vec<OutboxRow> {
     let mut all = Vec::new();
-    for shard in table.outbox_shards() {
+    for shard in table.outbox_shards().await.expect("the table answers") {
         let mut from = None;
         loop {
             let page = table.outbox_page(rows, shard, from, 100).await;

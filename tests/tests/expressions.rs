@@ -241,7 +241,7 @@ impl Bench {
 
     /// The row of an event.
     async fn row(&self, key: &EventKey) -> Option<OutboxRow> {
-        for shard in self.table.outbox_shards() {
+        for shard in self.table.outbox_shards().await.unwrap() {
             let rows = Rows::Due(self.now);
             let page = self.table.outbox_page(rows, shard, None, 100).await;
             let mut rows = page.unwrap().rows.into_iter();

@@ -344,7 +344,7 @@ async fn the_outbox_is_emptied_from_its_oldest_message_on() {
     }
     assert_eq!(table.outbox_depth(system_now()).await.unwrap(), 60);
     let mut seen = Vec::new();
-    for shard in table.outbox_shards() {
+    for shard in table.outbox_shards().await.unwrap() {
         let mut from = None;
         loop {
             let due = Rows::Due(system_now());

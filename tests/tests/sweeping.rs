@@ -153,6 +153,30 @@ async fn a_range_of_many_shards_is_replayed_at_the_highest_rate() {
 }
 
 #[tokio::test]
+async fn with_fewer_shards_than_before_every_row_is_still_sent() {
+    let engines = engines().await;
+    let many = engines.table(None).with_outbox_shards(200);
+    let fewer = engines.table(None);
+    for number in 0..300 {
+        let table = if number % 2 == 0 { &many } else { &fewer };
+        let message = Message {
+            event: event(number, system_now()),
+            number: Number::default(),
+            replay: None,
+            probe: false,
+            held_ms: 0,
+        };
+        let due = Until::Due(system_now());
+        table.add_to_outbox(&message, due).await.unwrap();
+    }
+    assert_eq!(fewer.outbox_depth(system_now()).await.unwrap(), 300);
+    let sweeper = Sweeper::new(fewer, engines.queue(), Vec::new(), Clock::system());
+    let swept = sweeper.sweep(later()).await.unwrap();
+    assert_eq!((swept.sent, swept.left), (300, 0));
+    assert_eq!(queued(&engines).await.len(), 300);
+}
+
+#[tokio::test]
 async fn messages_of_replays_wait_in_a_queue_of_their_own() {
     let engines = engines().await;
     let table = engines.table(Some(DEFAULT_RETENTION));

@@ -95,7 +95,7 @@ impl Sweeper {
         };
         let mut swept = Swept::default();
         let mut found = 0;
-        for shard in self.table.outbox_shards() {
+        for shard in self.table.outbox_shards().await? {
             let mut from = None;
             loop {
                 let left = (release.count as usize).saturating_sub(found);
@@ -150,7 +150,7 @@ impl Sweeper {
     /// One of the messages that have been held longest: any of them, because one event may fail by its own fault.
     async fn any_held(&self, name: &str) -> Result<Option<OutboxRow>, AwsError> {
         let mut candidates = Vec::new();
-        for shard in self.table.outbox_shards() {
+        for shard in self.table.outbox_shards().await? {
             let rows = Rows::Held(name);
             let page = self
                 .table

@@ -82,7 +82,7 @@ impl Sweeper {
     /// When the table does not answer; what waits stays for the next sweep.
     pub async fn sweep(&self, deadline: SystemTime) -> Result<Swept, AwsError> {
         let due = Rows::Due(self.clock.now() + INTERVAL);
-        let shards = self.table.outbox_shards();
+        let shards = self.table.outbox_shards().await?;
         let shards = shards.map(|shard| self.sweep_shard(due, shard, deadline));
         let swept: Vec<_> = stream::iter(shards)
             .buffer_unordered(SIDE_BY_SIDE)

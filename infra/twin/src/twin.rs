@@ -113,7 +113,9 @@ impl Twin {
         let lock = own(&data)?;
         let engines =
             start_engines(&data, engines_port(listen.port()), Faults::new(faults)).await?;
-        let (table, queue) = (engines.table(config.retention), engines.queue());
+        let table = engines.table(config.retention);
+        let table = table.with_outbox_shards(config.outbox_shards);
+        let queue = engines.queue();
         let processor = Processor::new(
             table.clone(),
             engines.queue_with_replays(),

@@ -152,7 +152,8 @@ impl Environment {
         let queue = SqsQueue::new(sqs, self.queue_url()?);
         Ok(Adapters {
             table: DynamoTable::new(dynamodb, self.table()?, config.retention)
-                .with_bodies(bodies.clone()),
+                .with_bodies(bodies.clone())
+                .with_outbox_shards(config.outbox_shards),
             queue: match self.replay_queue_url() {
                 Some(url) => queue.with_replays(url),
                 None => queue,

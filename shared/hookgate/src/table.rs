@@ -110,13 +110,13 @@ pub(crate) mod replay_item {
 pub const LEDGER_RETENTION: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// The number of partitions over which entries of one kind are spread; each allows 1,000 writes a second.
-pub(crate) const SHARDS: u8 = 64;
+pub const SHARDS: u8 = 64;
 
-/// The marks of days in the archive that this process has written.
+/// The marks that this process has written: of days in the archive, and of the outbox's shards.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DaysWritten(Arc<Mutex<HashSet<String>>>);
+pub(crate) struct MarksWritten(Arc<Mutex<HashSet<String>>>);
 
-impl DaysWritten {
+impl MarksWritten {
     pub(crate) fn has(&self, mark: &str) -> bool {
         let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         written.contains(mark)
@@ -137,7 +137,7 @@ pub struct DynamoTable {
     pub(crate) bodies: Option<S3Bodies>,
     pub(crate) outbox_shards: u8,
     pub(crate) shard: u8,
-    pub(crate) days: DaysWritten,
+    pub(crate) marks: MarksWritten,
 }
 
 impl DynamoTable {
@@ -155,7 +155,7 @@ impl DynamoTable {
             bodies: None,
             outbox_shards: SHARDS,
             shard: fastrand::u8(..SHARDS),
-            days: DaysWritten::default(),
+            marks: MarksWritten::default(),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// The age at which secrets are fetched again.
     pub secrets_refresh: Duration,
+    /// The number of partitions of the index over which the outbox is spread.
+    pub outbox_shards: u8,
     /// The order in which ingest makes an event durable.
     pub ingest: IngestOrder,
 }

@@ -8,6 +8,8 @@ use wildmatch::WildMatch;
 
 use super::route::{RawRetry, RawRoute, routes};
 use super::source::without_value;
+use crate::table::SHARDS;
+
 use super::{
     Config, ConfigError, DEFAULT_RETENTION, DEFAULT_SECRETS_REFRESH, IngestOrder, SourceConfig,
 };
@@ -26,6 +28,7 @@ struct RawConfig {
     secrets: RawSecrets,
     #[serde(default)]
     ingest: IngestOrder,
+    outbox_shards: Option<u8>,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,6 +88,7 @@ impl Config {
             sources,
             retention: retention(&raw.archive)?,
             secrets_refresh: secrets_refresh(&raw.secrets)?,
+            outbox_shards: outbox_shards(raw.outbox_shards)?,
             ingest: raw.ingest,
         })
     }
@@ -101,6 +105,16 @@ fn retention(raw: &RawArchive) -> Result<Option<Duration>, ConfigError> {
         RawArchive::Table(table) => Ok(Some(Duration::from_secs(
             u64::from(table.retention_days) * 24 * 3600,
         ))),
+    }
+}
+
+fn outbox_shards(raw: Option<u8>) -> Result<u8, ConfigError> {
+    match raw.unwrap_or(SHARDS) {
+        shards @ SHARDS.. => Ok(shards),
+        _ => Err(ConfigError::at(
+            "outbox_shards",
+            format!("must be between {SHARDS} and 255"),
+        )),
     }
 }
 

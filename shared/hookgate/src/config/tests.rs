@@ -278,3 +278,16 @@ fn the_first_route_that_matches_is_taken() {
     assert!(!taken("wss", Some("order.created")));
     assert!(!taken("pakk", None));
 }
+
+#[test]
+fn the_outbox_has_at_least_the_default_number_of_shards() {
+    let parse = |first: &str| Config::parse(&format!("{first}\n{GOOD}"));
+    assert_eq!(parse("").map(|config| config.outbox_shards), Ok(64));
+    let most = parse("outbox_shards = 255");
+    assert_eq!(most.map(|config| config.outbox_shards), Ok(255));
+    for shards in [0, 63] {
+        let error = parse(&format!("outbox_shards = {shards}")).err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("between 64 and 255"), "{error}");
+    }
+}

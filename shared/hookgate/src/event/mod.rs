@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 pub(crate) mod list;
 pub(crate) mod message;
 mod outbox;
+mod outbox_shards;
 mod range;
 mod search;
 mod search_archive;

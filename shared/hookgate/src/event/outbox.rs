@@ -86,17 +86,6 @@ pub struct RowPage {
 pub struct RowPosition(Attributes);
 
 impl DynamoTable {
-    /// The shards of the outbox.
-    pub fn outbox_shards(&self) -> impl Iterator<Item = u8> + use<> {
-        0..self.outbox_shards
-    }
-
-    /// The shard of an event's rows.
-    fn outbox_shard(&self, key: &EventKey) -> u8 {
-        let scaled = u16::from(key.first_byte()) * u16::from(self.outbox_shards) / 256;
-        u8::try_from(scaled).unwrap_or(0)
-    }
-
     /// Adds a message to the outbox; when this returns, it or a later one of its event is durable. Doing it twice is
     /// harmless.
     ///
@@ -104,6 +93,8 @@ impl DynamoTable {
     /// When the database does not answer.
     pub async fn add_to_outbox(&self, message: &Message, until: Until<'_>) -> Result<(), AwsError> {
         const OPERATION: &str = "add the message to the outbox";
+        // Before the row: a shard that is not counted is not looked at.
+        self.note_outbox_shards().await?;
         let json = message.to_json().or_failed(OPERATION)?;
         let compressed = compress(json.as_bytes()).or_failed(OPERATION)?;
         let key = &message.event.key;
@@ -213,7 +204,7 @@ impl DynamoTable {
         partition: impl Fn(u8) -> String,
         until_ms: u64,
     ) -> Result<u64, AwsError> {
-        let counts = self.outbox_shards().map(partition);
+        let counts = self.outbox_shards().await?.map(partition);
         let counts = counts.map(|partition| self.count(partition, until_ms));
         let counts = stream::iter(counts).buffer_unordered(SIDE_BY_SIDE);
         counts

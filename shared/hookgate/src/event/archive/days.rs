@@ -45,7 +45,7 @@ impl DynamoTable {
         retention: Duration,
     ) -> Result<(), AwsError> {
         let partition = place.partition(source);
-        if self.days.has(&partition) {
+        if self.marks.has(&partition) {
             return Ok(());
         }
         let ms = time_of(&place.sort_key).unwrap_or_default();
@@ -64,7 +64,7 @@ impl DynamoTable {
             .send()
             .await
             .or_failed("mark the day in the archive")?;
-        self.days.add(partition);
+        self.marks.add(partition);
         Ok(())
     }
 
