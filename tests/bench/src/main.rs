@@ -1,8 +1,9 @@
-//! Measurements of the gateway that anyone can repeat: losses under kills, cold starts, costs.
+//! Measurements of the gateway that anyone can repeat: losses under kills, cold starts, costs, scale.
 
 mod cold;
 mod cost;
 mod loss;
+mod scale;
 mod source;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Cold(cold::Cold),
     /// Count the calls that an event makes, and compute their cost.
     Cost(cost::Cost),
+    /// Simulate much traffic against AWS's quotas and ramps.
+    Scale(scale::Scale),
     /// Run the gateway that `loss` kills.
     #[command(hide = true)]
     Gateway(loss::Gateway),
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Loss(loss) => loss.run().await,
         Command::Cold(cold) => cold.run().await,
         Command::Cost(cost) => cost.run().await,
+        Command::Scale(scale) => scale.run().await,
         Command::Gateway(gateway) => gateway.run().await,
     };
     result.unwrap_or_else(|error| {
@@ -65,7 +69,7 @@ mod tests {
     fn every_command_in_the_documents_is_one() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         let mut count = 0;
-        for page in ["costs.md", "cold-starts.md", "guarantees.md"] {
+        for page in ["costs.md", "cold-starts.md", "guarantees.md", "scale.md"] {
             let page = std::fs::read_to_string(docs.join(page)).expect("a page");
             for words in commands(&page) {
                 let words = ["hookgate-bench".to_owned()].into_iter().chain(words);

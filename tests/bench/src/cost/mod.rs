@@ -44,6 +44,15 @@ pub(crate) struct Cost {
     json: bool,
 }
 
+/// The write units of an event with the template's default settings, in batches of ten.
+pub(crate) async fn writes_per_event() -> Result<f64, BoxError> {
+    const EVENTS: u32 = 100;
+    let default = Topology::all(2048, &Stack::count()?).into_iter().next();
+    let default = default.ok_or("there is no topology")?;
+    let usage = default.run.measure(EVENTS).await?;
+    Ok(usage.per_event(usage.used.writes))
+}
+
 impl Cost {
     pub(crate) async fn run(self) -> Result<ExitCode, BoxError> {
         let (prices, stack) = (Prices::read()?, Stack::count()?);
