@@ -5,6 +5,7 @@ mod cost;
 mod loss;
 mod scale;
 mod source;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ enum Command {
     Cost(cost::Cost),
     /// Simulate much traffic against AWS's quotas and ramps.
     Scale(scale::Scale),
+    /// Fill the outbox, and measure how fast the sweeper empties it.
+    Sweep(sweep::Sweep),
     /// Run the gateway that `loss` kills.
     #[command(hide = true)]
     Gateway(loss::Gateway),
@@ -41,6 +44,7 @@ async fn main() -> ExitCode {
         Command::Cold(cold) => cold.run().await,
         Command::Cost(cost) => cost.run().await,
         Command::Scale(scale) => scale.run().await,
+        Command::Sweep(sweep) => sweep.run().await,
         Command::Gateway(gateway) => gateway.run().await,
     };
     result.unwrap_or_else(|error| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::http::{
@@ -22,17 +23,17 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// The units used so far; all clones count together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Meter(Arc<Mutex<Used>>);
+pub(crate) struct Meter(Arc<Mutex<Used>>);
 
 /// Calls, and the units that they are charged in.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Used {
+pub(crate) struct Used {
     /// The number of calls of each action.
-    pub(super) calls: BTreeMap<String, u64>,
+    pub(crate) calls: BTreeMap<String, u64>,
     /// DynamoDB's write request units.
-    pub(super) writes: f64,
+    pub(crate) writes: f64,
     /// DynamoDB's read request units.
-    pub(super) reads: f64,
+    pub(crate) reads: f64,
     /// SQS's requests, in pieces of 64 KB.
     pub(super) messages: u64,
     /// Bytes of log lines.
@@ -40,7 +41,7 @@ pub(super) struct Used {
 }
 
 impl Meter {
-    pub(super) fn used(&self) -> Used {
+    pub(crate) fn used(&self) -> Used {
         self.lock().clone()
     }
 
@@ -83,25 +84,33 @@ impl Used {
     }
 }
 
-/// An HTTP client of the SDK that counts each request.
+/// An HTTP client of the SDK that counts each request, and may make it later.
 #[derive(Clone, Debug)]
-pub(super) struct Metered {
+pub(crate) struct Metered {
     meter: Meter,
+    delay: Duration,
     http: SharedHttpClient,
 }
 
 #[derive(Clone, Debug)]
 struct MeteredConnector {
     meter: Meter,
+    delay: Duration,
     connector: SharedHttpConnector,
 }
 
 impl Metered {
-    pub(super) fn new(meter: Meter) -> Metered {
+    pub(crate) fn new(meter: Meter) -> Metered {
         Metered {
             meter,
+            delay: Duration::ZERO,
             http: Builder::new().build_http(),
         }
+    }
+
+    /// The client, with each call so much later.
+    pub(crate) fn after(self, delay: Duration) -> Metered {
+        Metered { delay, ..self }
     }
 }
 
@@ -113,6 +122,7 @@ impl HttpClient for Metered {
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(MeteredConnector {
             meter: self.meter.clone(),
+            delay: self.delay,
             connector: self.http.http_connector(settings, components),
         })
     }
@@ -120,6 +130,19 @@ impl HttpClient for Metered {
 
 impl HttpConnector for MeteredConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if self.delay.is_zero() {
+            return self.counted(request);
+        }
+        let connector = self.clone();
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(connector.delay).await;
+            connector.counted(request).await
+        })
+    }
+}
+
+impl MeteredConnector {
+    fn counted(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").map(str::to_owned);
         match target.as_deref().and_then(|target| target.split_once('.')) {
             Some(("AmazonSQS", action)) => {
@@ -140,9 +163,7 @@ impl HttpConnector for MeteredConnector {
             }
         }
     }
-}
 
-impl MeteredConnector {
     /// Has DynamoDB name the units that a call uses, and counts them.
     async fn dynamodb(
         &self,

@@ -17,6 +17,7 @@ use bill::{Assumptions, Bill};
 use clap::Args;
 use hookgate::BoxError;
 use managed::Managed;
+pub(crate) use meter::{Meter, Metered};
 use prices::Prices;
 use report::Figures;
 use run::{Run, Usage};
