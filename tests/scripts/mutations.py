@@ -458,7 +458,7 @@ MUTATIONS = [
      "letter.sent_ms.is_some_and(|sent| sent < before)", "letter.sent_ms.is_some_and(|sent| sent < before.max(u64::MAX))",
      "operators_dead_letters a_dead_letter_that"),
     ("a search by id ends with the event of no tenant", "functions/admin/src/events.rs",
-     "None => Some(cursor(&search.start(), search.order)),", "None => None,", "operators_lists an_event"),
+     "None => Some(search.start()),", "None => None,", "operators_lists an_event"),
     ("an event that is found by its id is listed twice", "functions/admin/src/events.rs",
      "list.events.retain(|other| other.key != event.key);", "list.events.retain(|other| other.key != event.source);",
      "operators_lists an_event"),
