@@ -21,7 +21,7 @@ impl DynamoTable {
         let ([source], Some(id)) = (&search.sources[..], &search.event_id) else {
             return Ok(None);
         };
-        let key = EventKey::new(search.tenant.as_deref(), source, &format!("id:{id}"));
+        let key = EventKey::of_id(search.tenant.as_deref(), source, id);
         let items = self.ledger_items([key.as_str()]).await?;
         let times = search.since_ms..=search.until_ms;
         let in_time =

@@ -20,6 +20,11 @@ impl EventKey {
         EventKey(URL_SAFE_NO_PAD.encode(hash.finalize()))
     }
 
+    /// The key of the event of a provider's id, where events are told apart by their id alone.
+    pub(crate) fn of_id(tenant: Option<&str>, source: &str, id: &str) -> EventKey {
+        EventKey::new(tenant, source, &format!("id:{id}"))
+    }
+
     /// Reads a key that was printed earlier; `None` if the text cannot be one.
     pub fn parse(text: &str) -> Option<EventKey> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;

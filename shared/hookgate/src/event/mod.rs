@@ -79,9 +79,14 @@ impl Event {
         self.event_type.as_deref().unwrap_or("-")
     }
 
-    /// The id of its trace.
+    /// The id of its trace, if that is recorded.
     pub fn trace_id(&self) -> Option<&str> {
-        self.trace.as_ref().map(Trace::id)
+        self.recorded_trace().map(Trace::id)
+    }
+
+    /// Its trace, unless X-Ray was told not to record it.
+    pub(crate) fn recorded_trace(&self) -> Option<&Trace> {
+        self.trace.as_ref().filter(|trace| trace.is_recorded())
     }
 }
 

@@ -69,6 +69,12 @@ impl Trace {
         &self.id
     }
 
+    /// False for a trace of X-Ray's alone that it was told not to record: there is nothing to find under its id.
+    pub fn is_recorded(&self) -> bool {
+        let unsampled = |xray: &str| xray.split(';').any(|part| part == "Sampled=0");
+        self.w3c.is_some() || !self.xray().is_some_and(unsampled)
+    }
+
     /// The header `traceparent`, for a request that belongs to this trace.
     pub fn traceparent(&self) -> Option<&str> {
         self.w3c.as_ref().map(|w3c| w3c.parent.as_str())

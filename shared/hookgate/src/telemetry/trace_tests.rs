@@ -103,3 +103,17 @@ fn a_trace_that_is_written_down_reads_back() {
     assert_eq!(serde_json::from_str::<Trace>(&text).expect("reads"), trace);
     assert!(serde_json::from_str::<Trace>(r#"{"traceparent":"x"}"#).is_err());
 }
+
+#[test]
+fn a_trace_that_x_ray_was_told_not_to_record_is_nowhere_to_be_found() {
+    let id = "Root=1-67891233-abcdef012345678912345678";
+    for (parent, xray, is_recorded) in [
+        ("", format!("{id};Sampled=0"), false),
+        ("", format!("{id};Sampled=1"), true),
+        ("", id.to_owned(), true),
+        (PARENT, format!("{id};Sampled=0"), true),
+    ] {
+        let trace = read(parent, "", &xray).expect("a trace");
+        assert_eq!(trace.is_recorded(), is_recorded, "{parent} {xray}");
+    }
+}

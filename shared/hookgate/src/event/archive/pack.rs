@@ -18,7 +18,9 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// An event without its source, and without its body where that follows.
 #[derive(Serialize, Deserialize)]
 struct Description {
-    key: String,
+    /// Left out where it follows from the id: chance does not compress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +67,7 @@ pub(crate) fn unpack(source: &str, packed: &[u8]) -> Option<Vec<Event>> {
     let described: Vec<Description> = serde_json::from_slice(&unpacked[..end]).ok()?;
     let mut bodies = unpacked.slice(end + 1..);
     let events = described.into_iter().map(|event| {
+        let key = event.key(source)?;
         let body = match event.body {
             BodyPlace::Bytes(bytes) if bytes <= bodies.len() => {
                 Body::Inline(bodies.split_to(bytes))
@@ -73,7 +76,7 @@ pub(crate) fn unpack(source: &str, packed: &[u8]) -> Option<Vec<Event>> {
             BodyPlace::Stored(stored) => Body::Stored(stored),
         };
         Some(Event {
-            key: EventKey::parse(&event.key)?,
+            key,
             source: source.to_owned(),
             tenant: event.tenant,
             id: event.event_id,
@@ -87,15 +90,30 @@ pub(crate) fn unpack(source: &str, packed: &[u8]) -> Option<Vec<Event>> {
     events.collect()
 }
 
+impl Description {
+    fn key(&self, source: &str) -> Option<EventKey> {
+        match (&self.key, &self.event_id) {
+            (Some(key), _) => EventKey::parse(key),
+            (None, Some(id)) => Some(EventKey::of_id(self.tenant.as_deref(), source, id)),
+            (None, None) => None,
+        }
+    }
+}
+
+fn key_of_id(event: &Event) -> Option<EventKey> {
+    let id = event.id.as_deref()?;
+    Some(EventKey::of_id(event.tenant.as_deref(), &event.source, id))
+}
+
 fn describe(event: &Event) -> Description {
     Description {
-        key: event.key.as_str().to_owned(),
+        key: (key_of_id(event).as_ref() != Some(&event.key)).then(|| event.key.to_string()),
         tenant: event.tenant.clone(),
         event_id: event.id.clone(),
         event_type: event.event_type.clone(),
         received_ms: unix_ms(event.received),
         headers: event.headers.clone(),
-        trace: event.trace.clone(),
+        trace: event.recorded_trace().cloned(),
         body: match &event.body {
             Body::Inline(body) => BodyPlace::Bytes(body.len()),
             Body::Stored(stored) => BodyPlace::Stored(stored.clone()),
@@ -121,6 +139,7 @@ pub(crate) fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::TraceHeaders;
 
     fn event(ms: u64, body: Body) -> Event {
         Event {
@@ -149,6 +168,42 @@ mod tests {
         let [third, first, second, last] = events;
         let expected = [first, second, third, last];
         assert_eq!(unpack("pakk", &packed).as_deref(), Some(&expected[..]));
+    }
+
+    #[test]
+    fn an_event_has_its_key_back_whatever_tells_it_apart() {
+        let by_body = Event {
+            id: Some("evt_1".into()),
+            ..event(1, Body::Inline(b"{}"[..].into()))
+        };
+        let by_id = Event {
+            key: EventKey::of_id(Some("acme"), "pakk", "evt_1"),
+            ..by_body.clone()
+        };
+        for event in [by_body, by_id] {
+            let packed = pack(&[&event]).unwrap();
+            assert_eq!(unpack("pakk", &packed), Some(vec![event]));
+        }
+    }
+
+    #[test]
+    fn a_trace_that_is_recorded_nowhere_is_not_archived() {
+        let traced = |sampled: &str| {
+            let xray = format!("Root=1-67891233-abcdef012345678912345678;Sampled={sampled}");
+            Event {
+                trace: Trace::read(&TraceHeaders {
+                    xray: Some(xray),
+                    ..TraceHeaders::default()
+                }),
+                ..event(1, Body::Inline(Bytes::new()))
+            }
+        };
+        for (sampled, is_there) in [("1", true), ("0", false)] {
+            let event = traced(sampled);
+            assert!(event.trace.is_some());
+            let unpacked = unpack("pakk", &pack(&[&event]).unwrap()).unwrap();
+            assert_eq!(unpacked[0].trace, event.trace.filter(|_| is_there));
+        }
     }
 
     #[test]
