@@ -157,13 +157,16 @@ impl Output {
         lines
     }
 
-    /// The sum of a metric over all lines.
+    /// The sum of a metric over all lines: those with metrics, and those that the template's metric filters count.
     pub fn sum(&self, metric: Metric) -> u64 {
         let lines = self.metrics();
-        lines
-            .iter()
-            .filter_map(|line| line[metric.name()].as_u64())
-            .sum()
+        let values = lines.iter();
+        let values = values.filter_map(|line| line[metric.name()].as_u64());
+        let filtered = match metric {
+            Metric::EventsAccepted => self.outcomes("accepted").len() as u64,
+            _ => 0,
+        };
+        values.sum::<u64>() + filtered
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hookgate::metrics::Metric;
-use hookgate_tests::template::{Template, list, root, text, unconditional};
+use hookgate_tests::template::{Template, list, root, text, unconditional, written};
 use serde_yaml_ng::Value;
 
 /// The namespace in which both nested templates find the functions' metrics.
@@ -87,6 +87,29 @@ fn alarms_and_dashboard_show_the_metrics_that_there_are() {
     shown.extend(named.map(str::to_owned));
     let shown: BTreeSet<&str> = shown.iter().map(String::as_str).collect();
     assert_eq!(shown, ours);
+}
+
+#[test]
+fn accepted_events_are_counted_in_ingests_lines_in_all_and_by_source() {
+    let template = Template::read();
+    let filters = template.of_type("AWS::Logs::MetricFilter");
+    let filters = filters.map(|(_, filter)| &filter["Properties"]);
+    let ingest = filters.filter(|filter| written(&filter["LogGroupName"]).contains("IngestLogs"));
+    let mut dimensions = Vec::new();
+    for filter in ingest {
+        assert_eq!(
+            text(&filter["FilterPattern"]),
+            "{ $.outcome = \"accepted\" }"
+        );
+        let counts = list(&filter["MetricTransformations"])[0];
+        assert_eq!(text(&counts["MetricName"]), Metric::EventsAccepted.name());
+        assert_eq!(text(&counts["MetricValue"]), "1");
+        let by = counts["Dimensions"].as_sequence().into_iter().flatten();
+        let by = by.map(|one| (text(&one["Key"]), text(&one["Value"])));
+        dimensions.push(by.collect::<Vec<_>>());
+    }
+    dimensions.sort();
+    assert_eq!(dimensions, [vec![], vec![("source", "$.source")]]);
 }
 
 /// Namespace and name of each metric in an alarm's properties.

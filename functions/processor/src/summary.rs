@@ -84,7 +84,6 @@ impl SourceCounts {
                     source = source.as_ref(),
                     events = keys.len(),
                     keys = keys.join(" "),
-                    "events handled"
                 );
             }
         }

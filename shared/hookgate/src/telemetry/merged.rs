@@ -44,7 +44,8 @@ impl<W: Write> Write for Merging<W> {
         match object.and_then(|object| Some((object, MEMBERS.take()?))) {
             None => self.0.write(line),
             Some((object, members)) => {
-                let merged = [object, b",", members.as_bytes(), END].concat();
+                let comma: &[u8] = if members.is_empty() { b"" } else { b"," };
+                let merged = [object, comma, members.as_bytes(), END].concat();
                 self.0.write_all(&merged).map(|()| line.len())
             }
         }

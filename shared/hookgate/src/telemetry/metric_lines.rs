@@ -100,6 +100,14 @@ impl MetricLine {
         }
     }
 
+    /// Leaves the values to the metric filter that counts the log line that `log` writes. They are in a line of their own
+    /// if the log filter leaves that out.
+    pub fn emit_unless_logged(self, log: impl FnOnce()) {
+        if write_into(String::new(), log).is_some() {
+            self.emit();
+        }
+    }
+
     /// The values in portions that one line may carry.
     fn portions(&self) -> impl Iterator<Item = Vec<(Metric, &[u64])>> {
         let lines = self

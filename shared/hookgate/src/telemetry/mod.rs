@@ -81,6 +81,7 @@ where
     tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
+        .with_target(false)
         .with_current_span(false)
         .with_span_list(false)
         .with_writer(Merging(writer))
