@@ -10,8 +10,10 @@ use serde_json::json;
 use crate::CommandResult;
 use crate::output::line;
 use crate::project::{ConfigFile, Project};
+use crate::template::{Sources, Template, TemplateError};
 
-/// Check the configuration before a deployment: its settings, its handlers, and that each secret can be fetched.
+/// Check the configuration before a deployment: its settings, its handlers, that each secret can be fetched, and that
+/// the `template.yaml` beside it has the sources' routes.
 ///
 /// A deployed gateway starts without a secret: its source answers 503, and the others work. This command fails.
 #[derive(Debug, Args)]
@@ -19,6 +21,7 @@ use crate::project::{ConfigFile, Project};
   hookgate check
   hookgate check --config production.toml
   hookgate check --without-secrets
+  hookgate check --write-template
 
 It exits with 0 where all is well, with 1 where something is wrong.")]
 pub(crate) struct Check {
@@ -27,12 +30,15 @@ pub(crate) struct Check {
     /// Fetch no secret: this machine need not have AWS credentials.
     #[arg(long)]
     without_secrets: bool,
+    /// First write the sources' routes, with their throttles, into the `template.yaml` beside the configuration.
+    #[arg(long)]
+    write_template: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// The result for a source, or for the routes.
+/// The result for a source, for the routes, or for the template.
 struct Finding {
     name: String,
     error: Option<String>,
@@ -60,6 +66,7 @@ impl Check {
                 warnings: settings.unwrap_or_default(),
             });
         }
+        findings.extend(self.template(&project.config.sources)?);
         let routes = Processor::check_routes(project.config.routes, &Handlers::built_in());
         findings.push(Finding {
             name: "routes".to_owned(),
@@ -71,6 +78,21 @@ impl Check {
             .try_for_each(|finding| self.print(finding))?;
         let failed = findings.iter().any(|finding| finding.error.is_some());
         Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    /// The result for the template, where there is one, after it was written if that is wished.
+    fn template(&self, sources: &Sources) -> Result<Option<Finding>, TemplateError> {
+        let path = &self.config.path;
+        if self.write_template {
+            let template = Template::beside(path)?.ok_or(TemplateError::NoPlace)?;
+            template.write(sources)?;
+        }
+        let template = Template::beside(path)?;
+        Ok(template.map(|template| Finding {
+            name: "template.yaml".to_owned(),
+            error: template.check(sources).err().map(|error| chain(&error)),
+            warnings: Vec::new(),
+        }))
     }
 
     fn print(&self, finding: &Finding) -> std::io::Result<()> {

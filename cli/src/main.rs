@@ -25,6 +25,7 @@ mod routes;
 mod samples;
 mod secrets;
 mod send;
+mod template;
 mod token;
 mod twin;
 mod variables;

@@ -15,7 +15,7 @@ pub use hookgate_signature::ConfigError;
 
 pub use self::order::IngestOrder;
 pub use self::secret::{SecretConfig, SecretRef};
-pub use self::source::{MismatchPolicy, SourceConfig};
+pub use self::source::{MismatchPolicy, SourceConfig, Throttle};
 use crate::Route;
 
 /// The default retention of raw payloads.

@@ -1,5 +1,7 @@
 //! One source's table: `[sources.NAME]`.
 
+use std::num::NonZeroU32;
+
 use hookgate_signature::{Options, Provider};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +19,16 @@ pub enum MismatchPolicy {
     Reject,
 }
 
+/// The requests that the HTTP API passes on to ingest for one source; it answers 429 beyond them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    /// Requests a second, on average.
+    pub rate: NonZeroU32,
+    /// Requests in a burst.
+    pub burst: NonZeroU32,
+}
+
 /// One source, not yet with its secrets.
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
@@ -30,6 +42,8 @@ pub struct SourceConfig {
     pub options: Options,
     /// The response when an id comes again with another body.
     pub on_mismatch: MismatchPolicy,
+    /// Its own throttle; with `None`, that of the stack's parameters. The template has it, ingest does not.
+    pub throttle: Option<Throttle>,
 }
 
 /// The keys of a source that are its own. Every other key is one of the [`Options`].
@@ -40,6 +54,7 @@ struct Written {
     secrets: Vec<SecretConfig>,
     #[serde(default)]
     on_mismatch: MismatchPolicy,
+    throttle: Option<Throttle>,
     // The definition's own tables; read together with the provider's.
     verify: Option<toml::Table>,
     event: Option<toml::Table>,
@@ -49,7 +64,8 @@ struct Written {
 }
 
 /// As in [`Written`], for the message about a key that is neither here nor there.
-const OWN_KEYS: &str = "`provider`, `secrets`, `on_mismatch`, `verify`, `event`, `handshakes`";
+const OWN_KEYS: &str =
+    "`provider`, `secrets`, `on_mismatch`, `throttle`, `verify`, `event`, `handshakes`";
 
 impl SourceConfig {
     pub(super) fn parse(name: &str, table: toml::Table) -> Result<SourceConfig, ConfigError> {
@@ -92,6 +108,7 @@ fn from_table(table: toml::Table) -> Result<SourceConfig, ConfigError> {
         secrets: written.secrets,
         options,
         on_mismatch: written.on_mismatch,
+        throttle: written.throttle,
     })
 }
 

@@ -291,3 +291,33 @@ fn the_outbox_has_at_least_the_default_number_of_shards() {
         assert!(error.contains("between 64 and 255"), "{error}");
     }
 }
+
+#[test]
+fn a_throttle_is_a_source_s_own() {
+    let text = |throttle: &str| {
+        format!("[sources.a]\nprovider = \"pakk\"\nsecrets = [\"env:A\"]\n{throttle}\n")
+    };
+    let of = |throttle| Config::parse(&text(throttle)).map(|config| config.sources["a"].throttle);
+    let throttle = of("throttle = { rate = 100, burst = 200 }")
+        .unwrap()
+        .unwrap();
+    assert_eq!((throttle.rate.get(), throttle.burst.get()), (100, 200));
+    assert_eq!(of("").unwrap(), None);
+    for (wrong, key) in [
+        (
+            "throttle = { rate = 0, burst = 1 }",
+            "sources.a.throttle.rate: ",
+        ),
+        (
+            "throttle = { rate = 1 }",
+            "sources.a.throttle: missing field `burst`",
+        ),
+        (
+            "throttle = { rate = 1, burst = 1, per = 1 }",
+            "sources.a.throttle.per: unknown field",
+        ),
+    ] {
+        let error = of(wrong).unwrap_err().to_string();
+        assert!(error.starts_with(key), "{error}");
+    }
+}
