@@ -298,3 +298,30 @@ fn a_check_names_all_that_is_wrong_with_a_configuration() {
         .count();
     assert_eq!((code, errors), (1, 3), "{out}");
 }
+
+#[test]
+fn a_check_fails_until_the_template_beside_it_has_the_sources_routes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (code, out, _) = run(&mut hookgate(root, &["check", "--without-secrets"]));
+    assert!(code == 0 && out.contains("ok       template.yaml"), "{out}");
+
+    let config = "[sources.my-shop]\nprovider = \"stripe\"\nsecrets = [\"env:SHOP\"]\nthrottle = { rate = 7, burst = 9 }\n";
+    let folder = project(config, "SHOP=one\n");
+    let template = folder.path().join("template.yaml");
+    std::fs::copy(root.join("template.yaml"), &template).unwrap();
+    let (code, out, _) = run(&mut hookgate(folder.path(), &["check"]));
+    let wrong = "wrong    template.yaml: its routes are not those of the sources; run `hookgate check --write-template`";
+    assert!(code == 1 && out.contains(wrong), "{out}");
+    let (code, out, _) = run(&mut hookgate(folder.path(), &["check", "--write-template"]));
+    assert!(code == 0 && out.contains("ok       template.yaml"), "{out}");
+    let text = std::fs::read_to_string(&template).unwrap();
+    for line in [
+        "      RouteSettings:\n        ANY /webhooks/my-shop: { ThrottlingRateLimit: 7, ThrottlingBurstLimit: 9 }\n",
+        "    DependsOn: myDashshopTenantRoute\n",
+        "      RouteKey: ANY /webhooks/my-shop\n",
+        "      RouteKey: ANY /webhooks/my-shop/{tenant}\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("/webhooks/stripe"));
+}

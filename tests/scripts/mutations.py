@@ -293,6 +293,8 @@ MUTATIONS = [
        f"..Options {{ {field}: Default::default(), ..config.options.clone() }}", f"settings {setting}")
       for setting, field in [("tolerance_s", "tolerance"), ("public_url", "public_url"), ("variant", "variant"),
                              ("assume_utc", "assume_utc"), ("leeway_s", "leeway")]),
+    ("a source's throttle is ignored", "shared/hookgate/src/config/source.rs",
+     "throttle: written.throttle,", "throttle: written.throttle.and(None),", "hookgate throttle"),
     ("on_mismatch does not reach the source", SOURCE,
      "on_mismatch: config.on_mismatch,", "on_mismatch: MismatchPolicy::default(),", "settings on_mismatch"),
     ("a tolerance of the configuration is ignored", SHARED_SECRET,
