@@ -207,6 +207,64 @@ async fn messages_of_replays_wait_in_a_queue_of_their_own() {
 }
 
 #[tokio::test]
+async fn messages_of_a_fair_queue_have_a_group_per_source_and_tenant() {
+    let engines = engines().await;
+    let fair = engines.queue().fair(true);
+    let of_tenant = |tenant: Option<&str>| Message {
+        event: Event {
+            tenant: tenant.map(str::to_owned),
+            ..event(1, system_now())
+        },
+        number: Number::first_of(0),
+        replay: None,
+        probe: false,
+        held_ms: 0,
+    };
+    fair.send(&of_tenant(Some("acme"))).await.unwrap();
+    // SQS refuses a group with blanks or of more than 128 characters.
+    let long = "t".repeat(256);
+    let others = [
+        None,
+        Some("acme"),
+        Some("Acme Ltd"),
+        Some("M\u{fc}ller"),
+        Some(long.as_str()),
+    ]
+    .map(of_tenant);
+    let batch: Vec<_> = others
+        .iter()
+        .map(|message| (message, Duration::ZERO))
+        .collect();
+    for sent in fair.send_all(&batch).await {
+        sent.unwrap();
+    }
+    engines
+        .queue()
+        .send(&of_tenant(Some("acme")))
+        .await
+        .unwrap();
+    let mut groups = Vec::new();
+    let received = engines
+        .sqs
+        .receive(QUEUE, 10, Duration::ZERO, None)
+        .await
+        .unwrap();
+    for message in &received {
+        groups.push(message.system_attributes.get("MessageGroupId").cloned());
+    }
+    assert_eq!(groups.len(), 7);
+    let is_acme = |group: &&Option<String>| **group == Some(format!("{SOURCE}/acme"));
+    assert_eq!(groups.iter().filter(is_acme).count(), 2);
+    assert!(groups.contains(&Some(SOURCE.to_owned())));
+    assert!(
+        groups.contains(&None),
+        "a queue that is not fair has no groups"
+    );
+    let apart: HashSet<_> = groups.into_iter().collect();
+    assert_eq!(apart.len(), 6, "each tenant has a group of its own");
+}
+
+#[tokio::test]
 async fn a_replay_that_stands_within_a_day_goes_on_there() {
     let engines = engines().await;
     let table = table_in_pages(&engines, 7);

@@ -115,16 +115,16 @@ impl Twin {
             start_engines(&data, engines_port(listen.port()), Faults::new(faults)).await?;
         let table = engines.table(config.retention);
         let table = table.with_outbox_shards(config.outbox_shards);
-        let queue = engines.queue();
+        let queue = engines.queue().fair(config.fair_queue);
         let processor = Processor::new(
             table.clone(),
-            engines.queue_with_replays(),
+            engines.queue_with_replays().fair(config.fair_queue),
             Some(engines.bodies()),
             Clock::system(),
             &Handlers::built_in(),
             config.routes.clone(),
         )?;
-        let order = config.ingest;
+        let (order, is_fair) = (config.ingest, config.fair_queue);
         let admin = Admin::new(
             config.sources.into_keys().collect(),
             config.retention,
@@ -151,7 +151,7 @@ impl Twin {
             Mapping::new(queue).run(engines.sqs.clone(), invoke, ended(stopped.clone()))
         };
         let (events, replays) = (mapping(QUEUE), mapping(REPLAY_QUEUE));
-        let queue = engines.queue_with_replays();
+        let queue = engines.queue_with_replays().fair(is_fair);
         let sweeper = Sweeper::new(table, queue, config.routes, Clock::system());
         let sweeping = sweep(sweeper, ended(stopped.clone()));
         let serve = axum::serve(

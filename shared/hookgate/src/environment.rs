@@ -149,7 +149,7 @@ impl Environment {
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let bodies = self.archive_bucket().map(|name| S3Bodies::new(&aws, name));
-        let queue = SqsQueue::new(sqs, self.queue_url()?);
+        let queue = SqsQueue::new(sqs, self.queue_url()?).fair(config.fair_queue);
         Ok(Adapters {
             table: DynamoTable::new(dynamodb, self.table()?, config.retention)
                 .with_bodies(bodies.clone())

@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::{
 
 use crate::dead_letter::NewDeadLetter;
 use crate::error::OrFailed;
-use crate::{AwsError, BoxError, Message, Trace, chain};
+use crate::{AwsError, BoxError, Event, EventKey, Message, Trace, chain};
 
 /// The longest time after which a sent message can become visible.
 ///
@@ -27,6 +27,9 @@ const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// The largest number of messages in a batch.
 const MAX_BATCH: usize = 10;
 
+/// The longest message group.
+const MAX_GROUP: usize = 128;
+
 /// The longest delay of a received message: SQS allows 12 hours, counted from the receipt, which may be an invocation
 /// ago.
 const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 20 * 60);
@@ -38,6 +41,7 @@ pub struct SqsQueue {
     url: String,
     replay_url: Option<String>,
     dead_letter_url: Option<String>,
+    is_fair: bool,
 }
 
 impl SqsQueue {
@@ -48,6 +52,7 @@ impl SqsQueue {
             url: url.into(),
             replay_url: None,
             dead_letter_url: None,
+            is_fair: false,
         }
     }
 
@@ -67,6 +72,15 @@ impl SqsQueue {
             dead_letter_url: Some(url.into()),
             ..self
         }
+    }
+
+    /// The queue, with a message group per source and tenant if it is to be fair: SQS then hands out the messages of
+    /// others before those of a group that keeps the receivers busy.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
+    #[must_use]
+    pub fn fair(self, is_fair: bool) -> SqsQueue {
+        SqsQueue { is_fair, ..self }
     }
 
     /// Makes the first connection, so that no request has to wait for it.
@@ -99,6 +113,7 @@ impl SqsQueue {
             .send_message()
             .queue_url(self.url_for(message))
             .message_body(body)
+            .set_message_group_id(self.group_of(message))
             .set_delay_seconds(delay_seconds(delay))
             .set_message_system_attributes(trace_header(message).or_failed(OPERATION)?)
             .send()
@@ -115,7 +130,8 @@ impl SqsQueue {
         let mut batch = Batch::default();
         for (message, delay) in messages {
             let url = self.url_for(message);
-            let entry = entry(batch.entries.len(), message, *delay).or_failed(OPERATION);
+            let group = self.group_of(message);
+            let entry = entry(batch.entries.len(), message, group, *delay).or_failed(OPERATION);
             match entry {
                 Ok(entry) if batch.has_room(url, &entry) => batch.add(url, entry),
                 Ok(mut entry) => {
@@ -131,6 +147,10 @@ impl SqsQueue {
         }
         sent.extend(self.send_batch(batch).await);
         sent
+    }
+
+    fn group_of(&self, message: &Message) -> Option<String> {
+        self.is_fair.then(|| group(&message.event))
     }
 
     /// The queue that a message is sent to.
@@ -254,14 +274,32 @@ impl<'a> Batch<'a> {
 fn entry(
     id: usize,
     message: &Message,
+    group: Option<String>,
     delay: Duration,
 ) -> Result<SendMessageBatchRequestEntry, BoxError> {
     Ok(SendMessageBatchRequestEntry::builder()
         .id(id.to_string())
         .message_body(message.to_json()?)
+        .set_message_group_id(group)
         .set_delay_seconds(delay_seconds(delay))
         .set_message_system_attributes(trace_header(message)?)
         .build()?)
+}
+
+/// The message group of an event: its source, and its tenant if it has one. A tenant that SQS would not accept in a
+/// group, which has 1 to 128 visible ASCII characters, is hashed.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn group(event: &Event) -> String {
+    let source = &event.source;
+    let Some(tenant) = &event.tenant else {
+        return source.clone();
+    };
+    let group = format!("{source}/{tenant}");
+    if group.len() <= MAX_GROUP && group.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return group;
+    }
+    format!("{source}/{}", EventKey::new(Some(tenant), source, ""))
 }
 
 /// The attribute that continues the trace of a message's event.

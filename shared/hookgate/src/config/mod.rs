@@ -37,6 +37,8 @@ pub struct Config {
     pub secrets_refresh: Duration,
     /// The number of partitions of the index over which the outbox is spread.
     pub outbox_shards: u8,
+    /// True if messages have a group per source and tenant, so that SQS lets none of them hold up the others.
+    pub fair_queue: bool,
     /// The order in which ingest makes an event durable.
     pub ingest: IngestOrder,
 }

@@ -29,6 +29,8 @@ struct RawConfig {
     #[serde(default)]
     ingest: IngestOrder,
     outbox_shards: Option<u8>,
+    #[serde(default)]
+    fair_queue: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,6 +91,7 @@ impl Config {
             retention: retention(&raw.archive)?,
             secrets_refresh: secrets_refresh(&raw.secrets)?,
             outbox_shards: outbox_shards(raw.outbox_shards)?,
+            fair_queue: raw.fair_queue,
             ingest: raw.ingest,
         })
     }

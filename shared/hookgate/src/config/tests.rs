@@ -280,6 +280,14 @@ fn the_first_route_that_matches_is_taken() {
 }
 
 #[test]
+fn a_queue_is_fair_if_it_is_asked_to_be() {
+    let parse = |first: &str| Config::parse(&format!("{first}\n{GOOD}"));
+    assert_eq!(parse("").map(|config| config.fair_queue), Ok(false));
+    let fair = parse("fair_queue = true");
+    assert_eq!(fair.map(|config| config.fair_queue), Ok(true));
+}
+
+#[test]
 fn the_outbox_has_at_least_the_default_number_of_shards() {
     let parse = |first: &str| Config::parse(&format!("{first}\n{GOOD}"));
     assert_eq!(parse("").map(|config| config.outbox_shards), Ok(64));
