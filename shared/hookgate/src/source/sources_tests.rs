@@ -360,6 +360,22 @@ async fn a_source_whose_secret_cannot_be_had_answers_503_and_the_others_work() {
 }
 
 #[tokio::test]
+async fn a_day_without_its_secret_stops_one_source_and_no_other() {
+    const DAY: u64 = 24 * 3600;
+    let store = Store::new(Answer::Gone);
+    let mut secrets = store.secrets();
+    secrets.variables = [("LAB".to_owned(), "good".to_owned())].into();
+    let named = [("hub", "secretsmanager:hub"), ("lab", "env:LAB")];
+    let sources = of(&sources(&named), secrets);
+    for seconds in (0..DAY).step_by(60) {
+        assert_eq!(asked(&sources, "good", seconds).await, UNDECIDED);
+        assert_eq!(asked_of("lab", &sources, "good", seconds).await, Ok(()));
+    }
+    store.now(Answer::Secrets(&["good"]));
+    assert_eq!(asked(&sources, "good", DAY).await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_secret_that_is_there_at_last_is_used() {
     let store = Store::new(Answer::Gone);
     let sources = deployed(&store).await;
