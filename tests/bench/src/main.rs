@@ -1,7 +1,8 @@
-//! Measurements of the gateway that anyone can repeat: losses under kills, cold starts, costs, scale.
+//! Measurements of the gateway that anyone can repeat: losses under kills, cold starts, costs, lists, scale.
 
 mod cold;
 mod cost;
+mod lists;
 mod loss;
 mod scale;
 mod source;
@@ -32,6 +33,8 @@ enum Command {
     Scale(scale::Scale),
     /// Fill the outbox, and measure how fast the sweeper empties it.
     Sweep(sweep::Sweep),
+    /// Fill a table with events, and measure each kind of list and search.
+    Lists(lists::Lists),
     /// Run the gateway that `loss` kills.
     #[command(hide = true)]
     Gateway(loss::Gateway),
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Cost(cost) => cost.run().await,
         Command::Scale(scale) => scale.run().await,
         Command::Sweep(sweep) => sweep.run().await,
+        Command::Lists(lists) => lists.run().await,
         Command::Gateway(gateway) => gateway.run().await,
     };
     result.unwrap_or_else(|error| {
@@ -74,6 +78,7 @@ mod tests {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         let mut count = 0;
         for page in ["costs.md", "cold-starts.md", "guarantees.md", "scale.md"] {
+        for page in ["costs.md", "cold-starts.md", "guarantees.md", "replay.md"] {
             let page = std::fs::read_to_string(docs.join(page)).expect("a page");
             for words in commands(&page) {
                 let words = ["hookgate-bench".to_owned()].into_iter().chain(words);
