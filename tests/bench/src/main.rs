@@ -77,8 +77,13 @@ mod tests {
     fn every_command_in_the_documents_is_one() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         let mut count = 0;
-        for page in ["costs.md", "cold-starts.md", "guarantees.md", "scale.md"] {
-        for page in ["costs.md", "cold-starts.md", "guarantees.md", "replay.md"] {
+        for page in [
+            "costs.md",
+            "cold-starts.md",
+            "guarantees.md",
+            "replay.md",
+            "scale.md",
+        ] {
             let page = std::fs::read_to_string(docs.join(page)).expect("a page");
             for words in commands(&page) {
                 let words = ["hookgate-bench".to_owned()].into_iter().chain(words);
